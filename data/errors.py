@@ -1,0 +1,27 @@
+"""The errors of this project. Each one names what is wrong, where, and the remedy; the command line turns them into exit codes."""
+
+
+class MaskDistillError(Exception):
+    """A failure that the user can read; its text is all that the command line prints."""
+
+    exit_code = 1
+
+
+class InputError(MaskDistillError, ValueError):
+    """Configuration, command or data that cannot be used as given."""
+
+    exit_code = 2
+
+
+class MissingArtifact(MaskDistillError, FileNotFoundError):
+    """An upstream artifact that has not been made yet; the text holds the command that makes it."""
+
+    exit_code = 3
+
+
+class CorruptArtifact(MaskDistillError):
+    """A store on disk that does not hold what its manifest or its own header says."""
+
+
+class UnreadableImage(MaskDistillError, OSError):
+    """One image that cannot be decoded: recorded with its reason and skipped, never fatal by itself."""

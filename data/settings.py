@@ -1,0 +1,9 @@
+"""The base of every configuration section."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """Frozen, and closed to unknown fields: a misspelt setting is an error, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,59 @@
+"""What every stage's `run(config, inputs, workdir, progress) -> StageOutputs` takes and gives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from data.images import ImageSource
+from data.settings import Settings
+
+
+class ExecutionConfig(Settings):
+    """How the work is done; never what comes out of it, so none of it enters an artifact's key."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    batch_size: int = Field(8, ge=1)
+    """Images per forward pass where nothing is trained."""
+    workers: int = Field(0, ge=0)
+    """Processes that decode and augment images for training; 0 = the main process does it."""
+    part_size: int = Field(128, ge=1)
+    """Images per part: what a killed run loses at most."""
+    checkpoint_seconds: float = Field(60.0, ge=0)
+    """Seconds between two checkpoints of a training."""
+
+
+@dataclass(frozen=True)
+class StageInputs:
+    """What a stage works on.
+
+    Attributes:
+        source: The images.
+        artifacts: Folder of each upstream stage's artifact, by stage name.
+        seed: Base of every random number of the stage.
+        execution: Device, workers and the like.
+    """
+
+    source: ImageSource
+    artifacts: Mapping[str, Path]
+    seed: int = 0
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+
+
+@dataclass(frozen=True)
+class StageOutputs:
+    """What a stage reports beside the files in its work folder.
+
+    Attributes:
+        items: The number of things it made.
+        unit: What those things are, in plural.
+        metrics: Figures that need no labels; finite numbers, strings, lists and dicts only.
+        failures: Reason for each image id that was skipped.
+    """
+
+    items: int
+    unit: str
+    metrics: dict[str, Any] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)

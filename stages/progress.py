@@ -1,0 +1,23 @@
+"""How a stage tells its caller how far it is; the pipeline shows it, tests and libraries may stay silent."""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Receives the phases of a stage, one after the other."""
+
+    def start(self, phase: str, total: int, unit: str) -> None:
+        """A new phase begins: `total` things named `unit`."""
+
+    def advance(self, n: int = 1, **info: float) -> None:
+        """`n` more things are done; `info` holds figures worth showing, such as a loss."""
+
+
+class Silent:
+    """A Progress that shows nothing."""
+
+    def start(self, phase: str, total: int, unit: str) -> None:
+        """Ignore the phase."""
+
+    def advance(self, n: int = 1, **info: float) -> None:
+        """Ignore the step."""
