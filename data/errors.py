@@ -1,4 +1,4 @@
-"""The errors of this project. Each one names what is wrong, where, and the remedy; the command line turns them into exit codes."""
+"""The errors of this project: each names what is wrong, where, and the remedy, and carries its exit code."""
 
 
 class MaskDistillError(Exception):

@@ -54,11 +54,11 @@ class ImageSource(ABC):
         """Hash of the images and of their split. Labels never enter it."""
 
     def read_labels(self, index: int) -> UInt8Array | None:
-        """Class of each pixel as uint8 (H, W), 0 = background, 255 = ignore; None where the image has no ground truth."""
+        """Class of each pixel as uint8 (H, W), 0 = background, 255 = ignore; None without ground truth."""
         return None
 
     def read_boxes(self, index: int) -> FloatArray | None:
-        """Boxes of the objects as float32 (n, 4) x1 y1 x2 y2 in px; None where the image has no ground truth."""
+        """Boxes of the objects as float32 (n, 4) x1 y1 x2 y2 in px; None without ground truth."""
         return None
 
     def labels_fingerprint(self) -> str | None:

@@ -1,7 +1,7 @@
 """LabelStore: one label map per image, each of its own size, in one zarr group; and painting masks into such maps.
 
-On disk (I images, P pixels in all): `size_hw` int32 (I, 2), `offsets` int64 (I + 1,), `pixels` uint8 (P,), `image_ids/`.
-0 is background, cluster c is c + 1, 255 is ignored.
+On disk (I images, P pixels in all): `size_hw` int32 (I, 2), `offsets` int64 (I + 1,), `pixels` uint8 (P,) and
+`image_ids/`. 0 is background, cluster c is c + 1, 255 is ignored.
 """
 
 from collections.abc import Iterable, Sequence

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import ArrayLike, NDArray
 from pycocotools import mask as coco_mask
 
@@ -74,7 +73,7 @@ class MaskStore:
             raise CorruptArtifact(f"{where}: offsets do not span the {len(self.counts)} bytes of counts")
         if (np.diff(self.offsets) <= 0).any() or (np.diff(self.image) < 0).any():
             raise CorruptArtifact(f"{where}: offsets or images are not in order")
-        if n and not (0 <= self.image[0] and self.image[-1] < len(self.image_ids)):
+        if n and (self.image[0] < 0 or self.image[-1] >= len(self.image_ids)):
             raise CorruptArtifact(f"{where}: a mask belongs to an image that is not listed")
 
     def rows_of(self, image: int) -> range:
@@ -89,14 +88,15 @@ class MaskStore:
 
     def decode(self, row: int) -> NDArray[np.bool_]:
         """The mask as bool (height, width)."""
-        return coco_mask.decode(self.rle(row)).astype(bool)
+        return np.asarray(coco_mask.decode(self.rle(row)), dtype=bool)
 
     def decode_image(self, image: int) -> NDArray[np.bool_]:
         """All masks of one image as bool (n, height, width); (0, 0, 0) where it has none."""
         rows = self.rows_of(image)
         if not rows:
             return np.zeros((0, 0, 0), dtype=bool)
-        return np.moveaxis(coco_mask.decode([self.rle(row) for row in rows]), -1, 0).astype(bool)
+        masks = np.asarray(coco_mask.decode([self.rle(row) for row in rows]), dtype=bool)
+        return np.moveaxis(masks, -1, 0)
 
     def with_columns(self, *, score: ArrayLike | None = None, cluster: ArrayLike | None = None) -> "MaskStore":
         """The same masks with other scores or clusters, one value per mask."""
@@ -167,7 +167,7 @@ class MaskStoreBuilder:
         boxes = coco_mask.toBbox(list(rles)) if n else np.zeros((0, 4))
         score = np.ones(n) if scores is None else np.asarray(scores, dtype=np.float32)
         cluster = np.full(n, -1) if clusters is None else np.asarray(clusters, dtype=np.int32)
-        for i in np.flatnonzero(areas):
+        for i in np.flatnonzero(areas).tolist():
             row = (len(self._ids), rles[i]["size"], boxes[i], areas[i], score[i], cluster[i])
             for name, value in zip(self._columns, row, strict=True):
                 self._columns[name].append(value)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def create_store(path: Path, kind: str) -> Iterator[zarr.Group]:
 
 
 def open_store(path: Path, kind: str) -> zarr.Group:
-    """Open a group for reading. Raises MissingArtifact where there is none, CorruptArtifact where it is of another kind."""
+    """Open a group for reading. Raises MissingArtifact without one, CorruptArtifact where it is of another kind."""
     if not (path / "zarr.json").is_file():
         raise MissingArtifact(f"{path}: no {kind} store here")
     try:
@@ -88,4 +89,4 @@ def read_strings(group: zarr.Group, name: str) -> tuple[str, ...]:
         raise CorruptArtifact(f"{group.store}: {name!r} is missing")
     offsets = read_array(subgroup, "offsets", "i8")
     text = read_array(subgroup, "utf8", "u1").tobytes()
-    return tuple(text[a:b].decode() for a, b in zip(offsets[:-1], offsets[1:], strict=True))
+    return tuple(text[a:b].decode() for a, b in pairwise(offsets))
