@@ -34,12 +34,14 @@ class StageInputs:
         artifacts: Folder of each upstream stage's artifact, by stage name.
         seed: Base of every random number of the stage.
         execution: Device, workers and the like.
+        max_failure_rate: Share of unreadable images above which a stage stops instead of skipping them.
     """
 
     source: ImageSource
     artifacts: Mapping[str, Path]
     seed: int = 0
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+    max_failure_rate: float = 0.01
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,66 @@
+# Everything goes through here; `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup pipeline status inspect verify test test-slow lint typecheck check format constraints clean
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+CONFIG ?= configs/demo.yaml
+ARGS ?=
+BIN := .venv/bin
+RUN := $(BIN)/maskdistill
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  CONFIG=configs/demo.yaml chooses the experiment, ARGS='-s cluster.k=20' changes settings"
+
+setup: $(BIN)/.installed ## make the environment in .venv
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; name one with PYTHON=..." >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -c constraints.txt uv
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@touch $@
+
+pipeline: setup ## run the whole pipeline on CONFIG
+	$(RUN) run -c $(CONFIG) $(ARGS)
+
+stage-%: setup ## run one stage, for example make stage-filter
+	$(RUN) stage $* -c $(CONFIG) $(ARGS)
+
+status: setup ## show what is cached and why the rest is not
+	$(RUN) status -c $(CONFIG) $(ARGS)
+
+inspect: setup ## show figures of every finished stage
+	@for view in masks clusters candidates pseudo-labels predictions; do \
+		$(RUN) inspect $$view -c $(CONFIG) $(ARGS) || exit $$?; done
+
+verify: setup ## check the artifacts against their manifests
+	$(RUN) verify -c $(CONFIG) $(ARGS)
+
+test: setup ## run the tests
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m 'not slow' $(ARGS)
+
+test-slow: setup ## run the tests that take minutes
+	OMP_NUM_THREADS=2 $(BIN)/pytest -m slow $(ARGS)
+
+lint: setup ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: setup ## check types
+	$(BIN)/mypy
+
+check: lint typecheck test ## all that must pass before a commit
+
+format: setup ## put the code into the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints: setup ## pin the newest versions that fit pyproject.toml
+	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --universal --no-header --no-annotate \
+		--no-emit-index-url -o constraints.txt
+
+clean: ## remove the environment and caches; artifacts stay
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,124 @@
+"""The `data` section of the configuration: one class for each kind of image source, and the door that opens it."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from data.images import ImageSource
+from data.settings import Settings
+
+FingerprintMode = Literal["stat", "content"]
+
+
+class SourceConfig(Settings):
+    """What every kind of source has."""
+
+    max_failure_rate: float = Field(0.01, ge=0, le=1)
+    """Share of images that may fail, 0 to 1, before a stage stops; failed images are listed and skipped."""
+    max_pixels: int = Field(100_000_000, ge=1)
+    """Largest width x height that is decoded; a larger image counts as failed. Without effect on scenes."""
+    fingerprint: FingerprintMode = "stat"
+    """How a changed file is noticed: "stat" = name, size and modification time; "content" = sha256 of every byte,
+    for files that are copied about without their times. Without effect on scenes."""
+
+
+class FolderConfig(SourceConfig):
+    """Any folder of images, searched recursively; hidden files are skipped, links to folders are not followed."""
+
+    kind: Literal["folder"]
+    root: Path
+    """The folder. An image's id is its path below it."""
+    val: str | None = None
+    """Name of the subfolder whose images are validation images; None = all are training images."""
+    labels: Path | None = None
+    """Folder of label PNGs for evaluation, each with its image's relative path and the suffix .png; None = none.
+    0 = background, 255 = ignore. Images without a label map have no ground truth."""
+    class_names: tuple[str, ...] | None = Field(None, min_length=2, max_length=255)
+    """Names of the label values, background first; needed with `labels`."""
+
+    @model_validator(mode="after")
+    def _labels_have_names(self) -> "FolderConfig":
+        if (self.labels is None) != (self.class_names is None):
+            raise ValueError("labels and class_names belong together: set both or neither")
+        return self
+
+
+class VocConfig(SourceConfig):
+    """PASCAL VOC as its authors lay it out: JPEGImages, ImageSets/Segmentation, SegmentationClass, Annotations."""
+
+    kind: Literal["voc"]
+    root: Path
+    """The folder that holds JPEGImages, e.g. VOCdevkit/VOC2012."""
+    train_split: str = "train"
+    """Name of the list of training images in ImageSets/Segmentation, without .txt."""
+    val_split: str | None = "val"
+    """The same for validation; None = no validation images."""
+    labels: str = "auto"
+    """Folder of label PNGs below root; "auto" = SegmentationClassAug if it is there, else SegmentationClass, else none."""
+
+
+class CocoConfig(SourceConfig):
+    """COCO and everything in its format. An image's id is `<images folder>/<file name>`."""
+
+    kind: Literal["coco"]
+    root: Path
+    """The folder that the other paths start from."""
+    images_train: str = "train2017"
+    """Folder of the training images."""
+    annotations_train: str = "annotations/instances_train2017.json"
+    """Annotations of the training images; they also say which images there are."""
+    subset_train: str | None = None
+    """Text file with one file name per line, e.g. the 20k list of COCO20k: only these are used; None = all."""
+    images_val: str = "val2017"
+    """Folder of the validation images."""
+    annotations_val: str | None = "annotations/instances_val2017.json"
+    """Annotations of the validation images; None = no validation images."""
+
+
+class ScenesConfig(SourceConfig):
+    """Generated scenes with exact ground truth: nothing to download."""
+
+    kind: Literal["scenes"]
+    seed: int = Field(0, ge=0)
+    """Other seeds give other scenes."""
+    n_train: int = Field(1000, ge=1)
+    """Number of training scenes."""
+    n_val: int = Field(200, ge=0)
+    """Number of validation scenes; none of them is a training scene."""
+    size: int = Field(128, ge=32, le=1024)
+    """Height and width, px."""
+    objects: tuple[int, int] = (1, 3)
+    """Fewest and most objects in a scene, 1 to 8; where they do not fit, there are fewer."""
+    scale: tuple[float, float] = (0.35, 0.65)
+    """Smallest and largest diameter of an object, as share of the image's width."""
+
+    @model_validator(mode="after")
+    def _ranges_are_in_order(self) -> "ScenesConfig":
+        if not 1 <= self.objects[0] <= self.objects[1] <= 8:
+            raise ValueError(f"objects must be two numbers with 1 <= first <= second <= 8, not {self.objects}")
+        if not 0.1 <= self.scale[0] <= self.scale[1] <= 1:
+            raise ValueError(f"scale must be two numbers with 0.1 <= first <= second <= 1, not {self.scale}")
+        return self
+
+
+DataConfig = Annotated[FolderConfig | VocConfig | CocoConfig | ScenesConfig, Field(discriminator="kind")]
+
+
+def open_source(config: DataConfig) -> ImageSource:
+    """The images that the configuration names. Raises InputError where they are not there or not in order."""
+    if isinstance(config, FolderConfig):
+        from data.folder import FolderSource
+
+        return FolderSource(config)
+    if isinstance(config, VocConfig):
+        from data.voc import VocSource
+
+        return VocSource(config)
+    if isinstance(config, CocoConfig):
+        from data.coco import CocoSource
+
+        return CocoSource(config)
+    from data.scenes import SceneSource
+
+    return SceneSource(config)

@@ -1,0 +1,29 @@
+"""Garbage collection: what the artifact folder holds beyond what a configuration uses."""
+
+import shutil
+from pathlib import Path
+
+from pipeline.dag import STAGE_NAMES
+from pipeline.plan import Plan
+
+
+def find_garbage(plan: Plan) -> list[Path]:
+    """Artifact folders, finished or not, that this configuration does not use and that no run is working on."""
+    used = {plan.path(stage) for stage in plan.stages}
+    folders = [
+        folder
+        for stage in STAGE_NAMES
+        for folder in sorted((plan.store.root / stage).glob("*"))
+        if folder.is_dir() and folder not in used
+    ]
+    return [folder for folder in folders if not plan.store.is_locked(folder.parent.name, folder.stem)]
+
+
+def remove_garbage(plan: Plan, folders: list[Path]) -> None:
+    """Delete artifact folders, each under its lock, and the scores that belong to them."""
+    for folder in folders:
+        stage, key = folder.parent.name, folder.stem
+        with plan.store.lock(stage, key):
+            shutil.rmtree(folder)
+            for scores in plan.store.evaluations(stage, key):
+                scores.unlink()

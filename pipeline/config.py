@@ -1,0 +1,169 @@
+"""The configuration of a run: YAML files, dotted overrides, and errors that name the nearest valid field."""
+
+import difflib
+import shlex
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from data.config import DataConfig
+from data.errors import InputError
+from data.settings import Settings
+from stages.cluster.config import ClusterConfig
+from stages.contract import ExecutionConfig
+from stages.distill.config import DistillConfig
+from stages.filter.config import FilterConfig
+from stages.mine.config import MineConfig
+from stages.segment.config import SegmentConfig
+
+
+class Config(Settings):
+    """Everything a run depends on. Sections are named after the stage that reads them."""
+
+    data: DataConfig
+    mine: MineConfig = Field(default_factory=MineConfig)
+    cluster: ClusterConfig = Field(default_factory=ClusterConfig)
+    distill: DistillConfig = Field(default_factory=DistillConfig)
+    filter: FilterConfig = Field(default_factory=FilterConfig)
+    segment: SegmentConfig = Field(default_factory=SegmentConfig)
+    seed: int = Field(default=0, ge=0)
+    """Base of every random number."""
+    artifacts: Path = Path("artifacts")
+    """Folder in which the stages keep what they make; several configurations may share it."""
+    execution: ExecutionConfig = Field(default_factory=ExecutionConfig)
+
+    def resolved(self) -> "Config":
+        """The same with the settings filled in that one stage takes over from another."""
+        cluster = self.cluster.model_copy(
+            update={
+                "model": self.cluster.model or self.mine.model,
+                "weights": self.cluster.weights or self.mine.weights,
+            }
+        )
+        return self.model_copy(update={"cluster": cluster})
+
+
+@dataclass(frozen=True)
+class ConfigSource:
+    """Where a configuration comes from: what has to be typed to get it again."""
+
+    paths: tuple[Path, ...]
+    """YAML files; a later one changes settings of an earlier one."""
+    overrides: tuple[str, ...] = ()
+    """Settings to change in the end, as "section.field=value"."""
+
+    def arguments(self) -> str:
+        """The options of the command line that name this configuration."""
+        files = [f"-c {path}" for path in self.paths]
+        return " ".join([*files, *(f"-s {shlex.quote(override)}" for override in self.overrides)])
+
+    def load(self) -> Config:
+        """Read, override and validate. Raises InputError that names the file, the field and the remedy."""
+        tree: dict[str, Any] = {}
+        for path in self.paths:
+            _merge(tree, _read_yaml(path))
+        for override in self.overrides:
+            _apply_override(tree, override)
+        try:
+            return Config.model_validate(tree).resolved()
+        except ValidationError as error:
+            problems = [f"  {_explain(dict(problem), tree)}" for problem in error.errors()]
+            files = ", ".join(map(str, self.paths))
+            raise InputError("\n".join([f"{files}: not a usable configuration", *problems])) from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such configuration file; name one with -c FILE") from None
+    except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
+        raise InputError(f"{path}: not a YAML file: {error}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise InputError(f"{path}: a configuration is a mapping of sections, not a {type(tree).__name__}")
+    return tree
+
+
+def _merge(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for name, value in changes.items():
+        child = tree.get(name)
+        if isinstance(child, dict) and isinstance(value, Mapping):
+            _merge(child, value)
+        else:
+            tree[name] = value
+
+
+def _apply_override(tree: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    if not equals or not name.strip():
+        raise InputError(f"-s {override}: an override reads section.field=value, for example -s cluster.k=20")
+    *sections, field = name.strip().split(".")
+    for section in sections:
+        child = tree.setdefault(section, {})
+        if child is None:
+            child = tree[section] = {}
+        if not isinstance(child, dict):
+            raise InputError(f"-s {override}: {section} is not a section")
+        tree = child
+    try:
+        tree[field] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"-s {override}: the value is not readable: {error}") from None
+
+
+def _explain(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
+    kind = _data_kind(tree)
+    location = [str(part) for part in problem["loc"]]
+    if location[:1] == ["data"] and location[1:2] == [kind]:
+        del location[1]
+    name = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        return f"{name}: no such field{_suggest(name, kind)}"
+    if problem["type"] == "missing":
+        return f"{name}: required; set it in the file or with -s {name}=VALUE"
+    if problem["type"].startswith("union_tag"):
+        return f"data.kind: one of {', '.join(_data_models())} is required (got {kind!r})"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{name}: {message[0].lower()}{message[1:]} (got {problem['input']!r})"
+
+
+def _suggest(name: str, kind: str | None) -> str:
+    names = list(field_names(kind))
+    section = name.rpartition(".")[0]
+    same_section = [other for other in names if other.rpartition(".")[0] == section]
+    same_leaf = [other for other in names if other.rpartition(".")[2] == name.rpartition(".")[2]]
+    nearest = difflib.get_close_matches(name, same_section, 1, 0.5) or same_leaf
+    nearest = nearest or difflib.get_close_matches(name, names, 1, 0.6)
+    if nearest:
+        return f"; did you mean {nearest[0]}?"
+    return f"; {section} has {', '.join(other.rpartition('.')[2] for other in same_section)}" if same_section else ""
+
+
+def field_names(data_kind: str | None = None) -> Iterator[str]:
+    """Dotted names of all sections and fields; those of `data` for one kind of data, or for all kinds."""
+    models = _data_models()
+    chosen = [models[data_kind]] if data_kind in models else list(models.values())
+    for name, field in Config.model_fields.items():
+        yield name
+        sections = chosen if name == "data" else [field.annotation]
+        for section in sections:
+            if isinstance(section, type) and issubclass(section, BaseModel):
+                yield from (f"{name}.{child}" for child in section.model_fields)
+
+
+def _data_models() -> dict[str, type[BaseModel]]:
+    union: Sequence[type[BaseModel]] = typing.get_args(typing.get_args(DataConfig)[0])
+    return {typing.get_args(model.model_fields["kind"].annotation)[0]: model for model in union}
+
+
+def _data_kind(tree: Mapping[str, Any]) -> str | None:
+    data = tree.get("data")
+    kind = data.get("kind") if isinstance(data, dict) else None
+    return kind if isinstance(kind, str) else None

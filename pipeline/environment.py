@@ -1,0 +1,41 @@
+"""What an artifact's manifest says of the machine and the software that made it."""
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = (
+    "maskdistill",
+    "torch",
+    "torchvision",
+    "timm",
+    "detectron2",
+    "scikit-learn",
+    "pycocotools",
+    "prefect",
+    "zarr",
+    "numpy",
+    "pillow",
+)
+
+
+def describe_environment() -> dict[str, str | None]:
+    """Versions of the packages that matter (None = not installed), of Python and the platform, and the git commit."""
+    versions = {package: _version(package) for package in _PACKAGES}
+    return {**versions, "python": platform.python_version(), "platform": platform.platform(), "commit": _git_commit()}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

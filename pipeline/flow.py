@@ -1,0 +1,52 @@
+"""The Prefect flow: the five stages as tasks, in order. Read this first.
+
+Prefect sees names, keys and figures, never arrays; its own caching is off, because the artifact store is the one truth.
+The same stages run without it (`maskdistill run --no-prefect`), with the same keys and the same artifacts.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from rich.console import Console
+
+from pipeline.config import ConfigSource
+from pipeline.dag import STAGE_NAMES, find_stage
+from pipeline.plan import Plan
+from pipeline.results import StageResult
+from pipeline.run import finish_stage
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, task_run_name="{stage}-{key}")
+def run_stage(plan: Plan, stage: str, key: str, upstream: list[StageResult], force: bool) -> StageResult:
+    """One stage. `upstream` is there for Prefect alone: it draws the arrows of the DAG from it."""
+    return finish_stage(plan, stage, Console(stderr=True), force=force)
+
+
+@flow(name="maskdistill", persist_result=False, validate_parameters=False)
+def maskdistill(
+    config: Sequence[str],
+    overrides: Sequence[str] = (),
+    stages: Sequence[str] = STAGE_NAMES,
+    forced: Sequence[str] = (),
+) -> list[StageResult]:
+    """Run the stages of a configuration.
+
+    Args:
+        config: Paths of the YAML files.
+        overrides: Settings to change, as "section.field=value".
+        stages: Names of the stages to run, in order.
+        forced: Names of the stages to make anew although they are cached.
+    """
+    plan = Plan(ConfigSource(tuple(map(Path, config)), tuple(overrides)))
+    results: dict[str, StageResult] = {}
+    for name in stages:
+        spec = find_stage(name)
+        upstream = [results[needed] for needed in spec.inputs if needed in results]
+        run = run_stage.with_options(name=name)
+        results[name] = run(plan, name, plan.stages[name].key, upstream, force=name in forced)
+    table = [result.as_row() for result in results.values()]
+    create_table_artifact(table, key="maskdistill-stages", description=f"Stages of {', '.join(config)}")
+    return list(results.values())

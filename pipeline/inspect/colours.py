@@ -1,0 +1,15 @@
+"""The colours in which clusters are drawn, the same in every picture."""
+
+import colorsys
+
+_GOLDEN_ANGLE = 0.618033988749895
+
+
+def cluster_colour(cluster: int) -> tuple[int, int, int]:
+    """RGB 0-255 of a cluster; neighbours are far apart in hue. Cluster -1 (none) is orange-red."""
+    if cluster < 0:
+        return (255, 90, 40)
+    hue = (0.02 + cluster * _GOLDEN_ANGLE) % 1.0
+    saturation = (0.85, 0.55)[cluster // 12 % 2]
+    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, 1.0)
+    return round(red * 255), round(green * 255), round(blue * 255)

@@ -1,0 +1,126 @@
+"""From a configuration to the key of every stage, and the reason why a stage is not cached."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from data.config import open_source
+from data.errors import InputError, MissingArtifact
+from data.images import ImageSource
+from pipeline.artifacts import ArtifactStore, Manifest, hash_file, hash_key
+from pipeline.config import Config, ConfigSource
+from pipeline.dag import STAGES, StageSpec
+
+_NAMED_WEIGHTS = (None, "pretrained", "random")
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage with the key that this configuration gives it."""
+
+    spec: StageSpec
+    key: str
+    ingredients: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Name of the stage."""
+        return self.spec.name
+
+
+class Plan:
+    """A configuration, its images, and the artifacts that belong to it."""
+
+    def __init__(self, config_source: ConfigSource) -> None:
+        self.config_source = config_source
+        self.config: Config = config_source.load()
+        self.store = ArtifactStore(self.config.artifacts)
+        self.stages: dict[str, PlannedStage] = {}
+        for spec in STAGES:
+            self.stages[spec.name] = self._plan(spec)
+
+    @cached_property
+    def source(self) -> ImageSource:
+        """The images."""
+        return open_source(self.config.data)
+
+    def _plan(self, spec: StageSpec) -> PlannedStage:
+        section = getattr(self.config, spec.name)
+        settings = section.model_dump(mode="json")
+        ingredients: dict[str, Any] = {"stage": spec.name, "version": spec.version, "settings": settings}
+        ingredients["inputs"] = {name: self.stages[name].key for name in spec.inputs}
+        if not spec.inputs:
+            ingredients["data"] = self.source.fingerprint()
+        if spec.uses_seed(section):
+            ingredients["seed"] = self.config.seed
+        if "weights" in settings:
+            ingredients["weights"] = _weights_fingerprint(spec.name, settings.pop("weights"))
+        return PlannedStage(spec, hash_key(ingredients), ingredients)
+
+    def path(self, stage: str) -> Path:
+        """Folder of the artifact that this configuration gives a stage."""
+        return self.store.path(stage, self.stages[stage].key)
+
+    def manifest(self, stage: str) -> Manifest | None:
+        """Manifest of that artifact; None where it has not been made."""
+        return self.store.manifest(stage, self.stages[stage].key)
+
+    def require(self, stage: str, needed_by: str) -> Path:
+        """Folder of a finished artifact. Raises MissingArtifact with the command that makes it."""
+        if self.manifest(stage) is None:
+            raise MissingArtifact(
+                f"{needed_by} needs the result of stage {stage} ({self.path(stage)}), which is not there. "
+                f"Make it with:\n  maskdistill run {self.config_source.arguments()} --to {stage}"
+            )
+        return self.path(stage)
+
+    def why_missing(self, stage: str) -> str:
+        """Which setting or input sets this stage's key apart from its newest finished artifact."""
+        finished = self.store.manifests(stage)
+        if self.path(stage).exists():
+            return "unfinished; the next run goes on from here"
+        if not finished:
+            return "never made"
+        mine = _flatten(self.stages[stage].ingredients)
+        differences = [
+            [_describe_change(stage, name, theirs.get(name), mine.get(name)) for name in _changed(mine, theirs)]
+            for theirs in (_flatten(manifest.ingredients) for manifest in finished)
+        ]
+        return "; ".join(min(differences, key=len)) or "deleted"
+
+
+def _weights_fingerprint(stage: str, weights: str | None) -> str | None:
+    """Names stand for themselves, files for their content: a moved checkpoint is the same checkpoint."""
+    if weights in _NAMED_WEIGHTS or weights is None:
+        return weights
+    path = Path(weights)
+    if not path.is_file():
+        raise InputError(f"{stage}.weights: {weights}: no such file; give the path of a checkpoint")
+    return f"sha256:{hash_file(path)}"
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    def walk() -> Iterator[tuple[str, Any]]:
+        for name, value in tree.items():
+            if isinstance(value, Mapping):
+                yield from _flatten(value, f"{prefix}{name}.").items()
+            else:
+                yield f"{prefix}{name}", value
+
+    return dict(walk())
+
+
+def _changed(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    return [name for name in sorted({*mine, *theirs}) if mine.get(name) != theirs.get(name)]
+
+
+def _describe_change(stage: str, name: str, old: Any, new: Any) -> str:
+    if name.startswith("settings."):
+        return f"{stage}.{name.removeprefix('settings.')}: {old} -> {new}"
+    if name.startswith("inputs."):
+        return f"input {name.removeprefix('inputs.')} changed"
+    if name in ("data", "weights"):
+        return f"{name} changed"
+    return f"{name}: {old} -> {new}"

@@ -1,0 +1,93 @@
+"""Runs one stage of a plan: alone on its folder, resumable, published at the end. Prefect calls this; so can anyone."""
+
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.artifacts import Manifest, record_files, write_manifest
+from pipeline.environment import describe_environment
+from pipeline.plan import Plan
+from pipeline.progress import show_progress
+from stages.contract import StageInputs
+
+
+def run_stage(plan: Plan, stage: str, console: Console, *, force: bool = False) -> Manifest:
+    """Make the artifact of a stage, or find it made.
+
+    Args:
+        plan: The configuration and its artifacts.
+        stage: Name of the stage.
+        console: Where progress is shown.
+        force: Make it anew although it is there; the old one is kept until the new one is whole.
+
+    Returns:
+        The manifest of the finished artifact.
+
+    Raises:
+        MissingArtifact: An upstream artifact has not been made; the text holds the command that makes it.
+    """
+    key = plan.stages[stage].key
+    if plan.store.is_locked(stage, key):
+        console.print(f"{stage}: another run is making {stage}/{key}; waiting for it")
+    with plan.store.lock(stage, key):
+        manifest = plan.manifest(stage)
+        if manifest is None:
+            return _make(plan, stage, console)
+        return _make_anew(plan, stage, console) if force else manifest
+
+
+def _make_anew(plan: Plan, stage: str, console: Console) -> Manifest:
+    key = plan.stages[stage].key
+    aside = plan.store.set_aside(stage, key)
+    try:
+        manifest = _make(plan, stage, console)
+    except BaseException:
+        plan.store.restore(stage, key)
+        raise
+    shutil.rmtree(aside)
+    return manifest
+
+
+def _make(plan: Plan, stage: str, console: Console) -> Manifest:
+    planned = plan.stages[stage]
+    inputs = StageInputs(
+        source=plan.source,
+        artifacts={name: plan.require(name, f"stage {stage}") for name in planned.spec.inputs},
+        seed=plan.config.seed,
+        execution=plan.config.execution,
+        max_failure_rate=plan.config.data.max_failure_rate,
+    )
+    folder = plan.path(stage)
+    folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
+    started, clock = datetime.now(UTC), time.monotonic()
+    with show_progress(stage, console) as progress:
+        outputs = planned.spec.function()(getattr(plan.config, stage), inputs, folder, progress)
+    manifest = Manifest(
+        stage=stage,
+        key=planned.key,
+        ingredients=planned.ingredients,
+        config=plan.config.model_dump(mode="json"),
+        environment=describe_environment(),
+        started=started.isoformat(timespec="microseconds"),
+        seconds=round(time.monotonic() - clock, 3),
+        items=outputs.items,
+        unit=outputs.unit,
+        metrics=outputs.metrics,
+        failures=outputs.failures,
+        files=record_files(folder),
+    )
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed run left half written; the lock guarantees that nobody is writing it now."""
+    for path in list(folder.rglob(".*.tmp")):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

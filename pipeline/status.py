@@ -1,0 +1,41 @@
+"""What is there and what is not: per stage its key, whether it is cached, and if not, why."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.formatting import format_age, format_bytes
+from pipeline.plan import Plan
+
+
+def collect_status(plan: Plan) -> list[dict[str, Any]]:
+    """One dict per stage: stage, key, state (cached, running or missing), why, items, unit, bytes, made, path."""
+    return [_stage_status(plan, stage) for stage in plan.stages]
+
+
+def _stage_status(plan: Plan, stage: str) -> dict[str, Any]:
+    manifest = plan.manifest(stage)
+    key = plan.stages[stage].key
+    row: dict[str, Any] = {"stage": stage, "key": key, "path": str(plan.path(stage))}
+    if manifest is not None:
+        made = {"items": manifest.items, "unit": manifest.unit, "bytes": manifest.size(), "made": manifest.started}
+        return {**row, "state": "cached", "why": None, **made}
+    running = plan.store.is_locked(stage, key)
+    state, why = ("running", "another run is making it") if running else ("missing", plan.why_missing(stage))
+    return {**row, "state": state, "why": why, "items": None, "unit": None, "bytes": None, "made": None}
+
+
+def print_status(rows: list[dict[str, Any]], console: Console) -> None:
+    """Print the status as a table."""
+    table = Table("stage", "key", "state")
+    for name in ("items", "size", "age"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        if row["state"] == "cached":
+            figures = (f"{row['items']} {row['unit']}", format_bytes(row["bytes"]), format_age(row["made"]))
+        else:
+            figures = ("", "", "")
+        state = row["state"] if row["why"] is None else f"{row['state']}: {row['why']}"
+        table.add_row(row["stage"], row["key"], state, *figures)
+    console.print(table)

@@ -1,0 +1,101 @@
+"""Training samples of the detector: a photo at its training size and the mined masks in it, augmented."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.transforms import v2
+
+from data.errors import CorruptArtifact, InputError
+from data.images import ImageSource, UInt8Array
+from data.masks import MaskStore
+from stages.distill.config import DistillConfig
+from stages.distill.detector import Target
+from stages.distill.geometry import boxes_of, resize_masks, resized_hw
+from stages.known_images import read_known
+from stages.samples import Sample
+
+Batch = tuple[list[Tensor], list[Target]]
+
+
+@dataclass(frozen=True, eq=False)
+class DetectionData:
+    """Loads the sample of one training image; use `training_data` to make one.
+
+    Attributes:
+        source: The photos.
+        masks: The mined masks, their clusters in the column `cluster`.
+        images: Indices into `masks.image_ids`: the training images that have a mask.
+        config: Sizes and augmentation.
+    """
+
+    source: ImageSource
+    masks: MaskStore
+    images: NDArray[np.int64]
+    config: DistillConfig
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def load(self, item: int) -> Sample:
+        """Image id and (image, target) of one training image; draws from torch's generator."""
+        image = int(self.images[item])
+        image_id, rows = self.masks.image_ids[image], self.masks.rows_of(image)
+        height, width = self.masks.size_hw[rows.start].tolist()
+        pixels = read_known(self.source, image_id, (height, width))
+        clusters = self.masks.cluster[rows.start : rows.stop]
+        return image_id, augment(pixels, self.masks.decode_image(image), clusters, self.config)
+
+
+def training_data(
+    source: ImageSource, masks: MaskStore, clusters: NDArray[np.int32], config: DistillConfig
+) -> DetectionData:
+    """The training images that have at least one mask, each mask with its cluster.
+
+    Raises:
+        CorruptArtifact: Masks and clusters do not go together.
+        InputError: No training image has a mask.
+    """
+    if len(masks) != len(clusters):
+        raise CorruptArtifact(f"{len(clusters)} clusters for {len(masks)} masks: run the cluster stage again")
+    with_mask = np.unique(masks.image).astype(np.int64)
+    train_ids = set(source.ids[: source.n_train])
+    images = np.asarray([i for i in with_mask if masks.image_ids[i] in train_ids], dtype=np.int64)
+    if not len(images):
+        raise InputError(f"none of the {source.n_train} training images has a mask, so there is nothing to learn from")
+    return DetectionData(source, masks.with_columns(cluster=clusters), images, config)
+
+
+def augment(
+    pixels: UInt8Array, masks: NDArray[np.bool_], clusters: NDArray[np.int32], config: DistillConfig
+) -> tuple[Tensor, Target]:
+    """Resize, flip and recolour one image with its masks.
+
+    Args:
+        pixels: (H, W, 3) RGB.
+        masks: (n, H, W), none of them empty.
+        clusters: (n,)
+        config: What to do, and how strongly.
+
+    Returns:
+        The image, uint8 (3, h, w), and its target.
+    """
+    factor = float(torch.empty(()).uniform_(*config.scale))
+    size_hw = resized_hw(masks.shape[1:], config.image_size * factor, config.max_size * factor)  # type: ignore[arg-type]
+    image = v2.functional.resize(torch.from_numpy(pixels).permute(2, 0, 1), list(size_hw), antialias=True)
+    resized = resize_masks(masks, size_hw)
+    if float(torch.rand(())) < config.flip:
+        image, resized = image.flip(-1), resized.flip(-1)
+    if config.color_jitter:
+        strength = config.color_jitter
+        image = v2.ColorJitter(strength, strength, strength, strength / 5)(image)
+    target = Target(boxes_xyxy=boxes_of(resized), clusters=torch.from_numpy(clusters.astype(np.int64)), masks=resized)
+    return image, target
+
+
+def collate(contents: list[Any]) -> Batch:
+    """Images of different sizes stay a list."""
+    return [image for image, _ in contents], [target for _, target in contents]

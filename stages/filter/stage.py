@@ -1,0 +1,104 @@
+"""The filter stage: candidates in, pseudo-masks and pseudo-label maps out."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import InputError
+from data.images import ImageSource
+from data.labels import LabelStore, merge_label_parts, paint, write_labels
+from data.masks import MaskStore, MaskStoreBuilder, merge_parts
+from data.parts import compute_parts
+from stages.contract import StageInputs, StageOutputs
+from stages.filter.confidence import rank_in_image, select
+from stages.filter.config import FilterConfig
+from stages.filter.overlap import RULES
+from stages.known_images import read_known
+from stages.progress import Progress
+
+MAX_CLUSTERS = 254
+"""Label maps are uint8; 0 is background and 255 is ignored."""
+
+
+def run(config: FilterConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
+    """Keep confident candidates and paint them (section 4 of the method).
+
+    Reads `distill/candidates.zarr`; writes `masks.zarr` (MaskStore of the kept masks, disjoint in each image) and
+    `labels.zarr` (LabelStore of all images of the candidate store; cluster c is c + 1).
+
+    Raises:
+        InputError: More clusters than fit in a label map.
+        MaskDistillError: An image changed since it was mined.
+    """
+    candidates = MaskStore.open(inputs.artifacts["distill"] / "candidates.zarr")
+    _check_clusters(candidates)
+    confident = select_candidates(candidates, config)
+    progress.start("filter", len(candidates.image_ids), "images")
+
+    def compute(images: range, path: Path) -> None:
+        render_part(confident, inputs.source, images, config, path, progress)
+
+    n_images, part_size = len(candidates.image_ids), inputs.execution.part_size
+    folder = workdir / "parts"
+    parts = compute_parts(folder, n_images, part_size, compute, on_skip=progress.advance)
+    masks = merge_parts([part / "masks.zarr" for part in parts], workdir / "masks.zarr")
+    labels = merge_label_parts([part / "labels.zarr" for part in parts], workdir / "labels.zarr")
+    shutil.rmtree(folder, ignore_errors=True)
+    return StageOutputs(items=len(masks), unit="masks", metrics=describe(candidates, confident, masks, labels))
+
+
+def select_candidates(candidates: MaskStore, config: FilterConfig) -> MaskStore:
+    """The candidates that are confident enough, in descending order of score within each image left as it was."""
+    keep = select(candidates.score, candidates.image, config.threshold)
+    if config.max_per_image is not None:
+        keep &= rank_in_image(candidates.score, candidates.image) < config.max_per_image
+    return candidates.select(keep)
+
+
+def render_part(
+    confident: MaskStore, source: ImageSource, images: range, config: FilterConfig, path: Path, progress: Progress
+) -> None:
+    """Write the masks and label maps of some images into a folder of their own."""
+    builder = MaskStoreBuilder()
+    maps = []
+    for image in images:
+        image_id = confident.image_ids[image]
+        masks, rows = resolve_overlap(confident, image, config.overlap)
+        clusters = confident.cluster[rows]
+        builder.add(image_id, masks, confident.score[rows], clusters)
+        size_hw = masks.shape[1:] if len(masks) else read_known(source, image_id).shape[:2]
+        maps.append((image_id, paint(masks, clusters + 1, (size_hw[0], size_hw[1]))))
+        progress.advance()
+    builder.build().save(path / "masks.zarr")
+    write_labels(path / "labels.zarr", maps)
+
+
+def resolve_overlap(store: MaskStore, image: int, rule: str) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """The masks of one image after the overlap rule, bool (n, H, W), best first, and their rows in the store."""
+    first = store.rows_of(image)
+    order = np.argsort(-store.score[first.start : first.stop], kind="stable")
+    return RULES[rule](store.decode_image(image)[order]), order + first.start
+
+
+def describe(candidates: MaskStore, confident: MaskStore, masks: MaskStore, labels: LabelStore) -> dict[str, Any]:
+    """Figures that need no ground truth; shares are of 1."""
+    n_pixels = int(labels.size_hw.astype(np.int64).prod(axis=1).sum())
+    return {
+        "candidates": len(candidates),
+        "confident": len(confident),
+        "kept": len(masks),
+        "share_kept": len(masks) / max(1, len(candidates)),
+        "coverage": int(masks.area.astype(np.int64).sum()) / max(1, n_pixels),
+        "kept_per_cluster": np.bincount(masks.cluster, minlength=0).tolist(),
+    }
+
+
+def _check_clusters(candidates: MaskStore) -> None:
+    if len(candidates) and not (candidates.cluster.min() >= 0 and candidates.cluster.max() < MAX_CLUSTERS):
+        raise InputError(
+            f"candidates have clusters {candidates.cluster.min()} to {candidates.cluster.max()}; label maps hold "
+            f"0 to {MAX_CLUSTERS - 1}: lower cluster.k to at most {MAX_CLUSTERS}"
+        )

@@ -1,0 +1,34 @@
+"""Settings of the mining stage."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from data.settings import Settings
+
+
+class MineConfig(Settings):
+    """One object mask per image from the attention of a self-supervised ViT (paper section 3.1)."""
+
+    model: str = "vit_small_patch16_224.dino"
+    """Name in timm of a Vision Transformer with class token and standard attention."""
+    weights: str = "pretrained"
+    """`pretrained` = timm's own for the model's tag; `random` = untrained, seeded; else the path of a .safetensors,
+    .pth or .pt file."""
+    short_side: int = Field(640, ge=1)
+    """Length that the short side of an image is resized to, px."""
+    max_patches: int = Field(16384, ge=1)
+    """Upper limit of patches per image; images of extreme aspect are made smaller until they keep it."""
+    block: int | None = None
+    """Block whose self-attention is read, from 0; negative counts from the end; None = the last."""
+    center_keys: Literal["off", "image", "dataset"] = "off"
+    """Mean patch key, per head, that is subtracted before patches are compared with each other: "off" = none (the
+    paper), "image" = the image's own mean, "dataset" = the mean over the training images (a second pass)."""
+    n_heads: int = Field(5, ge=1)
+    """Heads, from the first, whose class attention is averaged; capped at the model's number of heads."""
+    topk_fraction: float = Field(0.4, gt=0, le=1)
+    """Share of the patches that are proposed, those of the highest class attention."""
+    attention_mass: float = Field(0.5, gt=0, le=1)
+    """Share of the class attention's total that is kept; patches outside it count as attention 0."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic of the ViT; the masks themselves are always computed in fp32 and fp64."""

@@ -1,0 +1,83 @@
+"""Settings of the segment stage."""
+
+from math import ceil
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from data.settings import Settings
+from stages.recipe import OptimizerName, Precision, Recipe, ScheduleName
+
+
+class SegmentConfig(Settings):
+    """The final model, DeepLab-v3 on the pseudo-labels (section 5 of the method)."""
+
+    backbone: Literal["resnet18", "resnet50"] = "resnet50"
+    """Depth of the ResNet."""
+    weights: str | None = None
+    """Self-supervised weights of the backbone, a .pth or .safetensors file; None = from nothing."""
+    freeze_stages: int = Field(2, ge=0, le=4)
+    """Stages of the backbone that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
+    output_stride: Literal[8, 16] = 8
+    """Image px per px of the features; 16 takes about a quarter of the time of 8."""
+    image_size: int | None = Field(None, ge=16)
+    """Short side to which images are brought before augmentation, and at prediction, px; None = their own size."""
+    crop: int = Field(512, ge=32)
+    """Side of the square training crops, px; what lies outside the image is ignored."""
+    scale: tuple[float, float] = (0.75, 1.25)
+    """Range of the random resize factor; (1, 1) = none."""
+    rotation: float = Field(5.0, ge=0, le=180)
+    """Largest rotation to either side, degrees."""
+    flip: float = Field(0.5, ge=0, le=1)
+    """Chance of a left-right flip."""
+    epochs: float = Field(45.0, gt=0)
+    """Passes over the training images; may be a fraction."""
+    iterations: int | None = Field(None, ge=1)
+    """Optimiser steps; None = as many as `epochs` need."""
+    batch_size: int = Field(16, ge=2)
+    """Crops per step; at least 2, as batch norm sees one value per crop in the image-level branch."""
+    lr: float = Field(0.002, gt=0)
+    """Learning rate after the warm-up."""
+    optimizer: OptimizerName = "sgd"
+    """"sgd" uses `momentum`."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """Of sgd."""
+    weight_decay: float = Field(1e-4, ge=0)
+    """Decay of all weights."""
+    warmup_iterations: int = Field(0, ge=0)
+    """Steps over which the learning rate rises to `lr`."""
+    schedule: ScheduleName = "step"
+    """"step" multiplies the rate by 0.1 at each of `step_at`."""
+    step_at: tuple[float, ...] = (40 / 45,)
+    """Shares of the training, 0-1."""
+    keep_fraction: float = Field(0.2, gt=0, le=1)
+    """Share of a batch's pixels, the hardest ones, that the loss is taken from; 1 = all."""
+    ema: float | None = Field(None, gt=0, lt=1)
+    """Decay per step of the moving average of the weights, which then predicts; None = no average."""
+    clip: float | None = Field(None, gt=0)
+    """Largest L2 norm of the gradient; None = no clipping."""
+    precision: Precision = "bf16"
+    """Type of the forward pass, in training and prediction."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "SegmentConfig":
+        if not 0 < self.scale[0] <= self.scale[1]:
+            raise ValueError(f"scale: {list(self.scale)} must be two positive numbers, the smaller one first")
+        return self
+
+    def recipe(self, n_images: int) -> Recipe:
+        """What the training loop needs to know, for `n_images` training images."""
+        return Recipe(
+            iterations=self.iterations or ceil(self.epochs * n_images / self.batch_size),
+            batch_size=self.batch_size,
+            lr=self.lr,
+            optimizer=self.optimizer,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            warmup_iterations=self.warmup_iterations,
+            schedule=self.schedule,
+            step_at=self.step_at,
+            precision=self.precision,
+            clip_norm=self.clip,
+            ema_decay=self.ema,
+        )

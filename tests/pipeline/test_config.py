@@ -1,0 +1,93 @@
+"""Loading, overriding, and errors that tell the remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from data.errors import InputError
+from pipeline.config import Config, ConfigSource, field_names
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def load(tmp_path: Path, text: str = "data: {kind: scenes}", *overrides: str) -> Config:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    return ConfigSource((path,), overrides).load()
+
+
+def test_overrides_are_typed_and_dotted(tmp_path: Path) -> None:
+    config = load(tmp_path, "data: {kind: scenes}", "cluster.k=27", "mine.weights=random", "mine.block=-2", "seed=5")
+    assert (config.cluster.k, config.mine.weights, config.mine.block, config.seed) == (27, "random", -2, 5)
+
+
+def test_a_later_file_changes_settings_of_an_earlier_one(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text("data: {kind: scenes, seed: 3}\ncluster: {k: 5}")
+    second.write_text("data: {n_train: 7}\ncluster: {k: 6}")
+    config = ConfigSource((first, second)).load()
+    assert config.data.model_dump()["seed"] == 3
+    assert config.data.model_dump()["n_train"] == 7
+    assert config.cluster.k == 6
+
+
+def test_cluster_takes_over_the_model_of_mine(tmp_path: Path) -> None:
+    config = load(tmp_path, "data: {kind: scenes}", "mine.model=vit_tiny_patch16_224", "mine.weights=random")
+    assert (config.cluster.model, config.cluster.weights) == ("vit_tiny_patch16_224", "random")
+    own = load(tmp_path, "data: {kind: scenes}", "cluster.model=vit_small_patch8_224.dino")
+    assert own.cluster.model == "vit_small_patch8_224.dino"
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("cluster.kk=3", "cluster.kk: no such field; did you mean cluster.k?"),
+        ("clutser.k=3", "clutser: no such field; did you mean cluster?"),
+        ("treshold=0.5", "treshold: no such field; did you mean filter.threshold?"),
+        ("data.n_trian=3", "data.n_trian: no such field; did you mean data.n_train?"),
+        ("cluster.k=1", "cluster.k: input should be greater than or equal to 2 (got 1)"),
+        ("cluster.k=many", "cluster.k: input should be a valid integer"),
+        ("mine.topk_fraction=2", "mine.topk_fraction: input should be less than or equal to 1 (got 2)"),
+        ("data.kind=imagenet", "data.kind: one of folder, voc, coco, scenes is required (got 'imagenet')"),
+        ("data.kind=folder", "data.root: required; set it in the file or with -s data.root=VALUE"),
+        ("cluster", "an override reads section.field=value"),
+        ("seed.x=3", "seed is not a section"),
+        ("seed=[", "the value is not readable"),
+    ],
+)
+def test_errors_name_the_field_and_the_remedy(tmp_path: Path, override: str, expected: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, "data: {kind: scenes}\nseed: 0", override)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "data: {kind: scenes}\nmine: 3"])
+def test_files_that_are_no_configuration(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InputError, match=r"c\.yaml|mine"):
+        load(tmp_path, text)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.yaml: no such configuration file"):
+        ConfigSource((tmp_path / "nowhere.yaml",)).load()
+
+
+def test_arguments_give_the_same_configuration_again() -> None:
+    source = ConfigSource((Path("a.yaml"), Path("b.yaml")), ("cluster.k=3", "data.root=my photos"))
+    assert source.arguments() == "-c a.yaml -c b.yaml -s cluster.k=3 -s 'data.root=my photos'"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
+def test_shipped_configurations_are_valid_and_say_how_to_run_them(path: Path) -> None:
+    ConfigSource((path,)).load()
+    assert "make " in path.read_text() or "maskdistill run" in path.read_text()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "profiles").glob("*.yaml")), ids=lambda path: path.name)
+def test_shipped_profiles_are_valid(path: Path) -> None:
+    ConfigSource((ROOT / "configs" / "images.yaml", path)).load()
+
+
+def test_field_names_cover_all_sections() -> None:
+    names = set(field_names())
+    assert {"data.root", "data.n_train", "mine.block", "cluster.k", "filter.threshold", "execution.device"} <= names
