@@ -9,6 +9,7 @@ import colorsys
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from data.images import FloatArray
@@ -28,7 +29,7 @@ def smooth_noise(rng: np.random.Generator, cells: int, size: int) -> FloatArray:
 def fractal_noise(rng: np.random.Generator, size: int, octaves: Sequence[tuple[int, float]]) -> FloatArray:
     """Sum of smooth noises, float32 (size, size); octaves are (cells per 128 px, weight)."""
     layers = [weight * smooth_noise(rng, max(2, round(cells * size / 128)), size) for cells, weight in octaves]
-    return np.sum(layers, axis=0, dtype=np.float32)
+    return np.asarray(np.sum(layers, axis=0), dtype=np.float32)
 
 
 def random_colour(rng: np.random.Generator) -> FloatArray:
@@ -84,10 +85,13 @@ def _draw_clutter(rng: np.random.Generator, image: FloatArray) -> None:
     window = image[low[0] : high[0], low[1] : high[1]]
     rows, columns = np.ogrid[low[0] : high[0], low[1] : high[1]]
     distance = _distance_to_segment(rows - start[0], columns - start[1], end - start)
-    blend(window, colour, np.clip(radius + 0.5 - distance, 0, 1).astype(np.float32))
+    blend(window, colour, np.clip(radius + 0.5 - distance, 0, 1))
 
 
-def _distance_to_segment(rows: FloatArray, columns: FloatArray, segment: FloatArray) -> FloatArray:
+def _distance_to_segment(
+    rows: NDArray[np.float64], columns: NDArray[np.float64], segment: NDArray[np.float64]
+) -> FloatArray:
     """Distance in px of each place, given from the segment's start, to the segment."""
     along = np.clip((rows * segment[0] + columns * segment[1]) / max(1e-6, float(segment @ segment)), 0, 1)
-    return np.hypot(rows - along * segment[0], columns - along * segment[1])
+    distance: FloatArray = np.hypot(rows - along * segment[0], columns - along * segment[1]).astype(np.float32)
+    return distance

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import CorruptArtifact
-from data.stores import create_array, create_store, open_store, read_array
+from data.stores import create_array, create_store, get_array, open_store, read_array
 
 _DTYPES = {"embedding": "f4", "cluster": "i4", "distance": "f4", "centroids": "f4", "scale": "f4"}
 
@@ -61,5 +61,15 @@ class ClusterStore:
         width = self.embedding.shape[1]
         if self.centroids.ndim != 2 or self.centroids.shape[1] != width or self.scale.shape != (width,):
             raise CorruptArtifact(f"{where}: centroids and scale do not have the {width} dimensions of the embeddings")
-        if n and not (0 <= self.cluster.min() and self.cluster.max() < self.k):
+        if n and not (self.cluster.min() >= 0 and self.cluster.max() < self.k):
             raise CorruptArtifact(f"{where}: a mask belongs to a cluster that does not exist (there are {self.k})")
+
+
+def read_k(path: Path) -> int:
+    """Number of clusters of a ClusterStore, without reading its embeddings."""
+    return int(get_array(open_store(path, "clusters"), "centroids").shape[0])
+
+
+def read_cluster(path: Path) -> NDArray[np.int32]:
+    """Cluster of each mask, int32 (M,), without reading the embeddings."""
+    return read_array(open_store(path, "clusters"), "cluster", "i4")

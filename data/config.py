@@ -1,12 +1,14 @@
 """The `data` section of the configuration: one class for each kind of image source, and the door that opens it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from data.images import ImageSource
 from data.settings import Settings
+
+if TYPE_CHECKING:  # numpy is slow to import, and a command that only checks its configuration does without
+    from data.images import ImageSource
 
 FingerprintMode = Literal["stat", "content"]
 
@@ -55,7 +57,8 @@ class VocConfig(SourceConfig):
     val_split: str | None = "val"
     """The same for validation; None = no validation images."""
     labels: str = "auto"
-    """Folder of label PNGs below root; "auto" = SegmentationClassAug if it is there, else SegmentationClass, else none."""
+    """Folder of label PNGs below root; "auto" = SegmentationClassAug if it is there, else SegmentationClass if that is
+    there, else no ground truth."""
 
 
 class CocoConfig(SourceConfig):
@@ -105,7 +108,7 @@ class ScenesConfig(SourceConfig):
 DataConfig = Annotated[FolderConfig | VocConfig | CocoConfig | ScenesConfig, Field(discriminator="kind")]
 
 
-def open_source(config: DataConfig) -> ImageSource:
+def open_source(config: DataConfig) -> "ImageSource":
     """The images that the configuration names. Raises InputError where they are not there or not in order."""
     if isinstance(config, FolderConfig):
         from data.folder import FolderSource

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from data.errors import InputError, UnreadableImage
 from data.images import IGNORE, UInt8Array
@@ -92,7 +92,7 @@ def _check_size(path: Path, image: Image.Image, max_pixels: int) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "not an image in a known format"
     return str(error) or type(error).__name__
 
@@ -123,4 +123,5 @@ def _grey_to_8_bit(image: Image.Image) -> UInt8Array:
         return np.rint(np.asarray(image) / 257).astype(np.uint8)
     values: NDArray[np.float64] = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
     low, high = values.min(), values.max()
-    return np.rint((values - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
+    stretched: UInt8Array = np.rint((values - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
+    return stretched

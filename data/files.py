@@ -1,7 +1,6 @@
 """What every source of image files shares: reading, the two splits, and fingerprints of files."""
 
 import hashlib
-import os
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -52,7 +51,7 @@ class FileSource(ImageSource):
         return read_image(self._files[index], self._max_pixels)
 
     def fingerprint(self) -> str:
-        """Hash of ids, splits, file states and the size limit; the place of the files on this machine does not enter."""
+        """Hash of ids, splits, file states and the size limit; where the files lie does not enter."""
         splits = ("train" if i < self.n_train else "val" for i in range(len(self)))
         names = (f"{split}\0{image_id}" for split, image_id in zip(splits, self.ids, strict=True))
         return hash_files(zip(names, self._files, strict=True), self._mode, f"images max_pixels={self._max_pixels}")
@@ -100,7 +99,7 @@ def _state(path: Path, mode: FingerprintMode) -> str:
         if mode == "content":
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
-        status = os.stat(path)
+        status = path.stat()
         return f"{status.st_size} {status.st_mtime_ns}"
     except OSError as error:
         raise InputError(f"{path}: the file cannot be read any more ({error.strerror})") from error

@@ -10,8 +10,9 @@ from data.files import FileSource, require_folder
 from data.images import UInt8Array
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .apng .bmp .gif .webp .tif .tiff .ppm .pgm .pbm .pnm .jp2 .tga .avif".split()
-)
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
+     ".pbm", ".pnm", ".jp2", ".tga", ".avif")
+)  # fmt: skip
 """File names that are taken for images, in any case."""
 
 

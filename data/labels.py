@@ -20,6 +20,7 @@ from data.stores import (
     get_array,
     open_store,
     read_array,
+    read_rows,
     read_strings,
     write_strings,
 )
@@ -62,7 +63,7 @@ class LabelStore:
 
     def read(self, index: int) -> UInt8Array:
         """The label map of one image as uint8 (height, width)."""
-        pixels = np.asarray(self._pixels[self.offsets[index] : self.offsets[index + 1]], dtype=np.uint8)
+        pixels: UInt8Array = read_rows(self._pixels, int(self.offsets[index]), int(self.offsets[index + 1]))
         return pixels.reshape(self.size_hw[index])
 
 
@@ -92,7 +93,7 @@ def merge_label_parts(parts: Sequence[Path], path: Path) -> LabelStore:
         for store in stores:
             stop = start + int(store.offsets[-1])
             if stop > start:
-                pixels[start:stop] = store._pixels[...]
+                pixels[start:stop] = read_rows(store._pixels, 0, stop - start)
             start = stop
     return LabelStore.open(path)
 

@@ -28,6 +28,7 @@ from data.stores import create_array, create_store, open_store, read_array, read
 Rle = dict[str, Any]
 _DTYPES = {"image": "i4", "size_hw": "i4", "bbox_xywh": "f4", "area": "i4", "score": "f4", "cluster": "i4",
            "offsets": "i8", "counts": "u1"}  # fmt: skip
+_ROW_SHAPES = {"size_hw": (2,), "bbox_xywh": (4,)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,9 @@ class MaskStore:
         """Raise CorruptArtifact unless the columns fit each other."""
         n = len(self)
         for name in ("size_hw", "bbox_xywh", "area", "score", "cluster"):
-            if len(getattr(self, name)) != n:
-                raise CorruptArtifact(f"{where}: column {name} has {len(getattr(self, name))} rows, image has {n}")
+            shape = (n, *_ROW_SHAPES.get(name, ()))
+            if getattr(self, name).shape != shape:
+                raise CorruptArtifact(f"{where}: column {name} is {getattr(self, name).shape}, expected {shape}")
         if len(self.offsets) != n + 1 or self.offsets[0] != 0 or self.offsets[-1] != len(self.counts):
             raise CorruptArtifact(f"{where}: offsets do not span the {len(self.counts)} bytes of counts")
         if (np.diff(self.offsets) <= 0).any() or (np.diff(self.image) < 0).any():
@@ -176,9 +178,8 @@ class MaskStoreBuilder:
 
     def build(self) -> MaskStore:
         """The store of all that was added."""
-        width = {"size_hw": (2,), "bbox_xywh": (4,)}
         arrays = {
-            name: np.asarray(values, dtype=_DTYPES[name]).reshape(-1, *width.get(name, ()))
+            name: np.asarray(values, dtype=_DTYPES[name]).reshape(-1, *_ROW_SHAPES.get(name, ()))
             for name, values in self._columns.items()
         }
         lengths = np.asarray([0] + [len(code) for code in self._codes], dtype=np.int64)

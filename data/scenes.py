@@ -84,7 +84,9 @@ def generate(
         place = _find_place(rng, instances, coverage, diameter)
         if place is not None:
             class_ids.append(class_id)
-            _paste(canvas, instances, colours, coverage, place, len(class_ids))
+            _paste(canvas, colours, coverage, place)
+            canvas_part, patch_part = _windows(size, len(coverage), place)
+            instances[canvas_part][coverage[patch_part] > 0.5] = len(class_ids)
     return Scene(_develop(rng, canvas), instances, tuple(class_ids))
 
 
@@ -160,22 +162,14 @@ def _find_place(
     return None
 
 
-def _paste(
-    canvas: FloatArray,
-    instances: UInt8Array,
-    colours: FloatArray,
-    coverage: FloatArray,
-    place: tuple[int, int],
-    instance: int,
-) -> None:
-    """Draw an object and its soft shadow into the canvas, and its number into the instances."""
+def _paste(canvas: FloatArray, colours: FloatArray, coverage: FloatArray, place: tuple[int, int]) -> None:
+    """Draw an object and its soft shadow into the canvas."""
     canvas_part, patch_part = _windows(len(canvas), len(coverage), place)
     shadow = ndimage.gaussian_filter(coverage, 0.04 * len(coverage) + 0.5, truncate=2.5)[patch_part]
-    coverage = coverage[patch_part]
+    visible = coverage[patch_part]
     window = canvas[canvas_part]
-    window *= (1 - 0.2 * shadow * (1 - coverage))[..., None]
-    blend(window, colours[patch_part], coverage)
-    instances[canvas_part][coverage > 0.5] = instance
+    window *= (1 - 0.2 * shadow * (1 - visible))[..., None]
+    blend(window, colours[patch_part], visible)
 
 
 def _develop(rng: np.random.Generator, canvas: FloatArray) -> UInt8Array:
@@ -186,4 +180,5 @@ def _develop(rng: np.random.Generator, canvas: FloatArray) -> UInt8Array:
     lit = np.clip(canvas * light[..., None], 0, 1)
     image = Image.fromarray((lit * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(_BLUR_PX))
     noise = rng.standard_normal(canvas.shape, dtype=np.float32) * (_NOISE * 255)
-    return np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8)
+    noisy: UInt8Array = np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8)
+    return noisy

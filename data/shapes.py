@@ -1,29 +1,33 @@
 """The eight object classes of generated scenes: each has a silhouette and a texture of its own.
 
-A shape is a function of a `Frame` and random numbers. It gives two float32 (L, L) fields: the distance to the outline
+A shape is a function of a `Frame` and random numbers. It gives two (L, L) fields: the distance to the outline
 in object radii (negative inside), and the texture as a logit between the object's two colours.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.backdrop import contrasting_colours, sigmoid, smooth_noise
 from data.images import FloatArray
 
+Field = NDArray[np.floating[Any]]
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Coordinates of each pixel in an object's own frame, in object radii: float32 (L, L) each."""
+    """Coordinates of each pixel in an object's own frame, in object radii: (L, L) each."""
 
-    x: FloatArray
-    y: FloatArray
-    radius: FloatArray
-    angle: FloatArray
+    x: Field
+    y: Field
+    radius: Field
+    angle: Field
 
 
-Fields = tuple[FloatArray, FloatArray]
+Fields = tuple[Field, Field]
 Shape = Callable[[Frame, np.random.Generator], Fields]
 
 

@@ -51,14 +51,18 @@ def create_empty_array(group: zarr.Group, name: str, shape: tuple[int, ...], dty
     """Declare an array that is filled slice by slice."""
     row_bytes = max(1, int(np.prod(shape[1:])) * np.dtype(dtype).itemsize)
     rows = min(max(1, _CHUNK_BYTES // row_bytes), max(1, shape[0]))
-    return group.create_array(name, shape=shape, dtype=dtype, chunks=(rows, *(max(1, n) for n in shape[1:])))
+    chunks = (rows, *(max(1, n) for n in shape[1:]))
+    # By default zarr leaves out chunks of zeros, and a lost chunk would then read as zeros too.
+    return group.create_array(name, shape=shape, dtype=dtype, chunks=chunks, config={"write_empty_chunks": True})
 
 
 def get_array(group: zarr.Group, name: str) -> "zarr.Array[Any]":
-    """An array of the group, unread. Raises CorruptArtifact where it is missing."""
-    item = group.get(name)
+    """An array of the group, unread. Raises CorruptArtifact where it, or one of its chunks, is missing."""
+    item = _get_item(group, name)
     if not isinstance(item, zarr.Array):
-        raise CorruptArtifact(f"{group.store}: array {name!r} is missing")
+        raise CorruptArtifact(f"{group.store_path}: array {name!r} is missing")
+    if item.nchunks_initialized != item.nchunks:
+        raise CorruptArtifact(f"{item.store_path}: {item.nchunks - item.nchunks_initialized} chunks are missing")
     return item
 
 
@@ -66,11 +70,16 @@ def read_array(group: zarr.Group, name: str, dtype: str | None = None) -> NDArra
     """A whole array. Raises CorruptArtifact where it is missing, damaged or of another type."""
     array = get_array(group, name)
     if dtype is not None and array.dtype != np.dtype(dtype):
-        raise CorruptArtifact(f"{group.store}: array {name!r} is {array.dtype}, not {np.dtype(dtype)}")
+        raise CorruptArtifact(f"{array.store_path}: the array is {array.dtype}, not {np.dtype(dtype)}")
+    return read_rows(array, 0, array.shape[0])
+
+
+def read_rows(array: "zarr.Array[Any]", start: int, stop: int) -> NDArray[Any]:
+    """Rows `start` to `stop` of an array. Raises CorruptArtifact where their chunks are damaged."""
     try:
-        return np.asarray(array[...])
+        return np.asarray(array[start:stop])
     except (RuntimeError, ValueError, OSError) as error:
-        raise CorruptArtifact(f"{group.store}: array {name!r} cannot be read ({error})") from error
+        raise CorruptArtifact(f"{array.store_path}: the array cannot be read ({error})") from error
 
 
 def write_strings(group: zarr.Group, name: str, strings: Sequence[str]) -> None:
@@ -84,9 +93,21 @@ def write_strings(group: zarr.Group, name: str, strings: Sequence[str]) -> None:
 
 def read_strings(group: zarr.Group, name: str) -> tuple[str, ...]:
     """Read back what `write_strings` wrote."""
-    subgroup = group.get(name)
+    subgroup = _get_item(group, name)
     if not isinstance(subgroup, zarr.Group):
-        raise CorruptArtifact(f"{group.store}: {name!r} is missing")
+        raise CorruptArtifact(f"{group.store_path}: {name!r} is missing")
     offsets = read_array(subgroup, "offsets", "i8")
     text = read_array(subgroup, "utf8", "u1").tobytes()
-    return tuple(text[a:b].decode() for a, b in pairwise(offsets))
+    if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(text) or (np.diff(offsets) < 0).any():
+        raise CorruptArtifact(f"{subgroup.store_path}: offsets do not span the {len(text)} bytes of text")
+    try:
+        return tuple(text[a:b].decode() for a, b in pairwise(offsets))
+    except UnicodeDecodeError as error:
+        raise CorruptArtifact(f"{subgroup.store_path}: a string is not UTF-8") from error
+
+
+def _get_item(group: zarr.Group, name: str) -> Any:
+    try:
+        return group.get(name)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptArtifact(f"{group.store_path}: {name!r} is damaged ({error})") from error

@@ -68,7 +68,7 @@ class ConfigSource:
         for path in self.paths:
             _merge(tree, _read_yaml(path))
         for override in self.overrides:
-            _apply_override(tree, override)
+            _merge(tree, _parse_override(override))
         try:
             return Config.model_validate(tree).resolved()
         except ValidationError as error:
@@ -91,31 +91,31 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return tree
 
 
+def _parse_override(override: str) -> dict[str, Any]:
+    name, equals, text = override.partition("=")
+    if not equals or not name.strip():
+        raise InputError(f"-s {override}: an override reads section.field=value, for example -s cluster.k=20")
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"-s {override}: the value is not readable: {error}") from None
+    for part in reversed(name.strip().split(".")):
+        tree = {part: tree}
+    return dict(tree)
+
+
 def _merge(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """Change a tree in place; another kind of data keeps only the settings that it has in common with the old one."""
+    kind = _data_kind(changes)
+    if kind in _data_models() and kind != _data_kind(tree) and isinstance(tree.get("data"), dict):
+        known = _data_models()[kind].model_fields
+        tree["data"] = {name: value for name, value in tree["data"].items() if name in known}
     for name, value in changes.items():
         child = tree.get(name)
         if isinstance(child, dict) and isinstance(value, Mapping):
             _merge(child, value)
         else:
             tree[name] = value
-
-
-def _apply_override(tree: dict[str, Any], override: str) -> None:
-    name, equals, text = override.partition("=")
-    if not equals or not name.strip():
-        raise InputError(f"-s {override}: an override reads section.field=value, for example -s cluster.k=20")
-    *sections, field = name.strip().split(".")
-    for section in sections:
-        child = tree.setdefault(section, {})
-        if child is None:
-            child = tree[section] = {}
-        if not isinstance(child, dict):
-            raise InputError(f"-s {override}: {section} is not a section")
-        tree = child
-    try:
-        tree[field] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"-s {override}: the value is not readable: {error}") from None
 
 
 def _explain(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> str:

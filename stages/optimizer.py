@@ -8,7 +8,10 @@ from stages.recipe import Recipe
 
 def make_optimizer(recipe: Recipe, module: nn.Module) -> torch.optim.Optimizer:
     """The optimiser over the parameters of `module` that are not frozen."""
+    # Fused: on a CPU, the plain AdamW takes a sixth of a small detector's step.
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
-    return torch.optim.SGD(parameters, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+        return torch.optim.AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True)
+    return torch.optim.SGD(
+        parameters, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True
+    )

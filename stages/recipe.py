@@ -1,4 +1,4 @@
-"""How a training is optimised, in one value; and the learning rate as a pure function of the iteration. No torch here."""
+"""How a training is optimised, in one value; and the learning rate as a pure function of the iteration. No torch."""
 
 import math
 from dataclasses import dataclass

@@ -8,15 +8,16 @@ from typing import Any
 
 import timm
 import torch
-from timm.layers import PatchEmbed, apply_rot_embed_cat
-from timm.layers.attention import AttentionRope
+from timm.layers.attention import Attention, AttentionRope
+from timm.layers.patch_embed import PatchEmbed
+from timm.layers.pos_embed_sincos import apply_rot_embed_cat
 from timm.models.eva import Eva, EvaAttention, EvaBlock
-from timm.models.vision_transformer import Attention, Block, VisionTransformer
+from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data.errors import InputError
-from stages.vit_weights import load_checkpoint
+from stages.vit_weights import first_line, load_checkpoint
 
 
 class VisionBackbone(nn.Module):
@@ -31,10 +32,12 @@ class VisionBackbone(nn.Module):
         dim: Embedding dimension D.
     """
 
+    model: Any
+
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model: Any = model.eval().requires_grad_(False)
-        config = self.model.pretrained_cfg
+        self.model = model.eval().requires_grad_(False)
+        config: Any = model.pretrained_cfg
         self.mean = tuple(float(value) for value in config["mean"])
         self.std = tuple(float(value) for value in config["std"])
         self.patch_size = int(self.model.patch_embed.patch_size[0])
@@ -99,7 +102,8 @@ class VisionBackbone(nn.Module):
 
     def _finish(self, attention: Any, projected: Tensor, rope: Tensor | None, kind: str) -> Tensor:
         """Split into heads, apply the layer's own norm and rotary embedding, drop the registers."""
-        heads = projected.unflatten(-1, (attention.num_heads, attention.head_dim)).transpose(1, 2)
+        shape = (*projected.shape[:2], attention.num_heads, attention.head_dim)
+        heads = projected.reshape(shape).transpose(1, 2)
         heads = attention.q_norm(heads) if kind == "q" else attention.k_norm(heads)
         patches = heads[:, :, self.n_prefix :]
         if rope is not None:
@@ -135,15 +139,14 @@ def _create(model: str, pretrained: bool, section: str) -> nn.Module:
         network: nn.Module = timm.create_model(model, pretrained=pretrained, num_classes=0, dynamic_img_size=True)
     except TypeError as error:
         raise InputError(
-            f"{section}.model: {model} is not a Vision Transformer for any image size ({error})"
+            f"{section}.model: {model} is not a Vision Transformer with standard attention ({error})"
         ) from error
     # timm lets the errors of several download libraries through; whatever happened, the remedy is the same.
     except Exception as error:
         if not pretrained:
             raise InputError(f"{section}.model: timm cannot build {model} ({error})") from error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{section}.weights: the pretrained weights of {model} could not be loaded ({reason}); "
+            f"{section}.weights: the pretrained weights of {model} could not be loaded ({first_line(error)}); "
             f"download them elsewhere and give the path of the file as {section}.weights"
         ) from error
     return network

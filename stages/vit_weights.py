@@ -59,7 +59,7 @@ def read_state(path: Path, where: str) -> dict[str, Tensor]:
         with torch.serialization.safe_globals([argparse.Namespace]):
             state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError) as error:
-        raise InputError(f"{where}: cannot be read as weights ({str(error).splitlines()[0]})") from error
+        raise InputError(f"{where}: cannot be read as weights ({first_line(error)})") from error
     return _unwrap(state, where)
 
 
@@ -74,20 +74,22 @@ def strip_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return stripped
 
 
+def first_line(error: Exception) -> str:
+    """What an error says, without the advice that libraries put below; its type where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def _unwrap(state: Any, where: str) -> dict[str, Tensor]:
     while isinstance(state, dict):
         inner = next((name for name in _WRAPPERS if isinstance(state.get(name), dict)), None)
         if inner is None:
             break
         state = state[inner]
-    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)} if _is_dict(state) else {}
+    items = state.items() if isinstance(state, dict) else ()
+    tensors = {name: value for name, value in items if isinstance(value, Tensor)}
     if not tensors:
         raise InputError(f"{where}: holds no parameters by name")
     return tensors
-
-
-def _is_dict(state: Any) -> bool:
-    return isinstance(state, dict)
 
 
 def _listed(kind: str, names: list[str]) -> str:

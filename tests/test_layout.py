@@ -53,7 +53,5 @@ def test_light_commands_import_nothing_heavy() -> None:
 
 
 def test_stage_settings_import_no_torch() -> None:
-    code = (
-        "import sys\nimport pipeline.config\nsys.exit('torch' in sys.modules)"  # every stage's settings hang on it
-    )
+    code = "import sys\nimport pipeline.config\nsys.exit('torch' in sys.modules)"  # every stage's settings hang on it
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -84,7 +84,7 @@ def augment(
         The image, uint8 (3, h, w), and its target.
     """
     factor = float(torch.empty(()).uniform_(*config.scale))
-    size_hw = resized_hw(masks.shape[1:], config.image_size * factor, config.max_size * factor)  # type: ignore[arg-type]
+    size_hw = resized_hw(masks.shape[1:], config.image_size * factor, config.max_size * factor)
     image = v2.functional.resize(torch.from_numpy(pixels).permute(2, 0, 1), list(size_hw), antialias=True)
     resized = resize_masks(masks, size_hw)
     if float(torch.rand(())) < config.flip:

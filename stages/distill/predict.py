@@ -1,7 +1,6 @@
 """Candidates of many images, in parts."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch

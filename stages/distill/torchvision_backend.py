@@ -39,7 +39,7 @@ class _Heads(NamedTuple):
 
 _HEADS = {
     "full": _Heads(fpn=256, box=1024, mask=(256,) * 4, boxes_per_image=512, proposals=1000),
-    "slim": _Heads(fpn=128, box=256, mask=(128,) * 2, boxes_per_image=128, proposals=300),
+    "slim": _Heads(fpn=128, box=256, mask=(128,) * 2, boxes_per_image=64, proposals=300),
 }
 
 

@@ -34,6 +34,8 @@ class Segmenter(nn.Module):
             freeze_stages(backbone, config.freeze_stages)
         self.backbone = backbone
         self.head = DeepLabHead(backbone.inplanes, n_classes, _RATES[config.output_stride])
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(RGB_STD).view(1, 3, 1, 1), persistent=False)
 

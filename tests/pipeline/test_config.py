@@ -31,6 +31,13 @@ def test_a_later_file_changes_settings_of_an_earlier_one(tmp_path: Path) -> None
     assert config.cluster.k == 6
 
 
+def test_another_kind_of_data_drops_the_settings_of_the_old_one(tmp_path: Path) -> None:
+    text = "data: {kind: scenes, n_train: 3, max_failure_rate: 0.5}"
+    config = load(tmp_path, text, "data.kind=folder", "data.root=photos")
+    assert config.data.kind == "folder"
+    assert config.data.max_failure_rate == 0.5
+
+
 def test_cluster_takes_over_the_model_of_mine(tmp_path: Path) -> None:
     config = load(tmp_path, "data: {kind: scenes}", "mine.model=vit_tiny_patch16_224", "mine.weights=random")
     assert (config.cluster.model, config.cluster.weights) == ("vit_tiny_patch16_224", "random")
@@ -51,7 +58,7 @@ def test_cluster_takes_over_the_model_of_mine(tmp_path: Path) -> None:
         ("data.kind=imagenet", "data.kind: one of folder, voc, coco, scenes is required (got 'imagenet')"),
         ("data.kind=folder", "data.root: required; set it in the file or with -s data.root=VALUE"),
         ("cluster", "an override reads section.field=value"),
-        ("seed.x=3", "seed is not a section"),
+        ("seed.x=3", "seed: input should be a valid integer"),
         ("seed=[", "the value is not readable"),
     ],
 )

@@ -1,0 +1,102 @@
+"""COCO and data sets in its format: images as the annotation files list them, label maps painted from instances."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from data.coco_json import CocoAnnotations, decode_segmentation
+from data.config import CocoConfig
+from data.errors import InputError
+from data.files import FileSource, read_lines, require_folder
+from data.images import IGNORE, FloatArray, UInt8Array
+from data.paths import check_relative, inside
+
+
+class CocoSource(FileSource):
+    """The images of one or two COCO annotation files.
+
+    Classes are numbered 1, 2, ... in order of their category ids, which may have gaps.
+    """
+
+    def __init__(self, config: CocoConfig) -> None:
+        """Read the lists of images and categories; annotations themselves are read when ground truth is asked for.
+
+        Raises:
+            InputError: A file or an image is missing, or an annotation file is not in order.
+        """
+        require_folder(config.root, "data.root")
+        self._train = CocoAnnotations(config.root / config.annotations_train)
+        self._val = None if config.annotations_val is None else CocoAnnotations(config.root / config.annotations_val)
+        self._categories = _same_categories(self._train, self._val)
+        self._class_of = {category: i + 1 for i, category in enumerate(sorted(self._categories))}
+        self._coco_ids: dict[str, int] = {}
+        train = self._list_images(config.root, config.images_train, self._train, config.subset_train)
+        val = {} if self._val is None else self._list_images(config.root, config.images_val, self._val, None)
+        super().__init__(config, train, val, config.root)
+        self.class_names = ("background", *(self._categories[category] for category in self._class_of))
+
+    def label_files(self) -> dict[str, Path]:
+        """The annotation files, by split."""
+        files = {"train": self._train.path}
+        return files if self._val is None else {**files, "val": self._val.path}
+
+    def read_labels(self, index: int) -> UInt8Array:
+        """Class of each pixel as uint8 (H, W): smaller objects on top of larger ones, crowds 255 where no object is.
+
+        An image without annotation is all background.
+        """
+        annotations, coco_id = self._annotations_of(index)
+        size_hw = annotations.images[coco_id].size_hw
+        labels = np.zeros(size_hw, dtype=np.uint8)
+        painted = []
+        for item in annotations.of_image(coco_id):
+            mask = decode_segmentation(item, size_hw)
+            value = IGNORE if item.is_crowd else self._class_of[item.category_id]
+            painted.append((item.is_crowd, int(mask.sum()), value, mask))
+        # Crowds first: an object that was outlined inside a crowd is known, the rest of the crowd is not.
+        for _, _, value, mask in sorted(painted, key=lambda entry: (not entry[0], -entry[1])):
+            labels[mask] = value
+        return labels
+
+    def read_boxes(self, index: int) -> FloatArray:
+        """Boxes of all objects but crowds, float32 (n, 4) x1 y1 x2 y2 px."""
+        annotations, coco_id = self._annotations_of(index)
+        boxes = [item.bbox_xywh for item in annotations.of_image(coco_id) if not item.is_crowd]
+        boxes_xyxy = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
+        boxes_xyxy[:, 2:] += boxes_xyxy[:, :2]
+        return boxes_xyxy
+
+    def _annotations_of(self, index: int) -> tuple[CocoAnnotations, int]:
+        coco_id = self._coco_ids[self.ids[index]]
+        return (self._train if index < self.n_train or self._val is None else self._val), coco_id
+
+    def _list_images(
+        self, root: Path, folder: str, annotations: CocoAnnotations, subset: str | None
+    ) -> Mapping[str, Path]:
+        check_relative(folder, "data.images_train or data.images_val")
+        require_folder(root / folder, "data.root")
+        kept = None if subset is None else _subset_names(root / subset)
+        files: dict[str, Path] = {}
+        for coco_id, image in annotations.images.items():
+            # Lists of subsets often repeat the folder, so only the last part of a name is compared.
+            if kept is not None and image.file_name.rsplit("/", 1)[-1] not in kept:
+                continue
+            image_id = f"{folder}/{image.file_name}"
+            if image_id in files:
+                raise InputError(f"{annotations.path}: the file name {image.file_name!r} is listed twice in images")
+            files[image_id] = inside(root / folder, image.file_name, str(annotations.path))
+            self._coco_ids[image_id] = coco_id
+        return files
+
+
+def _same_categories(train: CocoAnnotations, val: CocoAnnotations | None) -> dict[int, str]:
+    if val is not None and val.categories != train.categories:
+        raise InputError(f"{val.path}: its categories are not those of {train.path}; both splits need the same classes")
+    if len(train.categories) >= IGNORE:
+        raise InputError(f"{train.path}: {len(train.categories)} categories, but label maps hold at most {IGNORE - 1}")
+    return train.categories
+
+
+def _subset_names(path: Path) -> set[str]:
+    return {line.rsplit("/", 1)[-1] for line in read_lines(path, "data.subset_train")}

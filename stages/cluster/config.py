@@ -1,0 +1,35 @@
+"""Settings of the clustering stage."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from data.settings import Settings
+
+
+class ClusterConfig(Settings):
+    """A class for every mask: K-means over class tokens (paper section 3.2)."""
+
+    k: int = Field(20, ge=2, le=254)
+    """Number of clusters. Label maps hold cluster c as c + 1 in 8 bits, with 255 for ignored pixels."""
+    view: Literal["crop", "masked"] = "crop"
+    """What the ViT sees of a mask: `crop` = its box at the image's own size (the published code); `masked` = the whole
+    image, resized to `short_side`, with everything outside the mask set to zero (the paper)."""
+    model: str | None = None
+    """Name in timm of the Vision Transformer; None = the one of the mine stage."""
+    weights: str | None = None
+    """Weights of that model, as in the mine stage; None = those of the mine stage."""
+    max_side: int = Field(640, ge=1)
+    """Crops whose long side exceeds this many px are shrunk to it; smaller ones are never resized."""
+    short_side: int = Field(640, ge=1)
+    """Length that the short side of an image is resized to under `view: masked`, px."""
+    max_patches: int = Field(16384, ge=1)
+    """Upper limit of patches per image under `view: masked`; images of extreme aspect are made smaller."""
+    batch_size_kmeans: int = Field(1000, ge=1)
+    """Masks per step of the mini-batch K-means."""
+    n_init: int = Field(10, ge=1)
+    """Random starts of K-means, of which the best is taken."""
+    max_iter: int = Field(100, ge=1)
+    """Passes over the training masks, at most."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic of the ViT."""

@@ -1,0 +1,154 @@
+"""Stage 1: one object mask per image (paper section 3.1). Writes `masks.zarr`."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from data.atomic import write_json
+from data.errors import UnreadableImage
+from data.masks import MaskStore, MaskStoreBuilder, merge_parts
+from data.parts import compute_parts
+from stages.batches import Prepared, autocast, batches, grid_of, to_tensor
+from stages.contract import StageInputs, StageOutputs
+from stages.device import resolve_device
+from stages.failures import check_failures
+from stages.mine.affinity import object_mask
+from stages.mine.config import MineConfig
+from stages.mine.key_mean import dataset_key_mean
+from stages.progress import Progress
+from stages.resize import grid_to_image, resize, short_side_size
+from stages.vit import load_vit
+
+
+def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
+    """Mine all images, in parts that a later run need not compute again.
+
+    Args:
+        config: The settings of the stage.
+        inputs: The images; no upstream artifact is read.
+        workdir: Where `masks.zarr` is written; its images are all readable ones, in the order of the source.
+        progress: Told about every image.
+
+    Returns:
+        The number of masks; unreadable images as failures.
+
+    Raises:
+        InputError: Unusable model or weights, or more unreadable images than `inputs.max_failure_rate` allows.
+    """
+    n_images = len(inputs.source)
+    miner = _Miner(config, inputs)
+    if config.center_keys == "dataset":
+        progress.start("mean key", inputs.source.n_train, "images")
+        miner.key_mean = dataset_key_mean(
+            workdir / "mean_parts",
+            inputs.source.n_train,
+            inputs.execution.part_size,
+            miner.patch_keys,
+            progress.advance,
+        )
+    progress.start("masks", n_images, "images")
+
+    def compute(items: range, path: Path) -> None:
+        miner.write_part(items, path)
+        check_failures(miner.failures, n_images, inputs.max_failure_rate)
+        progress.advance(len(items))
+
+    parts = compute_parts(workdir / "parts", n_images, inputs.execution.part_size, compute, progress.advance)
+    failures = {k: v for part in parts for k, v in json.loads((part / "failures.json").read_text()).items()}
+    check_failures(failures, n_images, inputs.max_failure_rate)
+    store = merge_parts([part / "masks.zarr" for part in parts], workdir / "masks.zarr")
+    for folder in ("parts", "mean_parts"):
+        shutil.rmtree(workdir / folder, ignore_errors=True)
+    return StageOutputs(len(store), "masks", _metrics(store), failures)
+
+
+class _Miner:
+    """The loaded model and what it is applied to."""
+
+    def __init__(self, config: MineConfig, inputs: StageInputs) -> None:
+        self.config = config
+        self.source = inputs.source
+        self.batch_size = inputs.execution.batch_size
+        self.device = resolve_device(inputs.execution)
+        self.backbone = load_vit(config.model, config.weights, inputs.seed, section="mine").to(self.device)
+        self.block = self.backbone.resolve_block(config.block)
+        self.key_mean: Tensor | None = None
+        self.failures: dict[str, str] = {}
+
+    def write_part(self, items: range, path: Path) -> None:
+        """Write the masks and the failures of some images into the folder `path`."""
+        masks, failures = self._mine(items)
+        builder = MaskStoreBuilder()
+        for i in items:
+            if i in masks:
+                builder.add(self.source.ids[i], masks[i][None])
+        path.mkdir()
+        builder.build().save(path / "masks.zarr")
+        write_json(path / "failures.json", failures)
+        self.failures |= failures
+
+    def patch_keys(self, items: range) -> Iterator[Tensor]:
+        """Patch keys (B, H, N, d) of the readable ones of some images."""
+        for batch in batches(self._read(items, {}, {}), self.backbone.patch_size, self.batch_size):
+            yield self._queries_keys(batch)[1][:, :, 1:]
+
+    def _mine(self, items: range) -> tuple[dict[int, NDArray[np.bool_]], dict[str, str]]:
+        sizes: dict[int, tuple[int, int]] = {}
+        failures: dict[str, str] = {}
+        masks = {}
+        for batch in batches(self._read(items, sizes, failures), self.backbone.patch_size, self.batch_size):
+            for one, queries, keys in zip(batch, *self._queries_keys(batch), strict=True):
+                masks[one.item] = self._mask(queries, keys, one.pixels.shape[:2], sizes[one.item])
+        return masks, failures
+
+    def _read(self, items: range, sizes: dict[int, tuple[int, int]], failures: dict[str, str]) -> Iterator[Prepared]:
+        """Read and resize images; the sizes before, and the reasons of unreadable ones, go into the two dicts."""
+        for i in items:
+            try:
+                pixels = self.source.read(i)
+            except UnreadableImage as error:
+                failures[self.source.ids[i]] = str(error)
+                continue
+            sizes[i] = (pixels.shape[0], pixels.shape[1])
+            config = self.config
+            size = short_side_size(sizes[i], config.short_side, self.backbone.patch_size, config.max_patches)
+            yield Prepared(i, resize(pixels, size))
+
+    def _queries_keys(self, batch: list[Prepared]) -> tuple[Tensor, Tensor]:
+        with torch.inference_mode(), autocast(self.device, self.config.precision):
+            images = to_tensor(batch, self.backbone, self.device)
+            queries, keys = self.backbone.queries_keys(images, self.block)
+        return queries.float(), keys.float()
+
+    def _mask(self, queries: Tensor, keys: Tensor, resized_hw: Any, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+        config = self.config
+        key_mean = self.key_mean
+        if config.center_keys == "image":
+            key_mean = keys[:, 1:].mean(dim=1)
+        mask = object_mask(
+            queries,
+            keys,
+            grid_of(resized_hw, self.backbone.patch_size),
+            n_heads=config.n_heads,
+            topk_fraction=config.topk_fraction,
+            attention_mass=config.attention_mass,
+            key_mean=None if key_mean is None else key_mean.to(keys),
+        )
+        return grid_to_image(mask, resized_hw, size_hw, self.backbone.patch_size)
+
+
+def _metrics(store: MaskStore) -> dict[str, Any]:
+    shares = store.area / np.maximum(store.size_hw.astype(np.int64).prod(axis=1), 1)
+    n_images = len(store.image_ids)
+    return {
+        "images": n_images,
+        "mean_area_share": float(shares.mean()) if len(store) else 0.0,
+        "masks_per_image": len(store) / max(n_images, 1),
+    }

@@ -1,0 +1,193 @@
+"""The five real stages on a few generated scenes: with and without Prefect, killed and resumed, twice at once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.clusters import ClusterStore
+from data.labels import LabelStore
+from data.masks import MaskStore
+from pipeline.artifacts import MANIFEST, read_manifest
+from pipeline.config import ConfigSource
+from pipeline.dag import STAGE_NAMES
+from pipeline.plan import Plan
+
+ROOT = Path(__file__).parent.parent.parent
+CONFIG = """
+data: {kind: scenes, n_train: 12, n_val: 4, size: 64}
+mine: {model: vit_tiny_patch16_224, weights: random, short_side: 64}
+cluster: {k: 3, max_side: 64}
+distill: {backbone: resnet18, heads: slim, image_size: 64, max_size: 64, iterations: 6, batch_size: 2,
+          max_candidates: 3, min_score: 0.0}
+filter: {threshold: 0.5}
+segment: {backbone: resnet18, output_stride: 16, crop: 64, iterations: 6, batch_size: 2}
+execution: {part_size: 4, checkpoint_seconds: 0, device: cpu}
+"""
+
+
+@pytest.fixture(scope="module")
+def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("config") / "tiny.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def command(config_file: Path, artifacts: Path, *arguments: str) -> list[str]:
+    executable = str(Path(sys.executable).with_name("maskdistill"))
+    verb, *rest = arguments
+    return [executable, verb, "-c", str(config_file), "-s", f"artifacts={artifacts}", *rest]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def maskdistill(config_file: Path, artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    line = command(config_file, artifacts, *arguments)
+    return subprocess.run(line, capture_output=True, text=True, check=False, env=environment(), timeout=600)
+
+
+def make_plan(config_file: Path, artifacts: Path, *overrides: str) -> Plan:
+    return Plan(ConfigSource((config_file,), (f"artifacts={artifacts}", *overrides)))
+
+
+@pytest.fixture(scope="module")
+def unbroken(config_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """A whole run without Prefect."""
+    artifacts = tmp_path_factory.mktemp("unbroken")
+    result = maskdistill(config_file, artifacts, "run", "--no-prefect")
+    assert result.returncode == 0, result.stderr
+    assert all(name in result.stdout for name in STAGE_NAMES)
+    return make_plan(config_file, artifacts)
+
+
+def assert_same_masks(first: MaskStore, second: MaskStore) -> None:
+    assert first.image_ids == second.image_ids
+    for name in ("image", "size_hw", "bbox_xywh", "area", "score", "cluster", "offsets", "counts"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
+
+
+def assert_same_artifacts(first: Plan, second: Plan) -> None:
+    """Equal keys, masks, clusters and label maps, to the last bit."""
+    assert {n: s.key for n, s in first.stages.items()} == {n: s.key for n, s in second.stages.items()}
+    for stage, file in (("mine", "masks.zarr"), ("distill", "candidates.zarr"), ("filter", "masks.zarr")):
+        stores = [MaskStore.open(plan.path(stage) / file) for plan in (first, second)]
+        assert_same_masks(*stores)
+    clusters = [ClusterStore.open(plan.path("cluster") / "clusters.zarr") for plan in (first, second)]
+    np.testing.assert_array_equal(clusters[0].cluster, clusters[1].cluster)
+    np.testing.assert_array_equal(clusters[0].embedding, clusters[1].embedding)
+    for stage, file in (("filter", "labels.zarr"), ("segment", "predictions.zarr")):
+        labels = [LabelStore.open(plan.path(stage) / file) for plan in (first, second)]
+        assert labels[0].image_ids == labels[1].image_ids
+        for i in range(len(labels[0])):
+            np.testing.assert_array_equal(labels[0].read(i), labels[1].read(i))
+
+
+def test_every_stage_leaves_a_sound_artifact(unbroken: Plan, config_file: Path) -> None:
+    result = maskdistill(config_file, unbroken.config.artifacts, "verify")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("sound") == len(STAGE_NAMES)
+    for name in STAGE_NAMES:
+        files = {path.name for path in unbroken.path(name).iterdir()}
+        assert "parts" not in files
+        assert MANIFEST in files
+
+
+def test_a_cached_run_says_so_and_starts_no_server(unbroken: Plan, config_file: Path) -> None:
+    result = maskdistill(config_file, unbroken.config.artifacts, "run")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("cached") == len(STAGE_NAMES)
+    assert not (unbroken.config.artifacts / ".prefect").exists()
+
+
+def test_scores_of_every_stage_are_there(unbroken: Plan) -> None:
+    for name in STAGE_NAMES:
+        (path,) = unbroken.store.evaluations(name, unbroken.stages[name].key)
+        scores = json.loads(path.read_text())
+        for split in ("train", "val"):
+            score = scores[split]["foreground_iou" if name == "mine" else "miou"]
+            assert 0 <= score <= 1
+
+
+def test_prefect_gives_the_same_artifacts(unbroken: Plan, config_file: Path, tmp_path: Path) -> None:
+    result = maskdistill(config_file, tmp_path, "run")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("new") >= len(STAGE_NAMES)
+    assert (tmp_path / ".prefect").is_dir()
+    assert_same_artifacts(unbroken, make_plan(config_file, tmp_path))
+
+
+def test_single_stages_give_the_same_artifacts(unbroken: Plan, config_file: Path, tmp_path: Path) -> None:
+    missing = maskdistill(config_file, tmp_path, "stage", "cluster")
+    assert missing.returncode == 3
+    assert "maskdistill run -c" in missing.stderr
+    assert "--to mine" in missing.stderr
+    for name in ("mine", "cluster"):
+        result = maskdistill(config_file, tmp_path, "stage", name)
+        assert result.returncode == 0, result.stderr
+        manifests = [read_manifest(plan.path(name)) for plan in (unbroken, make_plan(config_file, tmp_path))]
+        assert manifests[0] is not None
+        assert manifests[1] is not None
+        assert manifests[0].files == manifests[1].files
+
+
+def progress_of(folder: Path) -> tuple[int, int]:
+    """Finished parts and training steps that reached a checkpoint."""
+    parts = len([path for path in folder.glob("parts*/*") if not path.name.startswith(".")])
+    return parts, int((folder / "training.pt").exists())
+
+
+def wait_for_work(process: subprocess.Popen[bytes], plan: Plan, stage: str) -> None:
+    """Until the stage has made something, but not all of it."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        if any(progress_of(plan.path(stage))):
+            return
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.002)
+    raise AssertionError(f"{stage} made nothing in time")
+
+
+@pytest.fixture
+def killed(config_file: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Plan, str]]:
+    stage = request.param
+    plan = make_plan(config_file, tmp_path)
+    with subprocess.Popen(command(config_file, tmp_path, "run", "--no-prefect"), env=environment()) as process:
+        wait_for_work(process, plan, stage)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    yield plan, stage
+
+
+@pytest.mark.parametrize("killed", STAGE_NAMES, indirect=True)
+def test_a_killed_run_resumes_to_the_same_result(
+    killed: tuple[Plan, str], unbroken: Plan, config_file: Path, tmp_path: Path
+) -> None:
+    plan, stage = killed
+    assert plan.manifest(stage) is None, "killed too late to test anything"
+    earlier = STAGE_NAMES[: STAGE_NAMES.index(stage)]
+    before = {name: read_manifest(plan.path(name)) for name in earlier}
+    result = maskdistill(config_file, tmp_path, "run", "--no-prefect")
+    assert result.returncode == 0, result.stderr
+    assert {name: read_manifest(plan.path(name)) for name in earlier} == before
+    assert_same_artifacts(unbroken, plan)
+    for name in ("distill", "segment"):
+        lines = (plan.path(name) / "training.jsonl").read_text().splitlines()
+        assert [json.loads(line)["iteration"] for line in lines] == list(range(1, 7))
+
+
+def test_two_runs_at_once(unbroken: Plan, config_file: Path, tmp_path: Path) -> None:
+    line = command(config_file, tmp_path, "run")
+    runs = [subprocess.Popen(line, env=environment(), stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    errors = [run.communicate(timeout=600)[1] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], errors
+    assert maskdistill(config_file, tmp_path, "verify").returncode == 0
+    assert_same_artifacts(unbroken, make_plan(config_file, tmp_path))

@@ -1,0 +1,97 @@
+"""The mask rule against the authors' masks and against a reference that forms the whole affinity matrix."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from stages.mine.affinity import component_of, keep_mass, object_mask, propose
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "affinity.json").read_text())["cases"]
+
+
+def reference_mask(queries, keys, grid_hw, n_heads, topk_fraction, attention_mass, key_mean=None):
+    """Forms G. Written from the description, with loops."""
+    n = grid_hw[0] * grid_hw[1]
+    attention = (queries[:n_heads, :1] * keys[:n_heads, 1:]).sum(-1).mean(0)
+    order = sorted(range(n), key=lambda i: attention[i].item())
+    mass, total = 0.0, attention.sum().item()
+    kept = attention.clone()
+    for i in order:
+        mass += attention[i].item() / total
+        if not mass > 1 - attention_mass:
+            kept[i] = 0
+    proposals = torch.topk(kept, max(1, int(topk_fraction * n))).indices.tolist()
+    patches = keys[:, 1:] if key_mean is None else keys[:, 1:] - key_mean[:, None]
+    affinity = sum(head @ head.T for head in patches.double()).numpy()
+    source = proposals[0]
+    rows = [affinity[j] for j in proposals if affinity[source, j] > 0]
+    mask = (np.sum(rows, axis=0) > 0).reshape(grid_hw)
+    labels, _ = ndimage.label(mask, structure=[[0, 1, 0], [1, 1, 1], [0, 1, 0]])
+    return (labels == labels.flat[source]) & mask
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: f"{case['rows']}x{case['cols']}")
+def test_masks_are_those_of_the_authors(case):
+    mask = object_mask(
+        torch.tensor(case["queries"]),
+        torch.tensor(case["keys"]),
+        (case["rows"], case["cols"]),
+        n_heads=case["n_heads_averaged"],
+        topk_fraction=case["topk_fraction"],
+        attention_mass=case["attention_mass"],
+    )
+    assert mask.dtype == bool
+    np.testing.assert_array_equal(mask, np.asarray(case["mask"], dtype=bool))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    grid_hw=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    heads=st.integers(1, 4),
+    n_heads=st.integers(1, 6),
+    topk_fraction=st.sampled_from([0.05, 0.4, 0.77, 1.0]),
+    attention_mass=st.sampled_from([0.2, 0.5, 0.9]),
+    centred=st.booleans(),
+)
+def test_equals_the_reference_that_forms_the_matrix(
+    seed, grid_hw, heads, n_heads, topk_fraction, attention_mass, centred
+):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (heads, 1 + grid_hw[0] * grid_hw[1], 5)
+    queries, keys = (torch.randn(shape, generator=generator) + 0.3 for _ in range(2))
+    # The mean over a single patch would leave a key of zero, whose mask is empty by definition.
+    key_mean = keys[:, 1:].mean(1) * 0.9 if centred else None
+    options = {"n_heads": n_heads, "topk_fraction": topk_fraction, "attention_mass": attention_mass}
+    mask = object_mask(queries, keys, grid_hw, **options, key_mean=key_mean)
+    expected = reference_mask(queries, keys, grid_hw, **options, key_mean=key_mean)
+    np.testing.assert_array_equal(mask, expected)
+    assert mask.any()
+
+
+def test_the_kept_mass_is_the_strongest_half():
+    attention = torch.tensor([1.0, 4.0, 2.0, 3.0])
+    assert keep_mass(attention, 0.5).tolist() == [0, 4, 0, 3]
+    assert keep_mass(attention, 1.0).tolist() == [1, 4, 2, 3]
+
+
+def test_the_source_is_the_first_proposal():
+    assert propose(torch.tensor([0.0, 2.0, 5.0, 1.0]), 0.5).tolist() == [2, 1]
+    assert propose(torch.tensor([3.0]), 0.1).tolist() == [0]
+
+
+def test_diagonal_neighbours_are_not_connected():
+    mask = np.asarray([[1, 0, 0], [0, 1, 1], [0, 0, 1]], dtype=bool)
+    assert component_of(mask, 4).tolist() == [[False] * 3, [False, True, True], [False, False, True]]
+    assert not component_of(mask, 1).any()
+
+
+def test_keys_of_zero_give_an_empty_mask():
+    zeros = torch.zeros(2, 5, 3)
+    assert not object_mask(zeros, zeros, (2, 2), n_heads=2, topk_fraction=0.5, attention_mass=0.5).any()

@@ -1,0 +1,158 @@
+"""The training loop: exact resume, readable refusals."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from data.errors import CorruptArtifact, MaskDistillError
+from stages.contract import ExecutionConfig
+from stages.loss_log import final_losses
+from stages.progress import Silent
+from stages.recipe import Recipe, learning_rate
+from stages.samples import SampleStream
+from stages.training import Trainer
+
+CPU = torch.device("cpu")
+RECIPE = Recipe(iterations=9, batch_size=2, lr=0.05, schedule="cosine", warmup_iterations=2, ema_decay=0.9, clip_norm=1)
+
+
+class Stop(Exception):
+    """Stands for a kill."""
+
+
+class StopAt(Silent):
+    def __init__(self, iteration: int) -> None:
+        self.left = iteration
+
+    def advance(self, n: int = 1, **info: float) -> None:
+        self.left -= n
+        if self.left == 0:
+            raise Stop
+
+
+class Clock:
+    """Each look at it takes a second."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 1
+        return self.now
+
+
+def load(item: int):
+    return f"image{item}", torch.full((4,), item / 5) + torch.rand(4)
+
+
+def make_trainer(folder: Path, progress=None, *, recipe=RECIPE, seed=3, workers=0, poison=None) -> Trainer:
+    folder.mkdir(exist_ok=True)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
+
+    def losses(batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        error = (model(batch)[:, 0] - batch.sum(dim=1)).square().mean()
+        return {"fit": error if poison is None else error / poison, "size": model[0].weight.square().mean()}
+
+    execution = ExecutionConfig(checkpoint_seconds=3, workers=workers)
+    stream = SampleStream(5, load, seed)
+    return Trainer(model, losses, stream, torch.stack, recipe, folder, execution, CPU, progress or Silent())
+
+
+def weights_after(folder: Path, **options) -> dict[str, torch.Tensor]:
+    trainer = make_trainer(folder, **options)
+    trainer.run()
+    return trainer.module.state_dict()
+
+
+def test_killed_and_resumed_training_is_bit_identical(tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.training.time", Clock())
+    whole = weights_after(tmp_path / "whole")
+    with pytest.raises(Stop):
+        make_trainer(tmp_path / "killed", StopAt(5)).run()
+    log = tmp_path / "killed" / "training.jsonl"
+    assert len(log.read_text().splitlines()) == 5, "the kill comes after the checkpoint at 3, or it tests nothing"
+    with log.open("a") as file:
+        file.write('{"iteration": 6, "lo')
+    resumed = weights_after(tmp_path / "killed")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert log.read_text() == (tmp_path / "whole" / "training.jsonl").read_text()
+    assert [json.loads(line)["iteration"] for line in log.read_text().splitlines()] == list(range(1, 10))
+
+
+def test_workers_change_nothing(tmp_path):
+    alone, helped = weights_after(tmp_path / "a"), weights_after(tmp_path / "b", workers=1)
+    assert all(torch.equal(alone[name], helped[name]) for name in alone)
+
+
+def test_seed_changes_weights(tmp_path):
+    one, other = weights_after(tmp_path / "a"), weights_after(tmp_path / "b", seed=4)
+    assert not torch.equal(one["0.weight"], other["0.weight"])
+
+
+def test_finished_training_is_not_repeated_and_keeps_its_average(tmp_path):
+    first = weights_after(tmp_path)
+    again = weights_after(tmp_path, progress=StopAt(10))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_loss_that_is_not_finite_names_iteration_and_images(tmp_path):
+    with pytest.raises(MaskDistillError, match=r"iteration 1 .*images image\d, image\d"):
+        make_trainer(tmp_path, poison=0).run()
+
+
+def test_foreign_checkpoint_is_refused(tmp_path):
+    make_trainer(tmp_path).run()
+    longer = Recipe(**{**RECIPE.__dict__, "iterations": 12})
+    with pytest.raises(MaskDistillError, match="iterations is 9 there and 12 here"):
+        make_trainer(tmp_path, recipe=longer).run()
+
+
+def test_damaged_checkpoint_is_named(tmp_path):
+    (tmp_path / "training.pt").write_bytes(b"nonsense")
+    with pytest.raises(CorruptArtifact, match=r"training\.pt"):
+        make_trainer(tmp_path).run()
+
+
+def test_training_lowers_the_loss(tmp_path):
+    recipe = Recipe(iterations=150, batch_size=4, lr=0.02, optimizer="adamw", precision="bf16")
+    make_trainer(tmp_path, recipe=recipe).run()
+    first = json.loads((tmp_path / "training.jsonl").read_text().partition("\n")[0])
+    assert final_losses(tmp_path / "training.jsonl")["fit"] < first["fit"] / 2
+
+
+def test_every_epoch_visits_every_item_once():
+    stream = SampleStream(5, load, seed=1)
+    epochs = [[stream[n][0] for n in range(start, start + 5)] for start in (0, 5)]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == [f"image{i}" for i in range(5)]
+    assert epochs[0] != epochs[1]
+    assert torch.equal(stream[3][1], stream[3][1])
+
+
+def test_reading_samples_leaves_the_global_generator_alone():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    SampleStream(5, load, seed=1)[0]
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", [0.25, 0.5, 1, 1, 1, 1, 1, 1]),
+        ("step", [0.25, 0.5, 1, 1, 0.1, 0.1, 0.01, 0.01]),
+        ("cosine", [0.25, 0.5 * 0.9619398, 0.8535534, 0.6913417, 0.5, 0.3086583, 0.1464466, 0.0380602]),
+    ],
+)
+def test_learning_rate(schedule, expected):
+    recipe = Recipe(8, 1, lr=2.0, schedule=schedule, step_at=(0.5, 0.75), warmup_iterations=0)
+    rates = np.array([learning_rate(recipe, i) for i in range(8)]) / 2
+    warm = Recipe(8, 1, lr=2.0, schedule=schedule, step_at=(0.5, 0.75), warmup_iterations=4)
+    warmed = np.array([learning_rate(warm, i) for i in range(8)]) / 2
+    factor = np.minimum(1, np.arange(1, 9) / 4)
+    np.testing.assert_allclose(warmed, rates * factor, rtol=1e-6)
+    np.testing.assert_allclose(rates[2:], expected[2:], rtol=1e-6)

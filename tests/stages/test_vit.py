@@ -1,0 +1,203 @@
+"""Queries, keys and class tokens against hooks on the whole timm model; checkpoints in the shapes people have them."""
+
+import argparse
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from torch.nn import functional as F
+
+from data.errors import InputError
+from stages import vit
+from stages.vit import load_vit
+
+TINY = "vit_tiny_patch16_224"
+ARCHITECTURES = [
+    (TINY, 16),
+    ("vit_small_patch14_reg4_dinov2", 14),
+    ("deit_tiny_distilled_patch16_224", 16),
+    ("vit_small_patch16_dinov3", 16),
+    ("vit_small_patch16_rope_mixed_224", 16),
+    ("eva02_tiny_patch14_224", 14),
+]
+
+
+def hooked_queries_keys(model, images, index):
+    """q and k exactly as the target layer hands them to the attention product."""
+    caught = {}
+    original = F.scaled_dot_product_attention
+
+    def spy(query, key, value, **options):
+        caught["calls"] = caught.get("calls", 0) + 1
+        if caught["calls"] == index + 1:
+            caught["qk"] = query, key
+        return original(query, key, value, **options)
+
+    F.scaled_dot_product_attention = spy
+    try:
+        features = model.forward_features(images)
+    finally:
+        F.scaled_dot_product_attention = original
+    return *caught["qk"], features
+
+
+@pytest.mark.parametrize(("name", "patch"), ARCHITECTURES, ids=[name for name, _ in ARCHITECTURES])
+@pytest.mark.parametrize("block", [None, 1])
+@torch.inference_mode()
+def test_queries_and_keys_are_those_of_the_model(name, patch, block):
+    backbone = load_vit(name, "random", 3)
+    images = torch.randn(2, 3, 3 * patch, 5 * patch)
+    queries, keys = backbone.queries_keys(images, block)
+    q, k, features = hooked_queries_keys(backbone.model, images, backbone.resolve_block(block))
+    kept = [0, *range(backbone.n_prefix, q.shape[2])]
+    assert queries.shape == (2, backbone.n_heads, 1 + 15, q.shape[-1])
+    torch.testing.assert_close(queries, q[:, :, kept], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(keys, k[:, :, kept], rtol=1e-5, atol=1e-5)
+    if isinstance(backbone.model.fc_norm, torch.nn.Identity):
+        torch.testing.assert_close(backbone.class_token(images), features[:, 0], rtol=1e-5, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_batch_equals_its_images_one_by_one():
+    backbone = load_vit(TINY, "random")
+    images = torch.randn(3, 3, 32, 48)
+    together = [*backbone.queries_keys(images), backbone.class_token(images)]
+    for i, image in enumerate(images):
+        alone = [*backbone.queries_keys(image[None]), backbone.class_token(image[None])]
+        for a, b in zip(together, alone, strict=True):
+            torch.testing.assert_close(a[i], b[0], rtol=1e-4, atol=1e-5)
+
+
+def test_only_what_is_needed_is_computed(monkeypatch):
+    backbone = load_vit(TINY, "random")
+    calls = []
+    for i, block in enumerate(backbone.model.blocks):
+        block.register_forward_hook(lambda *_, i=i: calls.append(i))
+    backbone.queries_keys(torch.zeros(1, 3, 16, 16), 4)
+    assert calls == [0, 1, 2, 3]
+
+
+def test_random_weights_follow_the_seed_and_leave_the_global_state_alone():
+    torch.manual_seed(0)
+    expected = torch.rand(2)
+    torch.manual_seed(0)
+    first, same, other = (load_vit(TINY, "random", seed).model.cls_token for seed in (1, 1, 2))
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.rand(2), expected)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    torch.manual_seed(5)
+    return timm.create_model(TINY, num_classes=0).state_dict()
+
+
+WRAPPINGS = {
+    "bare": lambda state: state,
+    "dino teacher": lambda state: {
+        "student": {"module.backbone.cls_token": torch.zeros(1)},
+        "teacher": {f"module.backbone.{k}": v for k, v in state.items()} | {"module.head.mlp.0.bias": torch.zeros(2)},
+        "epoch": 3,
+        "args": argparse.Namespace(lr=0.1),
+    },
+    "state_dict": lambda state: {"state_dict": {f"module.encoder.{k}": v for k, v in state.items()}},
+    "classifier": lambda state: {"model": state | {"head.weight": torch.zeros(10, 192), "head.bias": torch.zeros(10)}},
+}
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_checkpoints_are_unwrapped(wrapping, trained, tmp_path):
+    torch.save(WRAPPINGS[wrapping](trained), tmp_path / "weights.pth")
+    backbone = load_vit(TINY, str(tmp_path / "weights.pth"))
+    assert all(torch.equal(value, trained[name]) for name, value in backbone.model.state_dict().items())
+
+
+def test_safetensors_are_read(trained, tmp_path):
+    save_file(trained, tmp_path / "weights.safetensors")
+    backbone = load_vit(TINY, str(tmp_path / "weights.safetensors"))
+    assert torch.equal(backbone.model.cls_token, trained["cls_token"])
+    assert backbone.mean == (0.5, 0.5, 0.5)
+
+
+def test_position_embeddings_of_another_grid_are_resampled(trained, tmp_path):
+    other = timm.create_model(TINY, num_classes=0, img_size=96).state_dict()
+    torch.save(other, tmp_path / "small.pt")
+    backbone = load_vit(TINY, str(tmp_path / "small.pt"))
+    assert backbone.model.pos_embed.shape == trained["pos_embed"].shape
+    assert torch.equal(backbone.model.cls_token, other["cls_token"])
+
+
+def test_original_dinov2_names_are_read(tmp_path):
+    name = "vit_small_patch14_reg4_dinov2"
+    state = load_vit(name, "random", 1).model.state_dict()
+    cls_pos = torch.full((1, 1, 384), 0.25)
+    original = {k.replace("reg_token", "register_tokens"): v for k, v in state.items()}
+    original |= {"mask_token": torch.zeros(1, 384), "pos_embed": torch.cat([cls_pos, state["pos_embed"]], 1)}
+    torch.save(original, tmp_path / "dinov2.pth")
+    loaded = load_vit(name, str(tmp_path / "dinov2.pth"), 2).model
+    assert torch.equal(loaded.reg_token, state["reg_token"])
+    torch.testing.assert_close(loaded.cls_token, state["cls_token"] + cls_pos)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda state: state.pop("blocks.3.norm1.bias"), "missing blocks.3.norm1.bias"),
+        (lambda state: state.update({"blocks.12.norm1.bias": torch.zeros(192)}), "unexpected blocks.12.norm1.bias"),
+        (lambda state: state.update({"cls_token": torch.zeros(1, 1, 7)}), "size mismatch for cls_token"),
+    ],
+)
+def test_what_does_not_fit_is_named(change, text, trained, tmp_path):
+    state = dict(trained)
+    change(state)
+    torch.save(state, tmp_path / "weights.pth")
+    with pytest.raises(InputError, match=text) as caught:
+        load_vit(TINY, str(tmp_path / "weights.pth"))
+    assert "mine.weights" in str(caught.value)
+    assert "weights.pth" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights", b"\x80\x02N."])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_files_that_are_no_weights_are_named(content, suffix, tmp_path):
+    path = tmp_path / f"bad{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="bad"):
+        load_vit(TINY, str(path))
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "text"),
+    [
+        ("vit_tinny_patch16_224", "random", "vit_tiny_patch16_224"),
+        ("vit_small_patch16_224.dina", "random", "has no tag 'dina'.*dino"),
+        ("resnet18", "random", "not a Vision Transformer"),
+        ("vit_base_patch16_gap_224", "random", "no class token"),
+        ("vit_small_patch16_18x2_224", "random", "non-standard attention"),
+        ("beit_base_patch16_224", "random", "standard attention"),
+        (TINY, "/nowhere/w.pth", "cluster.weights: /nowhere/w.pth: there is no such file"),
+        (TINY, "weights.bin", "cluster.weights.*safetensors"),
+    ],
+)
+def test_bad_choices_are_explained(model, weights, text):
+    with pytest.raises(InputError, match=text):
+        load_vit(model, weights, section="cluster")
+
+
+def test_a_failed_download_gives_the_remedy(monkeypatch):
+    def offline(*_args, **_options):
+        raise ConnectionError("no network here")
+
+    monkeypatch.setattr(vit.timm, "create_model", offline)
+    with pytest.raises(InputError, match=r"no network here.*give the path of the file as mine\.weights"):
+        load_vit(TINY, "pretrained")
+
+
+@pytest.mark.parametrize("block", [12, -13])
+def test_blocks_out_of_range_are_refused(block):
+    backbone = load_vit(TINY, "random")
+    with pytest.raises(InputError, match="12 blocks"):
+        backbone.resolve_block(block)
+    assert backbone.resolve_block(-1) == backbone.resolve_block(None) == 11
