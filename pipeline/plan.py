@@ -84,11 +84,10 @@ class Plan:
         if not finished:
             return "never made"
         mine = _flatten(self.stages[stage].ingredients)
-        differences = [
-            [_describe_change(stage, name, theirs.get(name), mine.get(name)) for name in _changed(mine, theirs)]
-            for theirs in (_flatten(manifest.ingredients) for manifest in finished)
-        ]
-        return "; ".join(min(differences, key=len)) or "deleted"
+        others = [_flatten(manifest.ingredients) for manifest in finished]
+        nearest = min(others, key=lambda theirs: len(_changed(mine, theirs)))
+        changes = [_describe_change(stage, name, nearest.get(name), mine.get(name)) for name in _changed(mine, nearest)]
+        return "; ".join(changes)
 
 
 def _weights_fingerprint(stage: str, weights: str | None) -> str | None:

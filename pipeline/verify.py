@@ -1,5 +1,6 @@
 """Checks finished artifacts: every file against its manifest, every store against itself."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from data.errors import MaskDistillError
@@ -32,17 +33,17 @@ def _check_stores(folder: Path) -> list[str]:
     from data.labels import LabelStore
     from data.masks import MaskStore
 
-    kinds = {
-        "masks.zarr": MaskStore,
-        "candidates.zarr": MaskStore,
-        "clusters.zarr": ClusterStore,
-        "labels.zarr": LabelStore,
-        "predictions.zarr": LabelStore,
+    openers: dict[str, Callable[[Path], object]] = {
+        "masks.zarr": MaskStore.open,
+        "candidates.zarr": MaskStore.open,
+        "clusters.zarr": ClusterStore.open,
+        "labels.zarr": LabelStore.open,
+        "predictions.zarr": LabelStore.open,
     }
     faults = []
     for path in sorted(folder.glob("*.zarr")):
         try:
-            kinds[path.name].open(path)
+            openers[path.name](path)
         except MaskDistillError as error:
             faults.append(str(error))
     return faults

@@ -33,7 +33,7 @@ def object_mask(
         key_mean: float (H, d), subtracted from the keys where patches are compared with each other; None = nothing.
 
     Returns:
-        bool (h, w), one 4-connected component. Empty only where the source patch's key is zero.
+        bool (h, w), one 4-connected component, never empty.
     """
     patch_keys = keys[:, 1:]
     attention = class_attention(queries[:, 0], patch_keys, n_heads).cpu()
@@ -41,7 +41,9 @@ def object_mask(
     if key_mean is not None:
         patch_keys = patch_keys - key_mean[:, None]
     mask = diffuse(patch_keys, proposals.to(keys.device)).reshape(grid_hw).cpu().numpy()
-    return component_of(mask, int(proposals[0]))
+    # The rule puts the source into the mask unless its key is zero, as that of a single centred patch is.
+    mask.flat[source := int(proposals[0])] = True
+    return component_of(mask, source)
 
 
 def class_attention(class_query: Tensor, patch_keys: Tensor, n_heads: int) -> Tensor:

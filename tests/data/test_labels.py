@@ -14,7 +14,7 @@ from data.labels import LabelStore, merge_label_parts, paint, write_labels
 label_maps = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=9))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(maps=st.lists(label_maps, max_size=4), split=st.integers(0, 4))
 def test_maps_come_back_whole_and_in_parts(
     maps: list[UInt8Array], split: int, tmp_path_factory: pytest.TempPathFactory

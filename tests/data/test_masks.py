@@ -16,6 +16,8 @@ from data.masks import MaskStore, MaskStoreBuilder, merge_parts
 
 Masks = NDArray[np.bool_]
 
+# pycocotools 2.0.11 on numpy 2.4: every decode warns, whatever is passed to it.
+
 
 def mask_stacks() -> st.SearchStrategy[Masks]:
     shapes = st.tuples(st.integers(0, 4), st.integers(1, 9), st.integers(1, 12))

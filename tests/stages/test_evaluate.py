@@ -13,6 +13,8 @@ from data.masks import MaskStoreBuilder
 from stages.evaluate.stage import evaluate
 from stages.progress import Silent
 
+# pycocotools decodes through an interface that numpy has deprecated.
+
 
 def save_masks(path, source, masks_of, ids=None, **columns_of):
     builder = MaskStoreBuilder()

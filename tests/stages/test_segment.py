@@ -23,13 +23,13 @@ TINY = SegmentConfig(
     backbone="resnet18",
     output_stride=16,
     crop=64,
-    iterations=25,
+    iterations=40,
     batch_size=4,
     lr=2e-3,
     optimizer="adamw",
     schedule="cosine",
     scale=(0.9, 1.1),
-    keep_fraction=0.5,
+    keep_fraction=1.0,
     precision="fp32",
 )
 SIZES_HW = [(60, 80), (64, 64), (80, 50), (60, 80), (1, 1), (70, 40)]
@@ -105,7 +105,7 @@ def test_learns_writes_and_reloads(inputs, tmp_path):
 
 
 def test_killed_and_resumed_is_identical(inputs, tmp_path):
-    config = TINY.model_copy(update={"iterations": 3, "precision": "bf16", "ema": 0.9})
+    config = TINY.model_copy(update={"iterations": 3, "precision": "bf16", "batch_size": 2, "ema": 0.9})
     inputs = StageInputs(inputs.source, inputs.artifacts, 1, ExecutionConfig(device="cpu", checkpoint_seconds=0))
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()

@@ -1,0 +1,102 @@
+"""Settings of pre-training."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from data.settings import Settings
+
+Share = tuple[float, float]
+"""Two shares of the training, 0 to 1: where something starts to rise from 0, and where it has reached 1."""
+
+
+class ViewsConfig(Settings):
+    """The crops that one image gives, and how far they are changed."""
+
+    global_size: int = Field(64, ge=8)
+    """Side of a large view, px; there are two of them."""
+    global_area: tuple[float, float] = (0.35, 0.9)
+    """Smallest and largest share of the image that a large view shows."""
+    local_size: int = Field(32, ge=8)
+    """Side of a small view, px."""
+    local_area: tuple[float, float] = (0.1, 0.3)
+    """Smallest and largest share of the image that a small view shows."""
+    n_local: int = Field(4, ge=0)
+    """Number of small views."""
+    rotation: float = Field(180.0, ge=0, le=180)
+    """Largest turn to either side, degrees; above 90, views are flipped upside down as well."""
+    curriculum: Share = (0.045, 0.16)
+    """When the changes set in: before the first share views are mild crops, from the second on they are full."""
+
+
+class PrototypesConfig(Settings):
+    """Instance discrimination and balanced assignments to prototypes, for a few tens of thousands of images."""
+
+    counts: tuple[int, ...] = Field((16, 64), min_length=1)
+    """Number of prototypes of each set, about 2 and 8 times the expected number of classes."""
+    nce_temperature: float = Field(0.2, gt=0)
+    """Temperature of the instance discrimination."""
+    assignment_temperature: float = Field(0.05, gt=0)
+    """Temperature of the Sinkhorn assignments: the targets."""
+    student_temperature: float = Field(0.1, gt=0)
+    """Temperature of the predicted assignments."""
+    weight: float = Field(4.0, ge=0)
+    """Weight of the class token's prediction of assignments; of instance discrimination it is 1."""
+    dense_weight: float = Field(2.0, ge=0)
+    """Weight of the patches' prediction of assignments."""
+    dense_patches: int = Field(8, ge=1)
+    """Patches per large view that predict, drawn by the class token's attention."""
+    ramp: Share = (0.2, 0.36)
+    """When the weight of the assignments rises."""
+    scrub_at: float = Field(0.33, ge=0, le=1)
+    """Share of the training after which the unread part of the last keys is shrunk, and patches start to predict."""
+    scrub: float = Field(0.2, ge=0, le=1)
+    """What that part is multiplied by; 1 = nothing is shrunk."""
+    late_until: float = Field(0.85, ge=0, le=1)
+    """Share of the training for which the class token joins the last block only."""
+
+
+class PretrainConfig(Settings):
+    """Train a Vision Transformer on the training images alone, without any label."""
+
+    method: Literal["prototypes"] = "prototypes"
+    """`prototypes` = instance discrimination with balanced prototypes, for small worlds and small machines."""
+    model: str = "vit_tiny_patch16_224"
+    """Name in timm of a Vision Transformer with class token and standard attention."""
+    overrides: dict[str, Any] = {"img_size": 128, "patch_size": 8, "depth": 4}
+    """Arguments of that model that differ from timm's."""
+    image_size: int = Field(96, ge=16)
+    """Images are cut to their central square and resized to this side before views are drawn from them, px."""
+    samples: int = Field(250_000, ge=1)
+    """Images to train on, repetitions counted."""
+    batch_size: int = Field(128, ge=2)
+    """Images per step."""
+    views: ViewsConfig = ViewsConfig()
+    prototypes: PrototypesConfig = PrototypesConfig()
+    lr: float = Field(1e-3, gt=0)
+    """Learning rate (AdamW) after the warm-up; falls to a fiftieth along a cosine."""
+    warmup_iterations: int = Field(60, ge=0)
+    """Steps over which the learning rate rises."""
+    weight_decay: float = Field(0.04, ge=0)
+    """Decay of matrices; vectors have none."""
+    clip_norm: float = Field(3.0, gt=0)
+    """Largest norm of the gradient."""
+    ema_decay: tuple[float, float] = (0.98, 0.998)
+    """Decay of the averaged weights, which are the result, at the start and from the end of its cosine on."""
+    key_offset: float | None = 1.0
+    """How the offset that all keys share is taken out: 0 = their mean, 1 = midway between the keys that the class
+    token attends to and the others; None = it stays in."""
+    precision: Literal["bf16", "fp32"] = "bf16"
+    """Arithmetic of the ViT in training."""
+
+    @property
+    def iterations(self) -> int:
+        """Optimiser steps."""
+        return max(1, self.samples // self.batch_size)
+
+    @model_validator(mode="after")
+    def _views_fit(self) -> "PretrainConfig":
+        side = int(self.overrides.get("img_size", 224))
+        if max(self.views.global_size, self.views.local_size) > side:
+            raise ValueError(f"views may not be larger than the model's image, {side} px")
+        return self

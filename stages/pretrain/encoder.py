@@ -1,0 +1,85 @@
+"""A timm ViT as it is run in pre-training: any window of its position grid, and a class token that may join late.
+
+Shapes: B views, N patches, D dimensions, H heads, d channels per head.
+"""
+
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from data.errors import InputError
+
+
+def build_vit(model: str, overrides: dict[str, Any]) -> nn.Module:
+    """A ViT of timm with random weights.
+
+    Raises:
+        InputError: timm knows no such model, or it takes no such argument.
+    """
+    try:
+        vit: nn.Module = timm.create_model(model, num_classes=0, dynamic_img_size=True, **overrides)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"pretrain.model: timm cannot build {model} with {overrides} ({error})") from error
+    if not isinstance(vit, timm.models.VisionTransformer) or vit.num_prefix_tokens != 1:
+        raise InputError(f"pretrain.model: {model} is not a Vision Transformer with one class token")
+    for block in vit.blocks:
+        # At the sizes of pre-training on a CPU, the fused attention is the slower one.
+        block.attn.fused_attn = torch.cuda.is_available()
+    return vit
+
+
+def random_corner(vit: Any, size: int) -> tuple[int, int]:
+    """Where in the position grid a view of `size` px lies: row and column of its first patch."""
+    rows, columns = vit.patch_embed.grid_size
+    side = size // vit.patch_embed.patch_size[0]
+    row, column = (int(torch.randint(0, length - side + 1, ())) for length in (rows, columns))
+    return row, column
+
+
+def last_input(vit: Any, views: Tensor, corner: tuple[int, int], late: bool) -> Tensor:
+    """Tokens before the last block, class token first.
+
+    Args:
+        vit: A timm VisionTransformer.
+        views: float (B, 3, height, width), normalised.
+        corner: First row and column of the view in the position grid.
+        late: Whether the class token joins here only; else it passes all blocks.
+
+    Returns:
+        float (B, 1 + N, D).
+    """
+    patches = vit.patch_embed(views)
+    rows, columns = patches.shape[1:3]
+    grid = vit.pos_embed[:, 1:].unflatten(1, vit.patch_embed.grid_size)
+    window = grid[:, corner[0] : corner[0] + rows, corner[1] : corner[1] + columns]
+    tokens = (patches + window).flatten(1, 2)
+    class_token = (vit.cls_token + vit.pos_embed[:, :1]).expand(len(views), -1, -1).to(tokens.dtype)
+    if late:
+        return torch.cat([class_token, vit.blocks[:-1](tokens)], dim=1)
+    encoded: Tensor = vit.blocks[:-1](torch.cat([class_token, tokens], dim=1))
+    return encoded
+
+
+def finish(vit: Any, tokens: Tensor) -> Tensor:
+    """The last block and the final norm: (B, 1 + N, D) in and out."""
+    finished: Tensor = vit.norm(vit.blocks[-1](tokens))
+    return finished
+
+
+@torch.no_grad()
+def class_attention(vit: Any, tokens: Tensor) -> Tensor:
+    """Attention of the class token to the patches in the last block, mean over heads: float (B, N), sums below 1."""
+    queries, keys = queries_keys(vit, tokens)
+    logits = (queries[:, :, :1] @ keys.transpose(2, 3)) * queries.shape[-1] ** -0.5
+    return logits.softmax(dim=-1).mean(dim=1)[:, 0, 1:]
+
+
+def queries_keys(vit: Any, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Queries and keys of the last block, float32 (B, H, 1 + N, d) each, of its input tokens (B, 1 + N, D)."""
+    block = vit.blocks[-1]
+    n_heads = block.attn.num_heads
+    projected = block.attn.qkv(block.norm1(tokens)).float().chunk(3, dim=-1)[:2]
+    queries, keys = (part.unflatten(-1, (n_heads, -1)).transpose(1, 2) for part in projected)
+    return queries, keys

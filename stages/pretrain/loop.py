@@ -1,0 +1,160 @@
+"""The training loop of pre-training: views, losses, one optimiser step, averaged weights, checkpoint.
+
+Interrupted and resumed, it gives the same weights, bit for bit, as in one go on a CPU with the same number of threads:
+images and random numbers of a step follow from seed and step, and the checkpoint holds the rest.
+"""
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from data.errors import MaskDistillError
+from stages.checkpoints import load_checkpoint, save_checkpoint
+from stages.contract import ExecutionConfig
+from stages.ema import Ema
+from stages.loss_log import LossLog
+from stages.pretrain.collapse import CollapseMonitor, effective_rank
+from stages.pretrain.config import PretrainConfig
+from stages.pretrain.pool import draw_batch
+from stages.pretrain.prototypes import PrototypesMethod
+from stages.pretrain.schedules import average_decay, cosine, ramp, warmed_up
+from stages.pretrain.views import multi_crop
+from stages.progress import Progress
+from stages.samples import seed_step
+from stages.training import CHECKPOINT, LOG, autocast
+
+_LOWEST_LR = 0.02
+_CHECK_EVERY = 25
+
+
+def normalise(images: Tensor, vit: nn.Module) -> Tensor:
+    """Images (..., 3, height, width) in 0-1 as the ViT expects them."""
+    config = vit.pretrained_cfg
+    mean, std = (torch.tensor(config[name], device=images.device).view(3, 1, 1) for name in ("mean", "std"))
+    return (images - mean) / std
+
+
+class PretrainLoop:
+    """One pre-training in one folder, from its last checkpoint to its end.
+
+    Args:
+        method: What is trained, initialised; moved to `device`.
+        pool: Training images, uint8 (n, 3, S, S).
+        config: The settings of the stage.
+        seed: Base of every random number.
+        workdir: Holds `training.pt` and `training.jsonl`.
+        execution: Time between checkpoints.
+        device: Where to train.
+        progress: Told of each iteration, with its loss.
+    """
+
+    def __init__(
+        self,
+        method: PrototypesMethod,
+        pool: NDArray[np.uint8],
+        config: PretrainConfig,
+        seed: int,
+        workdir: Path,
+        execution: ExecutionConfig,
+        device: torch.device,
+        progress: Progress,
+    ) -> None:
+        self.method = method.to(device)
+        self.pool, self.config, self.seed, self.workdir = pool, config, seed, workdir
+        self.execution, self.device, self.progress = execution, device, progress
+        self.optimizer = _make_optimizer(method, config)
+        self.average = Ema(method.vit, config.ema_decay[0])
+        self.monitor = CollapseMonitor()
+        self.identity = {**config.model_dump(mode="json"), "seed": seed, "training images": len(pool)}
+
+    def run(self) -> nn.Module:
+        """Train to the end; gives the ViT with its averaged weights, in evaluation mode.
+
+        Raises:
+            MaskDistillError: The loss is not finite, the embeddings collapsed, or the checkpoint in the folder is of
+                another training.
+        """
+        iterations, done = self.config.iterations, self._resume()
+        self.progress.start("train", iterations, "iterations")
+        self.progress.advance(done)
+        self.method.train()
+        saved_at = time.monotonic()
+        with LossLog(self.workdir / LOG, done) as log:
+            for step in range(done, iterations):
+                figures = self._step(step)
+                log.write(step + 1, **figures)
+                if step + 1 == iterations or time.monotonic() - saved_at >= self.execution.checkpoint_seconds:
+                    log.flush()
+                    self._save(step + 1)
+                    saved_at = time.monotonic()
+                self.progress.advance(1, loss=figures["loss"])
+        self.method.vit.load_state_dict(self.average.state)
+        return self.method.vit.eval()
+
+    def _step(self, step: int) -> dict[str, float]:
+        """One optimiser step; gives its figures."""
+        config, share = self.config, step / self.config.iterations
+        lr = config.lr * warmed_up(step, config.warmup_iterations) * cosine(share, 1, _LOWEST_LR)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        seed_step(self.seed, step)
+        losses, embeddings = self._losses(step, share)
+        loss = torch.stack([value.float() for value in losses.values()]).sum()
+        figures = {"loss": loss.item(), **{name: value.item() for name, value in losses.items()}, "lr": lr}
+        if not math.isfinite(figures["loss"]):
+            raise MaskDistillError(
+                f"the loss is not finite at iteration {step + 1}; lower pretrain.lr or set pretrain.precision to fp32"
+            )
+        if (step + 1) % _CHECK_EVERY == 0:
+            figures["rank"] = effective_rank(embeddings)
+            self.monitor.check(step + 1, figures["rank"])
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.method.parameters(), config.clip_norm)
+        self.optimizer.step()
+        self._average(step, share)
+        return figures
+
+    def _losses(self, step: int, share: float) -> tuple[dict[str, Tensor], Tensor]:
+        images = draw_batch(self.pool, self.seed, step, self.config.batch_size).to(self.device).float() / 255
+        large, small = multi_crop(images, self.config.views, ramp(share, self.config.views.curriculum))
+        large, small = normalise(large, self.method.vit), normalise(small, self.method.vit)
+        with autocast(self.device, self.config.precision):
+            return self.method.losses(large, small, share)
+
+    def _average(self, step: int, share: float) -> None:
+        self.average.decay = average_decay(step, share, *self.config.ema_decay)
+        self.average.update(self.method.vit)
+        if self.method.after_step(share, (step + 1) / self.config.iterations):
+            # The average would carry the old keys on for hundreds of steps.
+            self.average = Ema(self.method.vit, self.average.decay)
+
+    def _save(self, done: int) -> None:
+        state = {"done": done, "method": self.method.state_dict(), "optimizer": self.optimizer.state_dict()}
+        state["average"] = self.average.state
+        state["bad_checks"] = self.monitor.bad_checks
+        save_checkpoint(self.workdir / CHECKPOINT, self.identity, state)
+
+    def _resume(self) -> int:
+        """Load the last checkpoint, if any; gives the iterations that are done."""
+        state = load_checkpoint(self.workdir / CHECKPOINT, self.identity, self.device)
+        if state is None:
+            return 0
+        self.method.load_state_dict(state["method"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.state = state["average"]
+        self.monitor.bad_checks = state["bad_checks"]
+        return int(state["done"])
+
+
+def _make_optimizer(method: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
+    """AdamW with weight decay for matrices only."""
+    matrices = [parameter for parameter in method.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in method.parameters() if parameter.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)

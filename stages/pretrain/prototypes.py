@@ -1,0 +1,132 @@
+"""The method `prototypes`: instance discrimination, then balanced prototypes for the class token and for patches.
+
+Views of an image are to be found among a batch (InfoNCE), which teaches shapes and textures; predicting each other's
+assignment to a few prototypes (SwAV) groups images of a kind; and patches that the class token attends to predict
+their view's partner as well, which makes the attention cover objects.
+
+Shapes: B images, V small views, K prototypes of a set, D dimensions of the ViT.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from stages.pretrain.config import PretrainConfig
+from stages.pretrain.encoder import class_attention, finish, last_input, random_corner
+from stages.pretrain.key_offset import shrink_unread_keys
+from stages.pretrain.losses import assignment_loss, info_nce, swapped_assignment_loss
+from stages.pretrain.schedules import ramp
+from stages.pretrain.sinkhorn import balanced_assignments
+
+_HIDDEN, _BOTTLENECK = 512, 128
+
+
+class Projector(nn.Module):
+    """From class tokens (N, D) to unit vectors float32 (N, 128)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(dim, _HIDDEN, bias=False), nn.BatchNorm1d(_HIDDEN), nn.GELU(), nn.Linear(_HIDDEN, _BOTTLENECK)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Project and normalise."""
+        return F.normalize(self.layers(tokens).float(), dim=-1)
+
+
+class PrototypeSets(nn.Module):
+    """Cosine similarity of tokens (..., D) to the prototypes of each set: a list of float32 (..., K)."""
+
+    def __init__(self, dim: int, counts: tuple[int, ...]) -> None:
+        super().__init__()
+        self.project = nn.Linear(dim, _BOTTLENECK)
+        self.sets = nn.ParameterList([torch.randn(count, _BOTTLENECK) for count in counts])
+
+    def forward(self, tokens: Tensor) -> list[Tensor]:
+        """Scores in -1 to 1."""
+        projected = F.normalize(self.project(tokens).float(), dim=-1)
+        return [projected @ F.normalize(prototypes, dim=-1).T for prototypes in self.sets]
+
+
+class PrototypesMethod(nn.Module):
+    """What is trained: the ViT, a projector and the prototypes."""
+
+    def __init__(self, vit: nn.Module, config: PretrainConfig) -> None:
+        super().__init__()
+        dim = int(vit.embed_dim)  # type: ignore[arg-type]
+        self.vit = vit
+        self.projector = Projector(dim)
+        self.prototypes = PrototypeSets(dim, config.prototypes.counts)
+        self.config = config.prototypes
+
+    def losses(self, large: Tensor, small: Tensor, share: float) -> tuple[dict[str, Tensor], Tensor]:
+        """Weighted losses of a batch of views.
+
+        Args:
+            large: Normalised large views, float (2, B, 3, T, T).
+            small: Normalised small views, float (V, B, 3, T', T').
+            share: Share of the training that is done.
+
+        Returns:
+            Losses by name, whose sum is minimised; and the embeddings of the large views, float (2 B, 128).
+        """
+        tokens, attention = self._encode(large, share)
+        classes = tokens[:, 0]
+        small_classes = self._encode(small, share)[0][:, 0] if len(small) else classes[:0]
+        embedded, small_embedded = self._split(self.projector(torch.cat([classes, small_classes])), large)
+        losses = {"nce": self._instance_loss(embedded, small_embedded)}
+        weight = ramp(share, self.config.ramp)
+        if weight > 0:
+            dense = self._attended(tokens[:, 1:], attention) if share >= self.config.scrub_at else None
+            losses |= self._prototype_losses(classes, small_classes, dense, weight)
+        return losses, embedded.flatten(0, 1)
+
+    @torch.no_grad()
+    def after_step(self, before: float, now: float) -> bool:
+        """Shrink the unread keys where the share of the training passes that point; tells whether it did."""
+        passes = before < self.config.scrub_at <= now
+        if passes:
+            shrink_unread_keys(self.vit, self.config.scrub)
+        return passes
+
+    def _encode(self, views: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        late = share < self.config.late_until
+        tokens = last_input(self.vit, views.flatten(0, 1), random_corner(self.vit, views.shape[-1]), late)
+        return finish(self.vit, tokens), class_attention(self.vit, tokens)
+
+    def _split(self, embedded: Tensor, large: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows by view: (2, B, D) and (V, B, D)."""
+        by_view = embedded.unflatten(0, (-1, large.shape[1]))
+        return by_view[:2], by_view[2:]
+
+    def _instance_loss(self, large: Tensor, small: Tensor) -> Tensor:
+        temperature = self.config.nce_temperature
+        first = info_nce(torch.cat([large[1:], small]), large[0], temperature)
+        second = info_nce(torch.cat([large[:1], small]), large[1], temperature)
+        return (first + second) / 2
+
+    def _attended(self, patches: Tensor, attention: Tensor) -> Tensor:
+        """Some patches (2 B, n, D) of each large view, drawn by the class token's attention."""
+        drawn = torch.multinomial(attention, self.config.dense_patches)
+        return patches.gather(1, drawn[:, :, None].expand(-1, -1, patches.shape[-1]))
+
+    def _prototype_losses(
+        self, classes: Tensor, small_classes: Tensor, dense: Tensor | None, weight: float
+    ) -> dict[str, Tensor]:
+        config, n_images = self.config, len(classes) // 2
+        all_scores = self.prototypes(torch.cat([classes, small_classes]))
+        dense_scores = self.prototypes(dense) if dense is not None else [None] * len(all_scores)
+        swapped, patchwise = [], []
+        for scores, patch_scores in zip(all_scores, dense_scores, strict=True):
+            by_view = scores.unflatten(0, (-1, n_images))
+            targets = balanced_assignments(scores[: 2 * n_images].detach(), config.assignment_temperature)
+            targets = targets.unflatten(0, (2, n_images))
+            swapped.append(swapped_assignment_loss(targets, by_view[:2], by_view[2:], config.student_temperature))
+            if patch_scores is not None:
+                others = targets.flip(0).flatten(0, 1)[:, None]
+                patchwise.append(assignment_loss(others, patch_scores, config.student_temperature))
+        losses = {"prototypes": weight * config.weight * torch.stack(swapped).mean()}
+        if patchwise:
+            losses["dense"] = weight * config.dense_weight * torch.stack(patchwise).mean()
+        return losses
