@@ -17,7 +17,7 @@ from pipeline.config import ConfigSource
 from pipeline.dag import STAGE_NAMES, STAGES, find_stage, stage_range
 from pipeline.plan import Plan
 from pipeline.results import print_results
-from pipeline.run import finish_stage, forced_stages, run_stages, run_with_prefect
+from pipeline.run import describe_run, finish_stage, forced_stages, run_stages, run_with_prefect
 
 app = typer.Typer(
     name="maskdistill",
@@ -78,7 +78,7 @@ def run(
         results = run_with_prefect(source, stages, forced=forced)
     else:
         results = run_stages(plan, stages, console, forced=forced)
-    print_results(results, Console(), note=f"artifacts: {plan.store.root}")
+    print_results(results, Console(), note=describe_run(plan, results))
 
 
 @app.command()
@@ -133,6 +133,23 @@ def inspect(
         _print_json(shown.summary())
     else:
         print_summary(view, shown.summary(), Console())
+
+
+@app.command()
+def gallery(
+    out: Annotated[Path, typer.Option(help="PNG to write.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    overrides: SetOption = None,
+    images: Annotated[int, typer.Option(min=1, help="Number of images.")] = 8,
+) -> None:
+    """Draw what every stage made of some images, side by side with the ground truth."""
+    from pipeline.evaluation import evaluate_stage
+    from pipeline.inspect.gallery import save_gallery
+
+    plan = Plan(_config_source(config, overrides))
+    plan.require(STAGE_NAMES[-1], "gallery")
+    save_gallery(plan, evaluate_stage(plan, STAGE_NAMES[-1], Console(stderr=True)), out, images)
+    print(out)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from data.settings import Settings
 from stages.cluster.config import ClusterConfig
 from stages.contract import ExecutionConfig
 from stages.distill.config import DistillConfig
+from stages.evaluate.config import EvaluateConfig
 from stages.filter.config import FilterConfig
 from stages.mine.config import MineConfig
 from stages.segment.config import SegmentConfig
@@ -31,6 +32,7 @@ class Config(Settings):
     distill: DistillConfig = Field(default_factory=DistillConfig)
     filter: FilterConfig = Field(default_factory=FilterConfig)
     segment: SegmentConfig = Field(default_factory=SegmentConfig)
+    evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
     seed: int = Field(default=0, ge=0)
     """Base of every random number."""
     artifacts: Path = Path("artifacts")

@@ -24,7 +24,7 @@ def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
     fingerprint = plan.source.labels_fingerprint()
     if fingerprint is None:
         return NO_TRUTH
-    labels = hash_key({"version": _VERSION, "labels": fingerprint})
+    labels = hash_key({"version": _VERSION, "labels": fingerprint, **plan.config.evaluate.model_dump(mode="json")})
     path = plan.store.evaluation_path(stage, plan.stages[stage].key, labels)
     if path.exists():
         scores: dict[str, Any] = json.loads(path.read_text())
@@ -38,6 +38,6 @@ def _evaluate(plan: Plan, stage: str, console: Console, path: Path) -> dict[str,
     upstream = STAGE_NAMES[: STAGE_NAMES.index(stage) + 1]
     folders = {name: plan.require(name, f"the evaluation of {stage}") for name in upstream}
     with show_progress(stage, console) as progress:
-        scores: dict[str, Any] = evaluate(stage, plan.source, folders, progress)
+        scores: dict[str, Any] = evaluate(plan.config.evaluate, stage, plan.source, folders, progress)
     write_json(path, scores)
     return scores

@@ -68,9 +68,9 @@ class StageResult:
         return "\n".join(lines)
 
 
-def print_results(results: list[StageResult], console: Console, note: str = "") -> None:
+def print_results(results: list[StageResult], console: Console, note: str) -> None:
     """Print the table of the stages, with a note below it."""
-    table = Table("stage", title="maskdistill", title_justify="left", caption=note or None, caption_justify="left")
+    table = Table("stage")
     table.add_column("made", justify="right")
     table.add_column("time", justify="right")
     for name in ("", "key", "scores"):
@@ -82,3 +82,4 @@ def print_results(results: list[StageResult], console: Console, note: str = "") 
         state = "cached" if result.cached else "new"
         table.add_row(result.stage, made, format_seconds(result.seconds), state, result.key, result.score_text())
     console.print(table)
+    console.print(note, soft_wrap=True, highlight=False)

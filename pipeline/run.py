@@ -1,9 +1,7 @@
 """A whole run: the chosen stages in order, through Prefect or without it, and the table at the end."""
 
-import contextlib
 import os
-import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 from rich.console import Console
@@ -38,15 +36,33 @@ def run_with_prefect(
     The temporary server keeps its history in `.prefect` below the artifact folder, unless PREFECT_HOME says otherwise.
     """
     artifacts = config_source.load().artifacts
-    with _prefect_environment(artifacts):
-        from pipeline.flow import maskdistill
+    _set_prefect_defaults(artifacts)
+    from pipeline.flow import maskdistill
 
-        return maskdistill(
-            config=[str(path) for path in config_source.paths],
-            overrides=list(config_source.overrides),
-            stages=[spec.name for spec in stages],
-            forced=list(forced),
+    return maskdistill(
+        config=[str(path) for path in config_source.paths],
+        overrides=list(config_source.overrides),
+        stages=[spec.name for spec in stages],
+        forced=list(forced),
+    )
+
+
+def describe_run(plan: Plan, results: Collection[StageResult]) -> str:
+    """What to say below the table: where the artifacts lie, and the picture of a whole run, drawn where it is not."""
+    lines = [f"artifacts: {plan.store.root}"]
+    last = next((result for result in results if result.stage == STAGES[-1].name), None)
+    if last is not None and all(plan.manifest(spec.name) for spec in STAGES):
+        picture = plan.store.root / "galleries" / f"{last.key}.png"
+        if not picture.exists() or not last.cached:
+            from pipeline.inspect.gallery import save_gallery
+
+            save_gallery(plan, last.scores, picture)
+        lines.append(f"picture: {picture}")
+    if plan.config.mine.weights == "random":
+        lines.append(
+            "mine.weights is random: the masks of an untrained ViT mean nothing, nor does what follows from them"
         )
+    return "\n".join(lines)
 
 
 def forced_stages(first_forced: str | None) -> set[str]:
@@ -60,8 +76,7 @@ def forced_stages(first_forced: str | None) -> set[str]:
     return forced
 
 
-@contextlib.contextmanager
-def _prefect_environment(artifacts: Path) -> Iterator[None]:
+def _set_prefect_defaults(artifacts: Path) -> None:
     """Prefect reads its settings from the environment when it is first imported; what the user set stays."""
     defaults = {
         "PREFECT_HOME": str((artifacts / ".prefect").resolve()),
@@ -69,9 +84,6 @@ def _prefect_environment(artifacts: Path) -> Iterator[None]:
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
         "PREFECT_LOGGING_LEVEL": "CRITICAL",  # the stages show their own progress, the command its own errors
-        "PREFECT_CLI_PROMPT": "false",
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
-    with warnings.catch_warnings():
-        yield

@@ -1,9 +1,10 @@
-"""Which device a stage computes on."""
+"""Which device a stage computes on, and in which arithmetic."""
 
 import torch
 
 from data.errors import InputError
 from stages.contract import ExecutionConfig
+from stages.recipe import Precision
 
 
 def resolve_device(execution: ExecutionConfig) -> torch.device:
@@ -18,3 +19,8 @@ def resolve_device(execution: ExecutionConfig) -> torch.device:
             "execution.device: cuda was asked for, but torch finds no CUDA device; use device: auto or device: cpu"
         )
     return torch.device("cuda" if has_cuda and execution.device != "cpu" else "cpu")
+
+
+def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """The context of a forward pass: bfloat16 where it is safe, or float32 all through."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")

@@ -19,11 +19,12 @@ from torch.utils.data import DataLoader
 from data.errors import MaskDistillError
 from stages.checkpoints import load_checkpoint, save_checkpoint
 from stages.contract import ExecutionConfig
+from stages.device import autocast
 from stages.ema import Ema
 from stages.loss_log import LossLog
 from stages.optimizer import make_optimizer
 from stages.progress import Progress
-from stages.recipe import Precision, Recipe, learning_rate
+from stages.recipe import Recipe, learning_rate
 from stages.samples import Sample, SampleStream, seed_step
 
 CHECKPOINT = "training.pt"
@@ -39,11 +40,6 @@ class Collate:
     def __call__(self, samples: Sequence[Sample]) -> tuple[list[str], Any]:
         """Image ids and batch of these samples."""
         return [image_id for image_id, _ in samples], self.contents([content for _, content in samples])
-
-
-def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """The context of a forward pass: bfloat16 where it is safe, or float32 all through."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

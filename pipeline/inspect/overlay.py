@@ -1,6 +1,6 @@
 """Draws masks and label maps on an image."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +37,19 @@ def draw_masks(
     return _write_captions(picture, masks, captions) if captions else picture
 
 
-def draw_labels(image: UInt8Array, label_map: UInt8Array) -> UInt8Array:
-    """Draw a label map (0 = background, cluster c is c + 1, 255 = ignore) on an image, both of the same size."""
+def draw_labels(
+    image: UInt8Array, label_map: UInt8Array, cluster_of: Callable[[int], int] = lambda value: value - 1
+) -> UInt8Array:
+    """Draw a label map (0 = background, 255 = ignore) on an image of the same size.
+
+    Args:
+        image: uint8 (height, width, 3) RGB.
+        label_map: uint8 (height, width).
+        cluster_of: The cluster whose colour a label value is drawn in.
+    """
     values = [int(value) for value in np.unique(label_map) if value not in (0, IGNORE)]
     masks = np.stack([label_map == value for value in values]) if values else np.zeros((0, *label_map.shape), bool)
-    return draw_masks(image, masks, [value - 1 for value in values])
+    return draw_masks(image, masks, [cluster_of(value) for value in values])
 
 
 def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """What `maskdistill inspect` shows of each stage's output: figures for a table, and a picture of one image."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +42,18 @@ class View:
     def summary(self) -> dict[str, Any]:
         """Figures of the output: counts and quantiles."""
         if self.name in _LABEL_FILES:
-            return _summarise_labels(self._labels())
-        figures = _summarise_masks(self._masks())
+            return _summarise_labels(self._labels)
+        figures = _summarise_masks(self._masks)
         if self.name == "clusters":
-            figures["distance"] = _quantiles(self._clusters().distance)
+            figures["distance"] = _quantiles(self._clusters.distance)
         return figures
 
     def draw(self, image_id: str, image: UInt8Array) -> UInt8Array:
         """The image with this output drawn on. Raises InputError where the output does not hold the image."""
         if self.name in _LABEL_FILES:
-            labels = self._labels()
+            labels = self._labels
             return draw_labels(image, labels.read(_find(image_id, labels.image_ids)))
-        masks = self._masks()
+        masks = self._masks
         position = _find(image_id, masks.image_ids)
         rows = masks.rows_of(position)
         captions = [_caption(int(masks.cluster[row]), float(masks.score[row])) for row in rows]
@@ -65,15 +66,18 @@ class View:
         with atomic_path(out) as temporary:
             Image.fromarray(picture).save(temporary, format="PNG")
 
+    @cached_property
     def _masks(self) -> MaskStore:
         if self.name == "clusters":
             masks = MaskStore.open(self.folders["mine"] / "masks.zarr")
-            return masks.with_columns(cluster=self._clusters().cluster)
+            return masks.with_columns(cluster=self._clusters.cluster)
         return MaskStore.open(self.folders[VIEWS[self.name]] / _MASK_FILES[self.name])
 
+    @cached_property
     def _clusters(self) -> ClusterStore:
         return ClusterStore.open(self.folders["cluster"] / "clusters.zarr")
 
+    @cached_property
     def _labels(self) -> LabelStore:
         return LabelStore.open(self.folders[VIEWS[self.name]] / _LABEL_FILES[self.name])
 

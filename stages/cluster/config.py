@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from data.settings import Settings
+from stages.recipe import Precision
 
 
 class ClusterConfig(Settings):
@@ -31,5 +32,5 @@ class ClusterConfig(Settings):
     """Random starts of K-means, of which the best is taken."""
     max_iter: int = Field(100, ge=1)
     """Passes over the training masks, at most."""
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     """Arithmetic of the ViT."""

@@ -14,14 +14,14 @@ from data.clusters import ClusterStore
 from data.errors import InputError
 from data.masks import MaskStore
 from data.parts import compute_parts
-from stages.batches import autocast, batches, to_tensor
 from stages.cluster.config import ClusterConfig
 from stages.cluster.kmeans import assign, dimension_scale, fit, whiten
 from stages.cluster.views import views
 from stages.contract import StageInputs, StageOutputs
-from stages.device import resolve_device
+from stages.device import autocast, resolve_device
 from stages.progress import Progress
 from stages.vit import load_vit
+from stages.vit_inputs import batches, to_tensor
 
 
 def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:

@@ -5,10 +5,10 @@ from typing import Any
 
 from data.images import ImageSource
 from data.masks import MaskStore
-from stages.batches import Prepared
 from stages.cluster.config import ClusterConfig
 from stages.known_images import read_known
 from stages.resize import limit_long_side, resize, resize_mask, short_side_size
+from stages.vit_inputs import Prepared
 
 
 def views(

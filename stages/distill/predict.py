@@ -11,11 +11,11 @@ from torch import Tensor
 from data.images import ImageSource
 from data.masks import MaskStore, MaskStoreBuilder, Rle
 from stages.batching import batch_by_shape
+from stages.device import autocast
 from stages.distill.config import DistillConfig
 from stages.distill.detector import Detections, Detector
 from stages.known_images import read_known
 from stages.progress import Progress
-from stages.training import autocast
 
 Coded = tuple[list[Rle], NDArray[np.float32], NDArray[np.int32]]
 

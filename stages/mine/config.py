@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from data.settings import Settings
+from stages.recipe import Precision
 
 
 class MineConfig(Settings):
@@ -30,5 +31,5 @@ class MineConfig(Settings):
     """Share of the patches that are proposed, those of the highest class attention."""
     attention_mass: float = Field(0.5, gt=0, le=1)
     """Share of the class attention's total that is kept; patches outside it count as attention 0."""
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     """Arithmetic of the ViT; the masks themselves are always computed in fp32 and fp64."""

@@ -15,9 +15,8 @@ from data.atomic import write_json
 from data.errors import UnreadableImage
 from data.masks import MaskStore, MaskStoreBuilder, merge_parts
 from data.parts import compute_parts
-from stages.batches import Prepared, autocast, batches, grid_of, to_tensor
 from stages.contract import StageInputs, StageOutputs
-from stages.device import resolve_device
+from stages.device import autocast, resolve_device
 from stages.failures import check_failures
 from stages.mine.affinity import object_mask
 from stages.mine.config import MineConfig
@@ -25,6 +24,7 @@ from stages.mine.key_mean import dataset_key_mean
 from stages.progress import Progress
 from stages.resize import grid_to_image, resize, short_side_size
 from stages.vit import load_vit
+from stages.vit_inputs import Prepared, batches, grid_of, to_tensor
 
 
 def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:

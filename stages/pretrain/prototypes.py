@@ -71,14 +71,15 @@ class PrototypesMethod(nn.Module):
         Returns:
             Losses by name, whose sum is minimised; and the embeddings of the large views, float (2 B, 128).
         """
-        tokens, attention = self._encode(large, share)
+        inner = self._encode(large, share)
+        tokens = finish(self.vit, inner)
         classes = tokens[:, 0]
-        small_classes = self._encode(small, share)[0][:, 0] if len(small) else classes[:0]
+        small_classes = finish(self.vit, self._encode(small, share))[:, 0] if len(small) else classes[:0]
         embedded, small_embedded = self._split(self.projector(torch.cat([classes, small_classes])), large)
         losses = {"nce": self._instance_loss(embedded, small_embedded)}
         weight = ramp(share, self.config.ramp)
         if weight > 0:
-            dense = self._attended(tokens[:, 1:], attention) if share >= self.config.scrub_at else None
+            dense = self._attended(tokens, inner) if share >= self.config.scrub_at else None
             losses |= self._prototype_losses(classes, small_classes, dense, weight)
         return losses, embedded.flatten(0, 1)
 
@@ -90,10 +91,10 @@ class PrototypesMethod(nn.Module):
             shrink_unread_keys(self.vit, self.config.scrub)
         return passes
 
-    def _encode(self, views: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    def _encode(self, views: Tensor, share: float) -> Tensor:
+        """Tokens before the last block, of all views."""
         late = share < self.config.late_until
-        tokens = last_input(self.vit, views.flatten(0, 1), random_corner(self.vit, views.shape[-1]), late)
-        return finish(self.vit, tokens), class_attention(self.vit, tokens)
+        return last_input(self.vit, views.flatten(0, 1), random_corner(self.vit, views.shape[-1]), late)
 
     def _split(self, embedded: Tensor, large: Tensor) -> tuple[Tensor, Tensor]:
         """Rows by view: (2, B, D) and (V, B, D)."""
@@ -106,8 +107,9 @@ class PrototypesMethod(nn.Module):
         second = info_nce(torch.cat([large[:1], small]), large[1], temperature)
         return (first + second) / 2
 
-    def _attended(self, patches: Tensor, attention: Tensor) -> Tensor:
-        """Some patches (2 B, n, D) of each large view, drawn by the class token's attention."""
+    def _attended(self, tokens: Tensor, inner: Tensor) -> Tensor:
+        """Some patches (2 B, n, D) of each large view, drawn by the class token's attention in the last block."""
+        patches, attention = tokens[:, 1:], class_attention(self.vit, inner)
         drawn = torch.multinomial(attention, self.config.dense_patches)
         return patches.gather(1, drawn[:, :, None].expand(-1, -1, patches.shape[-1]))
 

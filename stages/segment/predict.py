@@ -10,12 +10,12 @@ from torchvision.transforms import v2
 from data.images import ImageSource, UInt8Array
 from data.labels import write_labels
 from stages.batching import batch_by_shape
+from stages.device import autocast
 from stages.known_images import read_known
 from stages.progress import Progress
 from stages.segment.augment import scaled_hw
 from stages.segment.config import SegmentConfig
 from stages.segment.model import Segmenter
-from stages.training import autocast
 
 Item = tuple[str, tuple[int, int], Tensor]
 """Image id, own size (height, width), pixels uint8 (3, h, w) at the size of prediction."""

@@ -18,8 +18,6 @@ from stages.contract import ExecutionConfig, StageInputs
 from stages.progress import Silent
 from stages.vit import load_vit
 
-# pycocotools decodes through an interface that numpy has deprecated.
-
 CONFIG = ClusterConfig(k=2, model="vit_tiny_patch16_224", weights="random", short_side=32)
 
 

@@ -10,10 +10,11 @@ from data.errors import CorruptArtifact, InputError
 from data.images import ImageSource
 from data.labels import write_labels
 from data.masks import MaskStoreBuilder
+from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.stage import evaluate
 from stages.progress import Silent
 
-# pycocotools decodes through an interface that numpy has deprecated.
+ALL = EvaluateConfig()
 
 
 def save_masks(path, source, masks_of, ids=None, **columns_of):
@@ -58,15 +59,16 @@ def perfect(tiny_source, tmp_path):
 
 @pytest.mark.parametrize("stage", ["cluster", "distill", "filter", "segment"])
 def test_the_truth_under_other_ids_scores_one(stage, tiny_source, perfect):
-    figures = evaluate(stage, tiny_source, perfect, Silent())
+    figures = evaluate(ALL, stage, tiny_source, perfect, Silent())
     expected = {"miou": 1.0, "pixel_accuracy": 1.0, "foreground_iou": 1.0,
-                "iou_per_class": {"background": 1.0, "red": 1.0, "green": 1.0}}  # fmt: skip
+                "iou_per_class": {"background": 1.0, "red": 1.0, "green": 1.0},
+                "class_of_cluster": {"0": "green", "1": "red"}}  # fmt: skip
     assert figures == {"train": expected, "val": expected}
 
 
 def test_mined_truth_scores_one(tiny_source, perfect):
     expected = {"foreground_iou": 1.0, "corloc": 1.0}
-    assert evaluate("mine", tiny_source, perfect, Silent()) == {"train": expected, "val": expected}
+    assert evaluate(ALL, "mine", tiny_source, perfect, Silent()) == {"train": expected, "val": expected}
 
 
 def test_scores_by_hand_for_half_masks_and_missing_images(tiny_source, tmp_path):
@@ -77,7 +79,7 @@ def test_scores_by_hand_for_half_masks_and_missing_images(tiny_source, tmp_path)
         return mask
 
     save_masks(tmp_path / "masks.zarr", tiny_source, left_half, ids=range(3))
-    figures = evaluate("mine", tiny_source, {"mine": tmp_path}, Silent())
+    figures = evaluate(ALL, "mine", tiny_source, {"mine": tmp_path}, Silent())
     assert figures["train"]["foreground_iou"] == pytest.approx(3 * 11 / (4 * 26))
     assert figures["train"]["corloc"] == 0
     assert figures["val"] == {"foreground_iou": 0.0, "corloc": 0.0}
@@ -87,7 +89,7 @@ def test_more_clusters_than_classes_report_the_majority_too(tiny_source, perfect
     save_clusters(tmp_path / "cluster" / "more.zarr", [0, 1, 2, 1, 0, 1], 3)
     (tmp_path / "more").mkdir()
     (tmp_path / "cluster" / "more.zarr").rename(tmp_path / "more" / "clusters.zarr")
-    figures = evaluate("cluster", tiny_source, perfect | {"cluster": tmp_path / "more"}, Silent())["train"]
+    figures = evaluate(ALL, "cluster", tiny_source, perfect | {"cluster": tmp_path / "more"}, Silent())["train"]
     assert figures["miou_majority"] == 1
     assert figures["miou"] == pytest.approx((1 + 1 + 0.5) / 3)
 
@@ -99,19 +101,19 @@ def test_without_ground_truth_it_says_so(tiny_source, perfect):
 
     Unlabelled.__abstractmethods__ = frozenset()
     for stage in perfect:
-        assert evaluate(stage, Unlabelled(), perfect, Silent()) == {"status": "no ground truth"}
+        assert evaluate(ALL, stage, Unlabelled(), perfect, Silent()) == {"status": "no ground truth"}
 
 
 def test_a_split_without_images_is_left_out_and_all_is_json(make_source, perfect):
     source = make_source(n_images=6, n_train=6)
     for stage in perfect:
-        figures = evaluate(stage, source, perfect, Silent())
+        figures = evaluate(ALL, stage, source, perfect, Silent())
         assert list(figures) == ["train"]
         json.dumps(figures, allow_nan=False)
 
 
 def test_classes_absent_from_a_split_are_left_out(make_source, perfect):
-    figures = evaluate("filter", make_source(n_images=5, n_train=4), perfect, Silent())["val"]
+    figures = evaluate(ALL, "filter", make_source(n_images=5, n_train=4), perfect, Silent())["val"]
     assert figures["iou_per_class"] == {"background": 1.0, "red": 1.0}
     assert figures["miou_majority"] == 1.0
 
@@ -119,14 +121,25 @@ def test_classes_absent_from_a_split_are_left_out(make_source, perfect):
 def test_maps_of_another_size_name_the_image(tiny_source, tmp_path):
     write_labels(tmp_path / "labels.zarr", [("blob0", np.zeros((3, 3), dtype=np.uint8))])
     with pytest.raises(InputError, match=r"blob0.*\(3, 3\)"):
-        evaluate("filter", tiny_source, {"filter": tmp_path}, Silent())
+        evaluate(ALL, "filter", tiny_source, {"filter": tmp_path}, Silent())
 
 
 def test_unknown_stages_missing_artifacts_and_foreign_clusters_are_refused(tiny_source, perfect, tmp_path):
     with pytest.raises(InputError, match="'miner'"):
-        evaluate("miner", tiny_source, perfect, Silent())
+        evaluate(ALL, "miner", tiny_source, perfect, Silent())
     with pytest.raises(InputError, match="artifact of mine"):
-        evaluate("cluster", tiny_source, {"cluster": perfect["cluster"]}, Silent())
+        evaluate(ALL, "cluster", tiny_source, {"cluster": perfect["cluster"]}, Silent())
     save_clusters(tmp_path / "other" / "clusters.zarr", [0, 1], 2)
     with pytest.raises(CorruptArtifact, match="2 clusters for 6 masks"):
-        evaluate("cluster", tiny_source, perfect | {"cluster": tmp_path / "other"}, Silent())
+        evaluate(ALL, "cluster", tiny_source, perfect | {"cluster": tmp_path / "other"}, Silent())
+
+
+def test_classes_that_are_not_scored_are_ignored(tiny_source, perfect):
+    figures = evaluate(EvaluateConfig(classes=("red",)), "segment", tiny_source, perfect, Silent())["train"]
+    assert figures["iou_per_class"] == {"background": 1.0, "red": 1.0}
+    assert figures["pixel_accuracy"] == 1.0
+
+
+def test_an_unknown_class_is_named(tiny_source, perfect):
+    with pytest.raises(InputError, match=r"evaluate\.classes: blue not among .* background, red, green"):
+        evaluate(EvaluateConfig(classes=("red", "blue")), "segment", tiny_source, perfect, Silent())

@@ -7,12 +7,12 @@ import torch
 from data.errors import InputError
 from data.images import ImageSource
 from data.masks import MaskStore
-from stages.batches import Prepared, batches, to_tensor
 from stages.contract import ExecutionConfig, StageInputs
 from stages.mine import stage
 from stages.mine.config import MineConfig
 from stages.progress import Silent
 from stages.vit import load_vit
+from stages.vit_inputs import Prepared, batches, to_tensor
 
 CONFIG = MineConfig(model="vit_tiny_patch16_224", weights="random", short_side=96, center_keys="image")
 

@@ -3,11 +3,8 @@
 Shapes: B images of the batch, H x W the padded size (px), S = patch size (px).
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data.images import UInt8Array
+from stages.batching import batch_by_shape
 from stages.vit import VisionBackbone
 
 
@@ -40,13 +38,7 @@ def grid_of(size_hw: tuple[int, ...], patch_size: int) -> tuple[int, int]:
 
 def batches(prepared: Iterable[Prepared], patch_size: int, batch_size: int) -> Iterator[list[Prepared]]:
     """Group inputs of equal padded size, at most `batch_size` together; the order among sizes is not kept."""
-    waiting: dict[tuple[int, int], list[Prepared]] = defaultdict(list)
-    for one in prepared:
-        grid = grid_of(one.pixels.shape, patch_size)
-        waiting[grid].append(one)
-        if len(waiting[grid]) == batch_size:
-            yield waiting.pop(grid)
-    yield from waiting.values()
+    return batch_by_shape(prepared, lambda one: grid_of(one.pixels.shape, patch_size), batch_size)
 
 
 def to_tensor(batch: list[Prepared], backbone: VisionBackbone, device: torch.device) -> Tensor:
@@ -63,11 +55,6 @@ def to_tensor(batch: list[Prepared], backbone: VisionBackbone, device: torch.dev
             normalised = normalised * _transfer(one.keep, device)
         image[:, :height, :width] = normalised
     return images
-
-
-def autocast(device: torch.device, precision: Literal["fp32", "bf16"]) -> AbstractContextManager[None]:
-    """The arithmetic that the ViT runs in."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
 def _transfer(array: NDArray[np.generic], device: torch.device) -> Tensor:

@@ -1,0 +1,83 @@
+"""One picture of a whole run: for some images the photo, what each stage made of it, and the ground truth."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from data.atomic import atomic_path
+from data.images import ImageSource, UInt8Array
+from pipeline.inspect.overlay import draw_labels
+from pipeline.inspect.views import View
+from pipeline.plan import Plan
+
+_CELL = 200
+_GAP = 4
+_HEADER = 22
+_COLUMNS = ("masks", "clusters", "candidates", "pseudo-labels", "predictions")
+
+
+def save_gallery(plan: Plan, scores: Mapping[str, Any], out: Path, n_images: int = 8) -> None:
+    """Write the picture of a finished run as PNG.
+
+    Args:
+        plan: The run.
+        scores: Scores of its last stage; they tell the colours of the ground truth, that of the matched cluster.
+        out: The file.
+        n_images: Rows of the picture; images spread evenly over the validation images, or over all without any.
+
+    Raises:
+        MissingArtifact: A stage has not been made.
+    """
+    source = plan.source
+    views = [View.of(plan, name) for name in _COLUMNS]
+    first = source.n_train if source.n_train < len(source) else 0
+    chosen = np.unique(np.linspace(first, len(source) - 1, n_images).round().astype(int))
+    truth = _truth_painter(source, scores.get("val") or scores.get("train") or {})
+    rows = [_row(views, source, int(index), truth) for index in chosen]
+    titles = ["image", *_COLUMNS, *(["ground truth"] if truth else [])]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(out) as temporary:
+        _assemble(titles, rows).save(temporary, format="PNG")
+
+
+def _row(views: list[View], source: ImageSource, index: int, truth: Callable[..., UInt8Array] | None) -> list[Any]:
+    image, image_id = source.read(index), source.ids[index]
+    pictures = [image, *(view.draw(image_id, image) for view in views)]
+    return [*pictures, truth(index, image)] if truth else pictures
+
+
+def _truth_painter(source: ImageSource, scores: Mapping[str, Any]) -> Callable[[int, UInt8Array], UInt8Array] | None:
+    names = source.class_names
+    if names is None:
+        return None
+    cluster_of = {name: int(cluster) for cluster, name in scores.get("class_of_cluster", {}).items()}
+
+    def paint(index: int, image: UInt8Array) -> UInt8Array:
+        labels = source.read_labels(index)
+        return image if labels is None else draw_labels(image, labels, lambda value: cluster_of.get(names[value], -1))
+
+    return paint
+
+
+def _assemble(titles: list[str], rows: list[list[UInt8Array]]) -> Image.Image:
+    step = _CELL + _GAP
+    canvas = Image.new("RGB", (step * len(titles) + _GAP, step * len(rows) + _GAP + _HEADER), (24, 24, 24))
+    draw = ImageDraw.Draw(canvas)
+    for column, title in enumerate(titles):
+        draw.text((_GAP + column * step, 4), title, fill=(235, 235, 235), font_size=14)
+    for y, row in enumerate(rows):
+        for x, picture in enumerate(row):
+            thumbnail = _fit(picture)
+            left = _GAP + x * step + (_CELL - thumbnail.width) // 2
+            canvas.paste(thumbnail, (left, _HEADER + _GAP + y * step + (_CELL - thumbnail.height) // 2))
+    return canvas
+
+
+def _fit(picture: UInt8Array) -> Image.Image:
+    image = Image.fromarray(picture)
+    factor = _CELL / max(image.size)
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return image.resize(size, Image.Resampling.LANCZOS)
