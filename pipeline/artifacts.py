@@ -3,6 +3,7 @@
 artifacts/<stage>/<key>/      zarr stores, checkpoints, and manifest.json, written last: without it nothing is there
 artifacts/<stage>/<key>.lock  held by the one run that works on the folder
 artifacts/evaluate/<stage>/   scores against the ground truth, where there is one
+artifacts/galleries/          pictures of whole runs
 """
 
 import hashlib
@@ -116,6 +117,10 @@ class ArtifactStore:
     def evaluations(self, stage: str, key: str) -> list[Path]:
         """The files of all scores of an artifact."""
         return list((self.root / "evaluate" / stage).glob(f"{key}-*.json"))
+
+    def gallery_path(self, key: str) -> Path:
+        """The picture of a whole run, by the key of its last stage."""
+        return self.root / "galleries" / f"{key}.png"
 
     def _lock_path(self, stage: str, key: str) -> Path:
         return self.root / stage / f"{key}.lock"

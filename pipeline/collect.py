@@ -20,10 +20,10 @@ def find_garbage(plan: Plan) -> list[Path]:
 
 
 def remove_garbage(plan: Plan, folders: list[Path]) -> None:
-    """Delete artifact folders, each under its lock, and the scores that belong to them."""
+    """Delete artifact folders, each under its lock, and the scores and pictures that belong to them."""
     for folder in folders:
         stage, key = folder.parent.name, folder.stem
         with plan.store.lock(stage, key):
             shutil.rmtree(folder)
-            for scores in plan.store.evaluations(stage, key):
-                scores.unlink()
+            for path in (*plan.store.evaluations(stage, key), plan.store.gallery_path(key)):
+                path.unlink(missing_ok=True)

@@ -52,16 +52,14 @@ def describe_run(plan: Plan, results: Collection[StageResult]) -> str:
     lines = [f"artifacts: {plan.store.root}"]
     last = next((result for result in results if result.stage == STAGES[-1].name), None)
     if last is not None and all(plan.manifest(spec.name) for spec in STAGES):
-        picture = plan.store.root / "galleries" / f"{last.key}.png"
+        picture = plan.store.gallery_path(last.key)
         if not picture.exists() or not last.cached:
             from pipeline.inspect.gallery import save_gallery
 
             save_gallery(plan, last.scores, picture)
         lines.append(f"picture: {picture}")
     if plan.config.mine.weights == "random":
-        lines.append(
-            "mine.weights is random: the masks of an untrained ViT mean nothing, nor does what follows from them"
-        )
+        lines.append("mine.weights is random: masks of an untrained ViT mean nothing, nor does what follows from them")
     return "\n".join(lines)
 
 

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from data.clusters import ClusterStore
 from data.labels import LabelStore
@@ -75,20 +77,32 @@ def assert_same_masks(first: MaskStore, second: MaskStore) -> None:
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
 
 
-def assert_same_artifacts(first: Plan, second: Plan) -> None:
+def assert_same_clusters(first: ClusterStore, second: ClusterStore) -> None:
+    for name in ("cluster", "embedding", "distance", "centroids"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
+
+
+def assert_same_labels(first: LabelStore, second: LabelStore) -> None:
+    assert first.image_ids == second.image_ids
+    for i in range(len(first)):
+        np.testing.assert_array_equal(first.read(i), second.read(i))
+
+
+STORES: dict[str, tuple[str, Callable[[Path], Any], Callable[[Any, Any], None]]] = {
+    "mine": ("masks.zarr", MaskStore.open, assert_same_masks),
+    "cluster": ("clusters.zarr", ClusterStore.open, assert_same_clusters),
+    "distill": ("candidates.zarr", MaskStore.open, assert_same_masks),
+    "filter": ("labels.zarr", LabelStore.open, assert_same_labels),
+    "segment": ("predictions.zarr", LabelStore.open, assert_same_labels),
+}
+
+
+def assert_same_artifacts(first: Plan, second: Plan, stages: Sequence[str] = STAGE_NAMES) -> None:
     """Equal keys, masks, clusters and label maps, to the last bit."""
-    assert {n: s.key for n, s in first.stages.items()} == {n: s.key for n, s in second.stages.items()}
-    for stage, file in (("mine", "masks.zarr"), ("distill", "candidates.zarr"), ("filter", "masks.zarr")):
-        stores = [MaskStore.open(plan.path(stage) / file) for plan in (first, second)]
-        assert_same_masks(*stores)
-    clusters = [ClusterStore.open(plan.path("cluster") / "clusters.zarr") for plan in (first, second)]
-    np.testing.assert_array_equal(clusters[0].cluster, clusters[1].cluster)
-    np.testing.assert_array_equal(clusters[0].embedding, clusters[1].embedding)
-    for stage, file in (("filter", "labels.zarr"), ("segment", "predictions.zarr")):
-        labels = [LabelStore.open(plan.path(stage) / file) for plan in (first, second)]
-        assert labels[0].image_ids == labels[1].image_ids
-        for i in range(len(labels[0])):
-            np.testing.assert_array_equal(labels[0].read(i), labels[1].read(i))
+    for stage in stages:
+        file, load, compare = STORES[stage]
+        assert first.stages[stage].key == second.stages[stage].key
+        compare(*(load(plan.path(stage) / file) for plan in (first, second)))
 
 
 def test_every_stage_leaves_a_sound_artifact(unbroken: Plan, config_file: Path) -> None:
@@ -106,6 +120,12 @@ def test_a_cached_run_says_so_and_starts_no_server(unbroken: Plan, config_file: 
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("cached") == len(STAGE_NAMES)
     assert not (unbroken.config.artifacts / ".prefect").exists()
+
+
+def test_the_picture_of_the_run_shows_the_validation_images(unbroken: Plan) -> None:
+    with Image.open(unbroken.store.gallery_path(unbroken.stages["segment"].key)) as picture:
+        columns, rows = round(picture.width / 204), round(picture.height / 204)
+    assert (columns, rows) == (7, 4)
 
 
 def test_scores_of_every_stage_are_there(unbroken: Plan) -> None:
@@ -175,12 +195,12 @@ def test_a_killed_run_resumes_to_the_same_result(
     assert plan.manifest(stage) is None, "killed too late to test anything"
     earlier = STAGE_NAMES[: STAGE_NAMES.index(stage)]
     before = {name: read_manifest(plan.path(name)) for name in earlier}
-    result = maskdistill(config_file, tmp_path, "run", "--no-prefect")
+    result = maskdistill(config_file, tmp_path, "run", "--no-prefect", "--to", stage)
     assert result.returncode == 0, result.stderr
     assert {name: read_manifest(plan.path(name)) for name in earlier} == before
-    assert_same_artifacts(unbroken, plan)
-    for name in ("distill", "segment"):
-        lines = (plan.path(name) / "training.jsonl").read_text().splitlines()
+    assert_same_artifacts(unbroken, plan, [*earlier, stage])
+    if stage in ("distill", "segment"):
+        lines = (plan.path(stage) / "training.jsonl").read_text().splitlines()
         assert [json.loads(line)["iteration"] for line in lines] == list(range(1, 7))
 
 
