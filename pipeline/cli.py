@@ -59,8 +59,7 @@ def run(
     prefect: Annotated[bool, typer.Option("--prefect/--no-prefect", help="Run as a Prefect flow.")] = True,
 ) -> None:
     """Run the pipeline: all stages that are not cached, in order."""
-    source = _config_source(config, overrides)
-    plan = Plan(source)
+    plan = Plan(_config_source(config, overrides))
     stages = stage_range(first, last)
     forced = forced_stages(find_stage(force).name if force else None)
     if first:
@@ -75,7 +74,7 @@ def run(
         return
     console = Console(stderr=True)
     if prefect and waiting:
-        results = run_with_prefect(source, stages, forced=forced)
+        results = run_with_prefect(plan, stages, console, forced=forced)
     else:
         results = run_stages(plan, stages, console, forced=forced)
     print_results(results, Console(), note=describe_run(plan, results))

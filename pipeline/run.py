@@ -1,17 +1,18 @@
 """A whole run: the chosen stages in order, through Prefect or without it, and the table at the end."""
 
+import contextlib
 import os
 from collections.abc import Collection
 from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.config import ConfigSource
 from pipeline.dag import STAGES, StageSpec
 from pipeline.evaluation import evaluate_stage
 from pipeline.plan import Plan
 from pipeline.results import StageResult
 from pipeline.runner import run_stage
+from pipeline.server import local_server
 
 
 def finish_stage(plan: Plan, stage: str, console: Console, *, force: bool = False) -> StageResult:
@@ -29,22 +30,31 @@ def run_stages(
 
 
 def run_with_prefect(
-    config_source: ConfigSource, stages: Collection[StageSpec], *, forced: Collection[str] = ()
+    plan: Plan, stages: Collection[StageSpec], console: Console, *, forced: Collection[str] = ()
 ) -> list[StageResult]:
-    """Run stages as the flow `maskdistill`: on the server PREFECT_API_URL names, else on a temporary local one.
+    """Run stages as the flow `maskdistill`: on the server that PREFECT_API_URL names, else on a temporary local one.
 
-    The temporary server keeps its history in `.prefect` below the artifact folder, unless PREFECT_HOME says otherwise.
+    The local one keeps its history in `.prefect` below the artifact folder, unless PREFECT_HOME says otherwise.
     """
-    artifacts = config_source.load().artifacts
-    _set_prefect_defaults(artifacts)
-    from pipeline.flow import maskdistill
+    home = Path(os.environ.setdefault("PREFECT_HOME", str((plan.store.root / ".prefect").resolve())))
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    # The stages show their own progress, and the command prints errors.
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    with contextlib.ExitStack() as stack:
+        if "PREFECT_API_URL" not in os.environ:
+            address = stack.enter_context(local_server(home))
+            console.print(f"Prefect: {address}")
+            os.environ["PREFECT_API_URL"] = f"{address}/api"
+            stack.callback(os.environ.pop, "PREFECT_API_URL")
+        # Prefect reads its settings from the environment when it is first imported.
+        from pipeline.flow import maskdistill
 
-    return maskdistill(
-        config=[str(path) for path in config_source.paths],
-        overrides=list(config_source.overrides),
-        stages=[spec.name for spec in stages],
-        forced=list(forced),
-    )
+        return maskdistill(
+            config=[str(path) for path in plan.config_source.paths],
+            overrides=list(plan.config_source.overrides),
+            stages=[spec.name for spec in stages],
+            forced=list(forced),
+        )
 
 
 def describe_run(plan: Plan, results: Collection[StageResult]) -> str:
@@ -72,16 +82,3 @@ def forced_stages(first_forced: str | None) -> set[str]:
         if forced.intersection(spec.inputs):
             forced.add(spec.name)
     return forced
-
-
-def _set_prefect_defaults(artifacts: Path) -> None:
-    """Prefect reads its settings from the environment when it is first imported; what the user set stays."""
-    defaults = {
-        "PREFECT_HOME": str((artifacts / ".prefect").resolve()),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
-        "PREFECT_LOGGING_LEVEL": "CRITICAL",  # the stages show their own progress, the command its own errors
-    }
-    for name, value in defaults.items():
-        os.environ.setdefault(name, value)

@@ -1,17 +1,14 @@
 """ResNet backbones, from nothing or from local self-supervised weights in any of the usual key layouts."""
 
-import pickle
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 import torchvision
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from data.errors import InputError
+from stages.foreign_weights import listed, read_tensors
 
 ResNetName = Literal["resnet18", "resnet50"]
 
@@ -19,7 +16,6 @@ RGB_MEAN = (0.485, 0.456, 0.406)
 RGB_STD = (0.229, 0.224, 0.225)
 """Of pixels in 0-1; MoCo, DINO, SwAV and DenseCL were all trained with these."""
 
-_CONTAINERS = ("state_dict", "model", "teacher")
 # In the order of preference where a file holds several encoders: MoCo's trained one before its momentum copy.
 _PREFIXES = tuple(
     outer + inner
@@ -68,35 +64,18 @@ def freeze_norm(module: nn.Module) -> nn.Module:
 
 def load_trunk(model: nn.Module, name: str, path: Path) -> None:
     """Load convolutions and norms from a checkpoint; projection heads and classifiers in it are left out."""
-    found = _trunk_of(read_tensors(path))
+    where = f"weights: {path}"
+    found = _trunk_of(read_tensors(path, where))
     wanted = {key: value for key, value in model.state_dict().items() if not key.endswith("num_batches_tracked")}
     missing = [key for key in wanted if key not in found]
     unknown = [key for key in found if key not in model.state_dict()]
     if missing or unknown:
-        what = f"lacks {_first(missing)}" if missing else f"also holds {_first(unknown)}"
-        raise InputError(f"weights: {path} is not a {name}: it {what}")
+        what = f"lacks {listed(missing)}" if missing else f"also holds {listed(unknown)}"
+        raise InputError(f"{where} is not a {name}: it {what}")
     shapes = [key for key in wanted if found[key].shape != wanted[key].shape]
     if shapes:
-        raise InputError(f"weights: {path} is not a {name}: other shapes at {_first(shapes)}")
+        raise InputError(f"{where} is not a {name}: other shapes at {listed(shapes)}")
     model.load_state_dict({**model.state_dict(), **found})
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint file, without running any code from it."""
-    if not path.is_file():
-        raise InputError(f"weights: {path} does not exist; give a .pth or .safetensors file, or null")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"weights: {path} cannot be read as plain tensors ({reason})") from error
-    while isinstance(content, dict) and (inner := next((key for key in _CONTAINERS if key in content), None)):
-        content = content[inner]
-    if not isinstance(content, dict):
-        raise InputError(f"weights: {path} holds a {type(content).__name__}, not tensors by name")
-    return {key: value for key, value in content.items() if isinstance(value, Tensor)}
 
 
 def _trunk_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -104,8 +83,3 @@ def _trunk_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     prefix = next((prefix for prefix in _PREFIXES if f"{prefix}conv1.weight" in tensors), "")
     names = {key: key.removeprefix(prefix) for key in tensors if key.startswith(prefix)}
     return {name: tensors[key] for key, name in names.items() if name.startswith(_TRUNK)}
-
-
-def _first(keys: list[str], n: int = 3) -> str:
-    more = f" and {len(keys) - n} more" if len(keys) > n else ""
-    return ", ".join(keys[:n]) + more

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data.errors import InputError
-from stages.vit_weights import first_line, load_checkpoint
+from stages.foreign_weights import first_line
+from stages.vit_weights import load_checkpoint
 
 
 class VisionBackbone(nn.Module):

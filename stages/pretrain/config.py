@@ -23,8 +23,11 @@ class ViewsConfig(Settings):
     """Smallest and largest share of the image that a small view shows."""
     n_local: int = Field(4, ge=0)
     """Number of small views."""
+    colours: Literal["erased", "jittered"] = "erased"
+    """What views keep of an image's colours: "erased" = nothing, nor its contrast, where shape and texture tell the
+    classes apart; "jittered" = most of it, for photos."""
     rotation: float = Field(180.0, ge=0, le=180)
-    """Largest turn to either side, degrees; above 90, views are flipped upside down as well."""
+    """Largest turn to either side, degrees; 180 where the images have no up and down."""
     curriculum: Share = (0.045, 0.16)
     """When the changes set in: before the first share views are mild crops, from the second on they are full."""
 
@@ -56,14 +59,36 @@ class PrototypesConfig(Settings):
     """Share of the training for which the class token joins the last block only."""
 
 
+class DinoConfig(Settings):
+    """Self-distillation without labels (DINO, arXiv 2104.14294), for many images."""
+
+    outputs: int = Field(4096, ge=2)
+    """Width of the head's output; 65536 in the paper."""
+    hidden: int = Field(1024, ge=1)
+    """Width of the head's hidden layers; 2048 in the paper."""
+    bottleneck: int = Field(256, ge=1)
+    """Width of the head before its last layer."""
+    student_temperature: float = Field(0.1, gt=0)
+    """Temperature of the student."""
+    teacher_temperature: tuple[float, float] = (0.04, 0.07)
+    """Temperature of the teacher at the start and after its warm-up."""
+    teacher_warmup: Share = (0.0, 0.1)
+    """When the teacher's temperature rises."""
+    centre_momentum: float = Field(0.9, ge=0, lt=1)
+    """Share of the old centre in the new one."""
+    frozen_until: float = Field(0.01, ge=0, le=1)
+    """Share of the training for which the head's last layer stays as it is."""
+
+
 class PretrainConfig(Settings):
     """Train a Vision Transformer on the training images alone, without any label."""
 
-    method: Literal["prototypes"] = "prototypes"
-    """`prototypes` = instance discrimination with balanced prototypes, for small worlds and small machines."""
+    method: Literal["prototypes", "dino"] = "prototypes"
+    """`prototypes` = instance discrimination with balanced prototypes, for small worlds and small machines; `dino` =
+    self-distillation, for many images and a GPU."""
     model: str = "vit_tiny_patch16_224"
     """Name in timm of a Vision Transformer with class token and standard attention."""
-    overrides: dict[str, Any] = {"img_size": 128, "patch_size": 8, "depth": 4}
+    overrides: dict[str, Any] = Field({"img_size": 128, "patch_size": 8, "depth": 4}, validate_default=True)
     """Arguments of that model that differ from timm's."""
     image_size: int = Field(96, ge=16)
     """Images are cut to their central square and resized to this side before views are drawn from them, px."""
@@ -73,16 +98,20 @@ class PretrainConfig(Settings):
     """Images per step."""
     views: ViewsConfig = ViewsConfig()
     prototypes: PrototypesConfig = PrototypesConfig()
+    """Used by `method: prototypes`."""
+    dino: DinoConfig = DinoConfig()
+    """Used by `method: dino`."""
     lr: float = Field(1e-3, gt=0)
     """Learning rate (AdamW) after the warm-up; falls to a fiftieth along a cosine."""
     warmup_iterations: int = Field(60, ge=0)
     """Steps over which the learning rate rises."""
-    weight_decay: float = Field(0.04, ge=0)
-    """Decay of matrices; vectors have none."""
+    weight_decay: tuple[float, float] = (0.04, 0.04)
+    """Decay of matrices at the start and at the end, along a cosine; vectors have none. DINO: 0.04 to 0.4."""
     clip_norm: float = Field(3.0, gt=0)
     """Largest norm of the gradient."""
     ema_decay: tuple[float, float] = (0.98, 0.998)
-    """Decay of the averaged weights, which are the result, at the start and from the end of its cosine on."""
+    """Decay of the averaged weights, which are the result, along a cosine from the first number to 1 that is cut off
+    at the second. DINO: 0.996 to 1; its average is the teacher."""
     key_offset: float | None = 1.0
     """How the offset that all keys share is taken out: 0 = their mean, 1 = midway between the keys that the class
     token attends to and the others; None = it stays in."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import timm
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from data.errors import InputError
@@ -22,9 +23,10 @@ def build_vit(model: str, overrides: dict[str, Any]) -> nn.Module:
         vit: nn.Module = timm.create_model(model, num_classes=0, dynamic_img_size=True, **overrides)
     except (RuntimeError, TypeError) as error:
         raise InputError(f"pretrain.model: timm cannot build {model} with {overrides} ({error})") from error
-    if not isinstance(vit, timm.models.VisionTransformer) or vit.num_prefix_tokens != 1:
+    if not isinstance(vit, VisionTransformer) or vit.num_prefix_tokens != 1:
         raise InputError(f"pretrain.model: {model} is not a Vision Transformer with one class token")
-    for block in vit.blocks:
+    blocks: Any = vit.blocks
+    for block in blocks:
         # At the sizes of pre-training on a CPU, the fused attention is the slower one.
         block.attn.fused_attn = torch.cuda.is_available()
     return vit
@@ -73,7 +75,8 @@ def class_attention(vit: Any, tokens: Tensor) -> Tensor:
     """Attention of the class token to the patches in the last block, mean over heads: float (B, N), sums below 1."""
     queries, keys = queries_keys(vit, tokens)
     logits = (queries[:, :, :1] @ keys.transpose(2, 3)) * queries.shape[-1] ** -0.5
-    return logits.softmax(dim=-1).mean(dim=1)[:, 0, 1:]
+    attention: Tensor = logits.softmax(dim=-1).mean(dim=1)[:, 0, 1:]
+    return attention
 
 
 def queries_keys(vit: Any, tokens: Tensor) -> tuple[Tensor, Tensor]:

@@ -66,5 +66,5 @@ def shrink_unread_keys(vit: Any, factor: float) -> None:
     read = directions[:, :, None] * directions[:, None, :]
     shrink = factor * torch.eye(read.shape[-1], device=read.device) + (1 - factor) * read
     for parameter in (attention.qkv.weight, attention.qkv.bias):
-        keys = parameter[dim : 2 * dim].unflatten(0, (n_heads, -1))
+        keys = parameter[dim : 2 * dim].view(n_heads, -1, *parameter.shape[1:])
         parameter[dim : 2 * dim] = torch.einsum("hij,hj...->hi...", shrink, keys).flatten(0, 1)

@@ -7,6 +7,7 @@ images and random numbers of a step follow from seed and step, and the checkpoin
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,23 +17,23 @@ from torch import Tensor, nn
 from data.errors import MaskDistillError
 from stages.checkpoints import load_checkpoint, save_checkpoint
 from stages.contract import ExecutionConfig
-from stages.ema import Ema
+from stages.device import autocast
 from stages.loss_log import LossLog
-from stages.pretrain.collapse import CollapseMonitor, effective_rank
+from stages.pretrain.collapse import CollapseMonitor, assignment_entropy, effective_rank
 from stages.pretrain.config import PretrainConfig
 from stages.pretrain.pool import draw_batch
-from stages.pretrain.prototypes import PrototypesMethod
-from stages.pretrain.schedules import average_decay, cosine, ramp, warmed_up
+from stages.pretrain.method import Method, Outcome
+from stages.pretrain.schedules import cosine, ramp, warmed_up
 from stages.pretrain.views import multi_crop
 from stages.progress import Progress
 from stages.samples import seed_step
-from stages.training import CHECKPOINT, LOG, autocast
+from stages.training import CHECKPOINT, LOG
 
 _LOWEST_LR = 0.02
 _CHECK_EVERY = 25
 
 
-def normalise(images: Tensor, vit: nn.Module) -> Tensor:
+def normalise(images: Tensor, vit: Any) -> Tensor:
     """Images (..., 3, height, width) in 0-1 as the ViT expects them."""
     config = vit.pretrained_cfg
     mean, std = (torch.tensor(config[name], device=images.device).view(3, 1, 1) for name in ("mean", "std"))
@@ -55,7 +56,7 @@ class PretrainLoop:
 
     def __init__(
         self,
-        method: PrototypesMethod,
+        method: Method,
         pool: NDArray[np.uint8],
         config: PretrainConfig,
         seed: int,
@@ -68,7 +69,6 @@ class PretrainLoop:
         self.pool, self.config, self.seed, self.workdir = pool, config, seed, workdir
         self.execution, self.device, self.progress = execution, device, progress
         self.optimizer = _make_optimizer(method, config)
-        self.average = Ema(method.vit, config.ema_decay[0])
         self.monitor = CollapseMonitor()
         self.identity = {**config.model_dump(mode="json"), "seed": seed, "training images": len(pool)}
 
@@ -93,8 +93,7 @@ class PretrainLoop:
                     self._save(step + 1)
                     saved_at = time.monotonic()
                 self.progress.advance(1, loss=figures["loss"])
-        self.method.vit.load_state_dict(self.average.state)
-        return self.method.vit.eval()
+        return self.method.result()
 
     def _step(self, step: int) -> dict[str, float]:
         """One optimiser step; gives its figures."""
@@ -102,41 +101,42 @@ class PretrainLoop:
         lr = config.lr * warmed_up(step, config.warmup_iterations) * cosine(share, 1, _LOWEST_LR)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
+            group["weight_decay"] = cosine(share, *config.weight_decay) if group["decays"] else 0.0
         seed_step(self.seed, step)
-        losses, embeddings = self._losses(step, share)
-        loss = torch.stack([value.float() for value in losses.values()]).sum()
-        figures = {"loss": loss.item(), **{name: value.item() for name, value in losses.items()}, "lr": lr}
+        outcome = self._look(step, share)
+        loss = torch.stack([value.float() for value in outcome.losses.values()]).sum()
+        figures = {"loss": loss.item(), **{name: value.item() for name, value in outcome.losses.items()}, "lr": lr}
         if not math.isfinite(figures["loss"]):
             raise MaskDistillError(
                 f"the loss is not finite at iteration {step + 1}; lower pretrain.lr or set pretrain.precision to fp32"
             )
         if (step + 1) % _CHECK_EVERY == 0:
-            figures["rank"] = effective_rank(embeddings)
-            self.monitor.check(step + 1, figures["rank"])
+            figures |= self._check(step + 1, outcome)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.method.parameters(), config.clip_norm)
+        self.method.before_update(share)
         self.optimizer.step()
-        self._average(step, share)
+        self.method.after_update(step, share, (step + 1) / config.iterations)
         return figures
 
-    def _losses(self, step: int, share: float) -> tuple[dict[str, Tensor], Tensor]:
+    def _look(self, step: int, share: float) -> Outcome:
         images = draw_batch(self.pool, self.seed, step, self.config.batch_size).to(self.device).float() / 255
         large, small = multi_crop(images, self.config.views, ramp(share, self.config.views.curriculum))
-        large, small = normalise(large, self.method.vit), normalise(small, self.method.vit)
+        large, small = normalise(large, self.method.result()), normalise(small, self.method.result())
         with autocast(self.device, self.config.precision):
             return self.method.losses(large, small, share)
 
-    def _average(self, step: int, share: float) -> None:
-        self.average.decay = average_decay(step, share, *self.config.ema_decay)
-        self.average.update(self.method.vit)
-        if self.method.after_step(share, (step + 1) / self.config.iterations):
-            # The average would carry the old keys on for hundreds of steps.
-            self.average = Ema(self.method.vit, self.average.decay)
+    def _check(self, done: int, outcome: Outcome) -> dict[str, float]:
+        """Stop if the embeddings have collapsed; gives the figures of the check."""
+        figures = {"rank": effective_rank(outcome.embeddings)}
+        if outcome.probabilities is not None:
+            figures["entropy"] = assignment_entropy(outcome.probabilities)
+        self.monitor.check(done, figures["rank"], figures.get("entropy"))
+        return figures
 
     def _save(self, done: int) -> None:
         state = {"done": done, "method": self.method.state_dict(), "optimizer": self.optimizer.state_dict()}
-        state["average"] = self.average.state
         state["bad_checks"] = self.monitor.bad_checks
         save_checkpoint(self.workdir / CHECKPOINT, self.identity, state)
 
@@ -147,14 +147,14 @@ class PretrainLoop:
             return 0
         self.method.load_state_dict(state["method"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.average.state = state["average"]
         self.monitor.bad_checks = state["bad_checks"]
         return int(state["done"])
 
 
 def _make_optimizer(method: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
-    """AdamW with weight decay for matrices only."""
-    matrices = [parameter for parameter in method.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in method.parameters() if parameter.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    """AdamW whose weight decay is for matrices only."""
+    trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    matrices = [parameter for parameter in trained if parameter.ndim > 1]
+    vectors = [parameter for parameter in trained if parameter.ndim <= 1]
+    groups = [{"params": matrices, "decays": True}, {"params": vectors, "decays": False}]
     return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)

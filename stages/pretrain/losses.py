@@ -57,3 +57,36 @@ def swapped_assignment_loss(targets: Tensor, large: Tensor, small: Tensor, tempe
     if len(small):
         pairs.append(assignment_loss(targets[:, None], small[None], temperature) * 2 * len(small))
     return torch.stack(pairs).sum() / (2 + 2 * len(small))
+
+
+def dino_loss(
+    teacher: Tensor, student: Tensor, centre: Tensor, teacher_temperature: float, student_temperature: float
+) -> Tensor:
+    """Cross-entropy between the teacher's view of an image and the student's other views of it (DINO, equation 3).
+
+    Args:
+        teacher: float (2, B, K), the teacher's outputs for the large views; no gradient flows into them.
+        student: float (2 + V, B, K), the student's outputs: the large views in the same order, then the small ones.
+        centre: float (K,), subtracted from the teacher's outputs.
+        teacher_temperature: Low: sharpens the targets.
+        student_temperature: Divides the student's outputs.
+
+    Returns:
+        Mean over all pairs of different views, a scalar.
+    """
+    targets = F.softmax((teacher.detach().float() - centre) / teacher_temperature, dim=-1)
+    log_predicted = F.log_softmax(student.float() / student_temperature, dim=-1)
+    pairs = [
+        -(target * log_predicted[i]).sum(dim=-1).mean()
+        for t, target in enumerate(targets)
+        for i in range(len(student))
+        if i != t
+    ]
+    return torch.stack(pairs).mean()
+
+
+@torch.no_grad()
+def moved_centre(centre: Tensor, teacher: Tensor, momentum: float) -> Tensor:
+    """The centre (K,) moved towards the mean of the teacher's outputs (..., K) (DINO, equation 4)."""
+    mean = teacher.float().flatten(0, -2).mean(dim=0)
+    return centre * momentum + mean * (1 - momentum)

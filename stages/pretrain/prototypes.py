@@ -15,7 +15,8 @@ from stages.pretrain.config import PretrainConfig
 from stages.pretrain.encoder import class_attention, finish, last_input, random_corner
 from stages.pretrain.key_offset import shrink_unread_keys
 from stages.pretrain.losses import assignment_loss, info_nce, swapped_assignment_loss
-from stages.pretrain.schedules import ramp
+from stages.pretrain.method import Method, Outcome, frozen_copy, move_towards
+from stages.pretrain.schedules import average_decay, ramp
 from stages.pretrain.sinkhorn import balanced_assignments
 
 _HIDDEN, _BOTTLENECK = 512, 128
@@ -49,8 +50,8 @@ class PrototypeSets(nn.Module):
         return [projected @ F.normalize(prototypes, dim=-1).T for prototypes in self.sets]
 
 
-class PrototypesMethod(nn.Module):
-    """What is trained: the ViT, a projector and the prototypes."""
+class PrototypesMethod(Method):
+    """What is trained: the ViT, a projector and the prototypes; and the average of the ViT, which is the result."""
 
     def __init__(self, vit: nn.Module, config: PretrainConfig) -> None:
         super().__init__()
@@ -58,19 +59,11 @@ class PrototypesMethod(nn.Module):
         self.vit = vit
         self.projector = Projector(dim)
         self.prototypes = PrototypeSets(dim, config.prototypes.counts)
-        self.config = config.prototypes
+        self.average = frozen_copy(vit)
+        self.config, self.ema_decay = config.prototypes, config.ema_decay
 
-    def losses(self, large: Tensor, small: Tensor, share: float) -> tuple[dict[str, Tensor], Tensor]:
-        """Weighted losses of a batch of views.
-
-        Args:
-            large: Normalised large views, float (2, B, 3, T, T).
-            small: Normalised small views, float (V, B, 3, T', T').
-            share: Share of the training that is done.
-
-        Returns:
-            Losses by name, whose sum is minimised; and the embeddings of the large views, float (2 B, 128).
-        """
+    def losses(self, large: Tensor, small: Tensor, share: float) -> Outcome:
+        """Instance discrimination, and from their time on the assignments of class tokens and of patches."""
         inner = self._encode(large, share)
         tokens = finish(self.vit, inner)
         classes = tokens[:, 0]
@@ -81,15 +74,19 @@ class PrototypesMethod(nn.Module):
         if weight > 0:
             dense = self._attended(tokens, inner) if share >= self.config.scrub_at else None
             losses |= self._prototype_losses(classes, small_classes, dense, weight)
-        return losses, embedded.flatten(0, 1)
+        return Outcome(losses, embedded.flatten(0, 1))
 
-    @torch.no_grad()
-    def after_step(self, before: float, now: float) -> bool:
-        """Shrink the unread keys where the share of the training passes that point; tells whether it did."""
-        passes = before < self.config.scrub_at <= now
-        if passes:
+    def after_update(self, step: int, share: float, next_share: float) -> None:
+        """Average the ViT; shrink the unread keys where the training passes that point."""
+        move_towards(self.average, self.vit, average_decay(step, share, *self.ema_decay))
+        if share < self.config.scrub_at <= next_share:
             shrink_unread_keys(self.vit, self.config.scrub)
-        return passes
+            # The average would carry the old keys on for hundreds of steps.
+            move_towards(self.average, self.vit, 0)
+
+    def result(self) -> nn.Module:
+        """The averaged ViT, in evaluation mode."""
+        return self.average.eval()
 
     def _encode(self, views: Tensor, share: float) -> Tensor:
         """Tokens before the last block, of all views."""
@@ -98,7 +95,7 @@ class PrototypesMethod(nn.Module):
 
     def _split(self, embedded: Tensor, large: Tensor) -> tuple[Tensor, Tensor]:
         """Rows by view: (2, B, D) and (V, B, D)."""
-        by_view = embedded.unflatten(0, (-1, large.shape[1]))
+        by_view = embedded.view(-1, large.shape[1], embedded.shape[-1])
         return by_view[:2], by_view[2:]
 
     def _instance_loss(self, large: Tensor, small: Tensor) -> Tensor:
@@ -121,9 +118,9 @@ class PrototypesMethod(nn.Module):
         dense_scores = self.prototypes(dense) if dense is not None else [None] * len(all_scores)
         swapped, patchwise = [], []
         for scores, patch_scores in zip(all_scores, dense_scores, strict=True):
-            by_view = scores.unflatten(0, (-1, n_images))
+            by_view = scores.view(-1, n_images, scores.shape[-1])
             targets = balanced_assignments(scores[: 2 * n_images].detach(), config.assignment_temperature)
-            targets = targets.unflatten(0, (2, n_images))
+            targets = targets.view(2, n_images, -1)
             swapped.append(swapped_assignment_loss(targets, by_view[:2], by_view[2:], config.student_temperature))
             if patch_scores is not None:
                 others = targets.flip(0).flatten(0, 1)[:, None]

@@ -15,6 +15,7 @@ from stages.device import resolve_device
 from stages.failures import check_failures
 from stages.loss_log import final_losses
 from stages.pretrain.config import PretrainConfig
+from stages.pretrain.dino import DinoMethod
 from stages.pretrain.encoder import build_vit
 from stages.pretrain.initial import initialise
 from stages.pretrain.key_offset import estimate_offset, fold_offset
@@ -76,7 +77,7 @@ def train_vit(
     vit = build_vit(config.model, config.overrides)
     images = draw_batch(pool, inputs.seed, 0, min(_IMAGES_TO_WHITEN, len(pool))).float() / 255
     initialise(vit, normalise(multi_crop(images, config.views, strength=1.0)[0].flatten(0, 1), vit))
-    method = PrototypesMethod(vit, config)
+    method = (DinoMethod if config.method == "dino" else PrototypesMethod)(vit, config)
     loop = PretrainLoop(method, pool, config, inputs.seed, workdir, inputs.execution, device, progress)
     return loop.run()
 

@@ -1,8 +1,7 @@
 """Random views of a batch of images, drawn for the whole batch at once.
 
-Colour and contrast would identify an image among others, and a network that learns without labels would use them
-instead of shapes and textures; so views carry neither. Shapes: B images, S x S px; T = size of a view, px.
-All random numbers come from torch's global generator of the images' device.
+Shapes: B images, S x S px; T = size of a view, px. All random numbers come from torch's global generator of the
+images' device.
 """
 
 import math
@@ -11,11 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stages.pretrain.colours import chance, erase_colours, jitter_colours, uniform
 from stages.pretrain.config import ViewsConfig
 
-_GREY_RATE = 0.5
-_MIX_RATE = 0.5
-_NEGATIVE_RATE = 0.5
 _BLUR_RATE = 0.3
 _LARGEST_NOISE = 0.05
 _MILD_LARGE, _MILD_SMALL = (0.6, 1.0), (0.25, 0.5)
@@ -32,7 +29,7 @@ def multi_crop(images: Tensor, config: ViewsConfig, strength: float) -> tuple[Te
     Returns:
         float (2, B, 3, T, T) and (n_local, B, 3, T', T') in 0-1.
     """
-
+    recolour = erase_colours if config.colours == "erased" else jitter_colours
 
     def draw(count: int, size: int, mild: tuple[float, float], full: tuple[float, float]) -> Tensor:
         if count == 0:
@@ -40,7 +37,7 @@ def multi_crop(images: Tensor, config: ViewsConfig, strength: float) -> tuple[Te
         area = (mild[0] + (full[0] - mild[0]) * strength, mild[1] + (full[1] - mild[1]) * strength)
         # One call for all views of a size: on small views, the calls cost more than the arithmetic.
         views = crop(images.repeat(count, 1, 1, 1), size, area, config.rotation, strength)
-        return perturb(restyle(views, strength)).unflatten(0, (count, len(images)))
+        return perturb(recolour(views, strength)).view(count, len(images), 3, size, size)
 
     return (
         draw(2, config.global_size, _MILD_LARGE, config.global_area),
@@ -49,7 +46,7 @@ def multi_crop(images: Tensor, config: ViewsConfig, strength: float) -> tuple[Te
 
 
 def crop(images: Tensor, size: int, area: tuple[float, float], rotation: float, strength: float) -> Tensor:
-    """Random rectangles of the images, turned and flipped, as float (B, 3, size, size).
+    """Random rectangles of the images, turned and flipped left to right, as float (B, 3, size, size).
 
     Args:
         images: float (B, 3, S, S).
@@ -59,39 +56,22 @@ def crop(images: Tensor, size: int, area: tuple[float, float], rotation: float, 
         strength: Scales the turn and how often crops are flipped, 0 to 1.
     """
     n, like = len(images), images
-    shares, ratios = _uniform(n, *area, like), torch.exp(_uniform(n, -0.2, 0.2, like))
+    shares, ratios = uniform(n, *area, like), torch.exp(uniform(n, -0.2, 0.2, like))
     width, height = (shares * ratios).sqrt().clamp(max=1), (shares / ratios).sqrt().clamp(max=1)
-    turn = _uniform(n, -1, 1, like) * math.radians(rotation) * strength
-    flip = torch.where(_chance(n, 0.5 * strength, like), -1.0, 1.0)
+    turn = uniform(n, -1, 1, like) * math.radians(rotation) * strength
+    flip = torch.where(chance(n, 0.5 * strength, like), -1.0, 1.0)
     cos, sin = turn.cos(), turn.sin()
-    across = torch.stack([width * cos * flip, -width * sin, (1 - width) * _uniform(n, -1, 1, like)], dim=1)
-    down = torch.stack([height * sin * flip, height * cos, (1 - height) * _uniform(n, -1, 1, like)], dim=1)
+    across = torch.stack([width * cos * flip, -width * sin, (1 - width) * uniform(n, -1, 1, like)], dim=1)
+    down = torch.stack([height * sin * flip, height * cos, (1 - height) * uniform(n, -1, 1, like)], dim=1)
     grid = F.affine_grid(torch.stack([across, down], dim=1), [n, 3, size, size], align_corners=False)
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
-
-
-def restyle(views: Tensor, strength: float) -> Tensor:
-    """Give each view (B, 3, T, T) other colours, and a mean and a contrast that tell nothing about its image."""
-    n = len(views)
-    is_grey = _chance(n, 1 + (_GREY_RATE - 1) * strength, views)
-    mixing = _hue_rotations(n, views) * torch.where(_chance(n, _NEGATIVE_RATE * strength, views), -1.0, 1.0)[:, None, None]
-    is_mixed = _chance(n, _MIX_RATE * strength, views)[:, None, None]
-    mixing = torch.where(is_mixed, torch.randn(n, 3, 3, device=views.device), mixing)
-    weights = torch.randn(n, 1, 3, device=views.device)
-    weights = torch.where(_chance(n, strength, views)[:, None, None], weights, weights.abs()).expand(n, 3, 3)
-    mixing = torch.where(is_grey[:, None, None], weights, mixing)
-    mixed = torch.einsum("bij,bjhw->bihw", mixing, views - views.mean(dim=(2, 3), keepdim=True))
-    contrast = _uniform(n, 0.1, 0.28, views) / (mixed.flatten(1).std(dim=1) + 0.02)
-    tint = (torch.rand(n, 3, device=views.device) - 0.5) * 0.3 * ~is_grey[:, None]
-    mean = _uniform(n, 0.3, 0.7, views)[:, None] + tint
-    return mixed * contrast[:, None, None, None] + mean[:, :, None, None]
 
 
 def perturb(views: Tensor) -> Tensor:
     """Blur some of the views, add noise to all, and clip them to 0-1."""
     n = len(views)
-    noisy = blur(views, _uniform(n, 0.4, 0.9, views), _chance(n, _BLUR_RATE, views))
-    noisy = noisy + torch.randn_like(noisy) * _uniform(n, 0, _LARGEST_NOISE, views)[:, None, None, None]
+    noisy = blur(views, uniform(n, 0.4, 0.9, views), chance(n, _BLUR_RATE, views))
+    noisy = noisy + torch.randn_like(noisy) * uniform(n, 0, _LARGEST_NOISE, views)[:, None, None, None]
     return noisy.clamp(0, 1)
 
 
@@ -106,21 +86,4 @@ def blur(views: Tensor, sigmas: Tensor, chosen: Tensor) -> Tensor:
     stacked = F.pad(picked, (2, 2, 2, 2), "reflect").flatten(0, 1)[None]
     rows = F.conv2d(stacked, kernels[:, None, :, None], groups=stacked.shape[1])
     both = F.conv2d(rows, kernels[:, None, None, :], groups=stacked.shape[1])
-    return views.index_put((chosen,), both[0].unflatten(0, (-1, 3)))
-
-
-def _hue_rotations(n: int, like: Tensor) -> Tensor:
-    """Rotations of colour space about the grey axis by any angle, (B, 3, 3), after Rodrigues."""
-    angle = _uniform(n, -math.pi, math.pi, like)[:, None, None]
-    axis = math.sqrt(1 / 3)
-    cross = torch.tensor([[0, -axis, axis], [axis, 0, -axis], [-axis, axis, 0]], device=like.device)
-    identity, projection = torch.eye(3, device=like.device), torch.full((3, 3), 1 / 3, device=like.device)
-    return angle.cos() * identity + (1 - angle.cos()) * projection + angle.sin() * cross
-
-
-def _uniform(n: int, low: float, high: float, like: Tensor) -> Tensor:
-    return torch.empty(n, device=like.device).uniform_(low, high)
-
-
-def _chance(n: int, rate: float, like: Tensor) -> Tensor:
-    return torch.rand(n, device=like.device) < rate
+    return views.index_put((chosen,), both.view_as(picked))

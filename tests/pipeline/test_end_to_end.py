@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,25 @@ def environment() -> dict[str, str]:
 def maskdistill(config_file: Path, artifacts: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     line = command(config_file, artifacts, *arguments)
     return subprocess.run(line, capture_output=True, text=True, check=False, env=environment(), timeout=600)
+
+
+def query(database: Path, statement: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def children_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 120) -> Any:
+    """The first truthy value of `condition`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
 
 
 def make_plan(config_file: Path, artifacts: Path, *overrides: str) -> Plan:
@@ -141,8 +162,33 @@ def test_prefect_gives_the_same_artifacts(unbroken: Plan, config_file: Path, tmp
     result = maskdistill(config_file, tmp_path, "run")
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("new") >= len(STAGE_NAMES)
-    assert (tmp_path / ".prefect").is_dir()
     assert_same_artifacts(unbroken, make_plan(config_file, tmp_path))
+    history = tmp_path / ".prefect" / "prefect.db"
+    assert query(history, "SELECT flow.name, state_type FROM flow_run JOIN flow ON flow.id = flow_id") == [
+        ("maskdistill", "COMPLETED")
+    ]
+    tasks = query(history, "SELECT name, state_type FROM task_run ORDER BY start_time")
+    keys = {name: planned.key for name, planned in unbroken.stages.items()}
+    assert tasks == [(f"{name}-{keys[name]}", "COMPLETED") for name in STAGE_NAMES]
+    ((table,),) = query(history, "SELECT data FROM artifact WHERE key = 'maskdistill-stages'")
+    assert all(key in table for key in keys.values())
+
+
+def test_an_error_under_prefect_keeps_its_text_and_exit_code(config_file: Path, tmp_path: Path) -> None:
+    result = maskdistill(config_file, tmp_path, "run", "--to", "mine", "-s", "mine.block=99")
+    assert result.returncode == 2
+    assert "mine.block: 99 is out of range" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_killed_run_leaves_no_server_behind(config_file: Path, tmp_path: Path) -> None:
+    with subprocess.Popen(command(config_file, tmp_path, "run"), env=environment()) as process:
+        log = tmp_path / ".prefect" / "server.log"
+        wait_until(log.exists)
+        (server,) = wait_until(lambda: children_of(process.pid))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    wait_until(lambda: not Path(f"/proc/{server}").exists())
 
 
 def test_single_stages_give_the_same_artifacts(unbroken: Plan, config_file: Path, tmp_path: Path) -> None:

@@ -69,12 +69,12 @@ def test_wrong_depth(tmp_path, stored, wanted):
 
 def test_file_that_would_run_code_is_refused(tmp_path):
     torch.save({"state_dict": pytest.Module}, tmp_path / "evil.pth")
-    with pytest.raises(InputError, match=r"evil\.pth cannot be read"):
+    with pytest.raises(InputError, match=r"evil\.pth: cannot be read"):
         build_resnet("resnet18", tmp_path / "evil.pth")
 
 
 def test_missing_file():
-    with pytest.raises(InputError, match=r"nowhere\.pth does not exist"):
+    with pytest.raises(InputError, match=r"nowhere\.pth: there is no such file"):
         build_resnet("resnet18", "nowhere.pth")
 
 

@@ -1,0 +1,65 @@
+"""Reading checkpoints that other projects wrote, without running any code from them."""
+
+import argparse
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from data.errors import InputError
+
+_WRAPPERS = ("teacher", "student", "state_dict", "model")
+_SUFFIXES = (".safetensors", ".pth", ".pt")
+
+
+def read_tensors(path: Path, where: str) -> dict[str, Tensor]:
+    """Parameters by name; of a training checkpoint with several networks, the teacher's.
+
+    Args:
+        path: A .safetensors, .pth or .pt file.
+        where: What messages begin with: the configuration field and the path.
+
+    Raises:
+        InputError: No such file, an unknown suffix, or a file that holds no tensors by name.
+    """
+    if path.suffix not in _SUFFIXES:
+        raise InputError(f"{where}: give a file that ends in {', '.join(_SUFFIXES)}")
+    if not path.is_file():
+        raise InputError(f"{where}: there is no such file")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        # DINO's full checkpoints hold their command line as a Namespace; nothing else beyond tensors is let in.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
+        raise InputError(f"{where}: cannot be read as weights ({first_line(error)})") from error
+    return _unwrap(content, where)
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the advice that libraries put below; its type where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """The first names of a list, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most]) or 'none'}{more}"
+
+
+def _unwrap(content: Any, where: str) -> dict[str, Tensor]:
+    while isinstance(content, dict):
+        inner = next((name for name in _WRAPPERS if isinstance(content.get(name), dict)), None)
+        if inner is None:
+            break
+        content = content[inner]
+    items = content.items() if isinstance(content, dict) else ()
+    tensors = {name: value for name, value in items if isinstance(value, Tensor)}
+    if not tensors:
+        raise InputError(f"{where}: holds no parameters by name")
+    return tensors

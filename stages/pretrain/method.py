@@ -1,0 +1,56 @@
+"""What a method of pre-training is, and the averaged copy of the student that each of them keeps."""
+
+import copy
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a method makes of one batch of views.
+
+    Attributes:
+        losses: Weighted losses by name; their sum is minimised.
+        embeddings: float (N, D), one row per large view: what must not collapse.
+        probabilities: float (N, K), how far each large view belongs to each prototype or output; None = to none yet.
+    """
+
+    losses: dict[str, Tensor]
+    embeddings: Tensor
+    probabilities: Tensor | None = None
+
+
+class Method(nn.Module, ABC):
+    """A network in training: its state dict holds all that a resumed training needs."""
+
+    @abstractmethod
+    def losses(self, large: Tensor, small: Tensor, share: float) -> Outcome:
+        """Look at normalised views (2, B, 3, T, T) and (V, B, 3, T', T') when `share` of the training is done."""
+
+    def before_update(self, share: float) -> None:
+        """Called between the backward pass and the optimiser's step."""
+
+    @abstractmethod
+    def after_update(self, step: int, share: float, next_share: float) -> None:
+        """Called after the optimiser's step, with the shares of the training before and after it."""
+
+    @abstractmethod
+    def result(self) -> nn.Module:
+        """The averaged ViT, in evaluation mode."""
+
+
+def frozen_copy(module: nn.Module) -> nn.Module:
+    """A copy without gradients."""
+    return copy.deepcopy(module).requires_grad_(False)
+
+
+@torch.no_grad()
+def move_towards(average: nn.Module, module: nn.Module, decay: float) -> None:
+    """Keep the share `decay` of the averaged parameters and take the rest from `module`; buffers are taken over."""
+    for mine, theirs in zip(average.parameters(), module.parameters(), strict=True):
+        mine.lerp_(theirs, 1 - decay)
+    for mine, theirs in zip(average.buffers(), module.buffers(), strict=True):
+        mine.copy_(theirs)
