@@ -22,7 +22,6 @@ GENERATOR_VERSION = 1
 TRAIN_STREAM, VAL_STREAM = 0, 1
 
 _CAMOUFLAGE_RATE = 0.6
-_MOST_COVERED = 0.35
 _PLACES_TRIED = 12
 _BLUR_PX = 0.5
 _NOISE = 0.015
@@ -61,6 +60,7 @@ def generate(
     stream: int = TRAIN_STREAM,
     objects: tuple[int, int] = (1, 3),
     scale: tuple[float, float] = (0.35, 0.65),
+    occlusion: float = 0.35,
 ) -> Scene:
     """Draw one scene; the same arguments give the same scene in every process.
 
@@ -71,6 +71,7 @@ def generate(
         stream: Sequence of scenes that shares none with another stream: 0 training, 1 validation.
         objects: Fewest and most objects; those that find no free place are left out, but never the first.
         scale: Smallest and largest diameter of an object, as share of the width.
+        occlusion: Largest share of an object that later ones may hide, in 0-1.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, index)))
     canvas, palette = draw_background(rng, size)
@@ -81,7 +82,7 @@ def generate(
         diameter = rng.uniform(*scale) * size
         camouflage = palette[rng.integers(len(palette))] if rng.random() < _CAMOUFLAGE_RATE else None
         colours, coverage = draw_object(rng, class_id, diameter, camouflage)
-        place = _find_place(rng, instances, coverage, diameter)
+        place = _find_place(rng, instances, coverage, diameter, occlusion)
         if place is not None:
             class_ids.append(class_id)
             _paste(canvas, colours, coverage, place)
@@ -113,6 +114,7 @@ class SceneSource(ImageSource):
             stream=TRAIN_STREAM if is_train else VAL_STREAM,
             objects=config.objects,
             scale=config.scale,
+            occlusion=config.occlusion,
         )
 
     def read(self, index: int) -> UInt8Array:
@@ -129,7 +131,7 @@ class SceneSource(ImageSource):
 
     def fingerprint(self) -> str:
         """Hash of the generator's version and parameters."""
-        drawn = self._config.model_dump(include={"seed", "n_train", "n_val", "size", "objects", "scale"})
+        drawn = self._config.model_dump(include={"seed", "n_train", "n_val", "size", "objects", "scale", "occlusion"})
         text = json.dumps({"generator": GENERATOR_VERSION, **drawn}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -146,7 +148,7 @@ def _windows(size: int, length: int, place: tuple[int, int]) -> tuple[tuple[slic
 
 
 def _find_place(
-    rng: np.random.Generator, instances: UInt8Array, coverage: FloatArray, diameter: float
+    rng: np.random.Generator, instances: UInt8Array, coverage: FloatArray, diameter: float, occlusion: float
 ) -> tuple[int, int] | None:
     """Upper left corner at which a new object leaves enough of every earlier one in sight; None if none was found."""
     size, length = len(instances), len(coverage)
@@ -157,7 +159,7 @@ def _find_place(
         place = (round(row - length / 2), round(column - length / 2))
         canvas_part, patch_part = _windows(size, length, place)
         covered = np.bincount(instances[canvas_part][coverage[patch_part] > 0.5], minlength=len(areas) + 1)[1:]
-        if (covered <= _MOST_COVERED * areas).all():
+        if (covered <= occlusion * areas).all():
             return place
     return None
 

@@ -60,10 +60,10 @@ def run(
 ) -> None:
     """Run the pipeline: all stages that are not cached, in order."""
     plan = Plan(_config_source(config, overrides))
-    stages = stage_range(first, last)
-    forced = forced_stages(find_stage(force).name if force else None)
+    stages = stage_range(plan.specs, first, last)
+    forced = forced_stages(plan, find_stage(force).name if force else None)
     if first:
-        for needed in stages[0].inputs:
+        for needed in plan.stages[first].inputs:
             plan.require(needed, f"--from {first}")
     waiting = [spec.name for spec in stages if spec.name in forced or plan.manifest(spec.name) is None]
     if dry_run:
@@ -82,15 +82,15 @@ def run(
 
 @app.command()
 def stage(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(STAGE_NAMES)}.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(STAGE_NAMES)}, pretrain.")],
     config: ConfigOption = DEFAULT_CONFIG,
     overrides: SetOption = None,
     force: Annotated[bool, typer.Option("--force", help="Make it anew although it is cached.")] = False,
 ) -> None:
     """Run one stage from the cached artifacts of those before it."""
-    spec = find_stage(name)
+    find_stage(name)
     plan = Plan(_config_source(config, overrides))
-    for needed in spec.inputs:
+    for needed in plan.stages[name].inputs:
         plan.require(needed, f"stage {name}")
     result = finish_stage(plan, name, Console(stderr=True), force=force)
     print_results([result], Console(), note=f"artifact: {plan.path(name)}")
@@ -158,7 +158,7 @@ def verify(config: ConfigOption = DEFAULT_CONFIG, overrides: SetOption = None) -
 
     plan = Plan(_config_source(config, overrides))
     faults = []
-    for name in plan.stages:
+    for name in (spec.name for spec in plan.specs):
         manifest = plan.manifest(name)
         found = verify_artifact(plan.path(name), manifest) if manifest else []
         faults += found

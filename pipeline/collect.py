@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-from pipeline.dag import STAGE_NAMES
 from pipeline.plan import Plan
 
 
@@ -12,7 +11,7 @@ def find_garbage(plan: Plan) -> list[Path]:
     used = {plan.path(stage) for stage in plan.stages}
     folders = [
         folder
-        for stage in STAGE_NAMES
+        for stage in plan.stages
         for folder in sorted((plan.store.root / stage).glob("*"))
         if folder.is_dir() and folder not in used
     ]

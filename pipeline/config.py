@@ -20,6 +20,7 @@ from stages.distill.config import DistillConfig
 from stages.evaluate.config import EvaluateConfig
 from stages.filter.config import FilterConfig
 from stages.mine.config import MineConfig
+from stages.pretrain.config import PretrainConfig
 from stages.segment.config import SegmentConfig
 
 
@@ -27,6 +28,7 @@ class Config(Settings):
     """Everything a run depends on. Sections are named after the stage that reads them."""
 
     data: DataConfig
+    pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
     mine: MineConfig = Field(default_factory=MineConfig)
     cluster: ClusterConfig = Field(default_factory=ClusterConfig)
     distill: DistillConfig = Field(default_factory=DistillConfig)

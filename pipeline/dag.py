@@ -1,6 +1,6 @@
-"""The five stages, their order and what each one reads: the whole pipeline at a glance."""
+"""The stages, their order and what each one reads: the whole pipeline at a glance."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +23,7 @@ class StageSpec:
         name: Name of the stage, of its configuration section and of its package.
         inputs: The stages whose artifacts it reads, all of them earlier ones.
         version: Raised whenever the same settings and inputs come to give another result.
-        shows: What `maskdistill inspect` calls its output.
+        shows: What `maskdistill inspect` calls its output; empty where it has nothing to show.
         random: Whether the seed changes its result.
     """
 
@@ -43,6 +43,8 @@ class StageSpec:
         return self.random or getattr(section, "weights", None) == "random"
 
 
+PRETRAIN = StageSpec("pretrain", inputs=(), version=1, shows="")
+"""Stage zero: runs only where a stage's weights are "pretrain", which then reads its artifact."""
 STAGES = (
     StageSpec("mine", inputs=(), version=1, shows="masks", random=False),
     StageSpec("cluster", inputs=("mine",), version=1, shows="clusters"),
@@ -55,18 +57,24 @@ STAGE_NAMES = tuple(spec.name for spec in STAGES)
 
 def find_stage(name: str) -> StageSpec:
     """The stage of that name. Raises InputError with the valid names."""
-    for spec in STAGES:
+    for spec in (PRETRAIN, *STAGES):
         if spec.name == name:
             return spec
-    raise InputError(f"{name}: no such stage; the stages are {', '.join(STAGE_NAMES)}")
+    raise InputError(f"{name}: no such stage; the stages are {', '.join(STAGE_NAMES)}, and pretrain")
 
 
-def stage_range(first: str | None, last: str | None) -> tuple[StageSpec, ...]:
-    """The stages from `first` to `last`, both included; None stands for the end of the pipeline."""
-    start = STAGES.index(find_stage(first)) if first else 0
-    stop = STAGES.index(find_stage(last)) if last else len(STAGES) - 1
+def stage_range(stages: Sequence[StageSpec], first: str | None, last: str | None) -> Sequence[StageSpec]:
+    """Those of some stages from `first` to `last`, both included; None stands for the end.
+
+    Raises:
+        InputError: No such stage, not one of these, or `first` comes after `last`.
+    """
+    order = ", ".join(spec.name for spec in stages)
+    for name in (first, last):
+        if name and find_stage(name) not in stages:
+            raise InputError(f"{name}: not part of this run, whose stages are {order}")
+    start = stages.index(find_stage(first)) if first else 0
+    stop = stages.index(find_stage(last)) if last else len(stages) - 1
     if start > stop:
-        raise InputError(
-            f"--from {first} --to {last}: {first} comes after {last}; the order is {', '.join(STAGE_NAMES)}"
-        )
-    return STAGES[start : stop + 1]
+        raise InputError(f"--from {first} --to {last}: {first} comes after {last}; the order is {order}")
+    return stages[start : stop + 1]

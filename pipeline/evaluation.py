@@ -17,10 +17,12 @@ NO_TRUTH = {"status": "no ground truth"}
 
 
 def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
-    """Scores of a finished stage by split ("train", "val"), or {"status": "no ground truth"}.
+    """Scores of a finished stage by split ("train", "val"), or {"status": "no ground truth"}; {} for pretrain.
 
     The result of the stage never depends on this: labels have a fingerprint of their own, which is no part of its key.
     """
+    if stage not in STAGE_NAMES:
+        return {}
     fingerprint = plan.source.labels_fingerprint()
     if fingerprint is None:
         return NO_TRUTH

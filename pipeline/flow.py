@@ -13,7 +13,6 @@ from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 
 from pipeline.config import ConfigSource
-from pipeline.dag import STAGE_NAMES, find_stage
 from pipeline.plan import Plan
 from pipeline.results import StageResult
 from pipeline.run import finish_stage
@@ -29,7 +28,7 @@ def run_stage(plan: Plan, stage: str, key: str, upstream: list[StageResult], for
 def maskdistill(
     config: Sequence[str],
     overrides: Sequence[str] = (),
-    stages: Sequence[str] = STAGE_NAMES,
+    stages: Sequence[str] | None = None,
     forced: Sequence[str] = (),
 ) -> list[StageResult]:
     """Run the stages of a configuration.
@@ -37,16 +36,16 @@ def maskdistill(
     Args:
         config: Paths of the YAML files.
         overrides: Settings to change, as "section.field=value".
-        stages: Names of the stages to run, in order.
+        stages: Names of the stages to run, in order; None = all that the configuration needs.
         forced: Names of the stages to make anew although they are cached.
     """
     plan = Plan(ConfigSource(tuple(map(Path, config)), tuple(overrides)))
     results: dict[str, StageResult] = {}
-    for name in stages:
-        spec = find_stage(name)
-        upstream = [results[needed] for needed in spec.inputs if needed in results]
+    for name in stages or [spec.name for spec in plan.specs]:
+        planned = plan.stages[name]
+        upstream = [results[needed] for needed in planned.inputs if needed in results]
         run = run_stage.with_options(name=name)
-        results[name] = run(plan, name, plan.stages[name].key, upstream, force=name in forced)
+        results[name] = run(plan, name, planned.key, upstream, force=name in forced)
     table = [result.as_row() for result in results.values()]
     create_table_artifact(table, key="maskdistill-stages", description=f"Stages of {', '.join(config)}")
     return list(results.values())

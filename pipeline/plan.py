@@ -11,17 +11,18 @@ from data.errors import InputError, MissingArtifact
 from data.images import ImageSource
 from pipeline.artifacts import ArtifactStore, Manifest, hash_file, hash_key
 from pipeline.config import Config, ConfigSource
-from pipeline.dag import STAGES, StageSpec
+from pipeline.dag import PRETRAIN, STAGES, StageSpec
 
-_NAMED_WEIGHTS = (None, "pretrained", "random")
+_NAMED_WEIGHTS = (None, "pretrained", "random", PRETRAIN.name)
 
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """A stage with the key that this configuration gives it."""
+    """A stage with the key that this configuration gives it, and the stages whose artifacts it then reads."""
 
     spec: StageSpec
     key: str
+    inputs: tuple[str, ...]
     ingredients: dict[str, Any]
 
     @property
@@ -31,15 +32,22 @@ class PlannedStage:
 
 
 class Plan:
-    """A configuration, its images, and the artifacts that belong to it."""
+    """A configuration, its images, and the artifacts that belong to it.
+
+    Attributes:
+        stages: Every stage by name, pretrain included.
+        specs: The stages that a whole run consists of, in order.
+    """
 
     def __init__(self, config_source: ConfigSource) -> None:
         self.config_source = config_source
         self.config: Config = config_source.load()
         self.store = ArtifactStore(self.config.artifacts)
         self.stages: dict[str, PlannedStage] = {}
-        for spec in STAGES:
+        for spec in (PRETRAIN, *STAGES):
             self.stages[spec.name] = self._plan(spec)
+        pretrained = any(PRETRAIN.name in planned.inputs for planned in self.stages.values())
+        self.specs: tuple[StageSpec, ...] = (PRETRAIN, *STAGES) if pretrained else STAGES
 
     @cached_property
     def source(self) -> ImageSource:
@@ -50,14 +58,15 @@ class Plan:
         section = getattr(self.config, spec.name)
         settings = section.model_dump(mode="json")
         ingredients: dict[str, Any] = {"stage": spec.name, "version": spec.version, "settings": settings}
-        ingredients["inputs"] = {name: self.stages[name].key for name in spec.inputs}
+        inputs = (*spec.inputs, PRETRAIN.name) if settings.get("weights") == PRETRAIN.name else spec.inputs
+        ingredients["inputs"] = {name: self.stages[name].key for name in inputs}
         if not spec.inputs:
             ingredients["data"] = self.source.fingerprint()
         if spec.uses_seed(section):
             ingredients["seed"] = self.config.seed
         if "weights" in settings:
             ingredients["weights"] = _weights_fingerprint(spec.name, settings.pop("weights"))
-        return PlannedStage(spec, hash_key(ingredients), ingredients)
+        return PlannedStage(spec, hash_key(ingredients), inputs, ingredients)
 
     def path(self, stage: str) -> Path:
         """Folder of the artifact that this configuration gives a stage."""

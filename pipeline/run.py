@@ -73,12 +73,12 @@ def describe_run(plan: Plan, results: Collection[StageResult]) -> str:
     return "\n".join(lines)
 
 
-def forced_stages(first_forced: str | None) -> set[str]:
+def forced_stages(plan: Plan, first_forced: str | None) -> set[str]:
     """The stage that is to be made anew, and all that depend on it."""
     if first_forced is None:
         return set()
     forced = {first_forced}
-    for spec in STAGES:
-        if forced.intersection(spec.inputs):
-            forced.add(spec.name)
+    for name, planned in plan.stages.items():
+        if forced.intersection(planned.inputs):
+            forced.add(name)
     return forced

@@ -55,7 +55,7 @@ def _make(plan: Plan, stage: str, console: Console) -> Manifest:
     planned = plan.stages[stage]
     inputs = StageInputs(
         source=plan.source,
-        artifacts={name: plan.require(name, f"stage {stage}") for name in planned.spec.inputs},
+        artifacts={name: plan.require(name, f"stage {stage}") for name in planned.inputs},
         seed=plan.config.seed,
         execution=plan.config.execution,
         max_failure_rate=plan.config.data.max_failure_rate,

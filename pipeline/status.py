@@ -11,7 +11,7 @@ from pipeline.plan import Plan
 
 def collect_status(plan: Plan) -> list[dict[str, Any]]:
     """One dict per stage: stage, key, state (cached, running or missing), why, items, unit, bytes, made, path."""
-    return [_stage_status(plan, stage) for stage in plan.stages]
+    return [_stage_status(plan, spec.name) for spec in plan.specs]
 
 
 def _stage_status(plan: Plan, stage: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ Shapes: B images, N patches, H heads, d channels per head, D = embedding dimensi
 """
 
 import difflib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import timm
@@ -18,7 +20,7 @@ from torch.nn import functional as F
 
 from data.errors import InputError
 from stages.foreign_weights import first_line
-from stages.vit_weights import load_checkpoint
+from stages.vit_weights import load_checkpoint, read_architecture
 
 
 class VisionBackbone(nn.Module):
@@ -112,11 +114,16 @@ class VisionBackbone(nn.Module):
         return torch.cat([heads[:, :, :1], patches.type_as(heads)], dim=2)
 
 
+def find_weights(weights: str, artifacts: Mapping[str, Path]) -> str:
+    """The weights of a stage's ViT as `load_vit` takes them: "pretrain" becomes the file of that artifact."""
+    return str(artifacts["pretrain"] / "vit.safetensors") if weights == "pretrain" else weights
+
+
 def load_vit(model: str, weights: str, seed: int = 0, *, section: str = "mine") -> VisionBackbone:
     """Load a Vision Transformer by its timm name.
 
     Args:
-        model: Name in timm, with or without tag.
+        model: Name in timm, with or without tag; not used with a file of the pretrain stage, which knows its model.
         weights: "pretrained" (the tag's own, downloaded by timm), "random", or the path of a .safetensors, .pth
             or .pt file.
         seed: Seed of random weights.
@@ -125,19 +132,24 @@ def load_vit(model: str, weights: str, seed: int = 0, *, section: str = "mine") 
     Raises:
         InputError: Unknown or unsuitable model, missing or unfitting file, or a download that failed.
     """
+    overrides: dict[str, int] = {}
+    if weights not in ("pretrained", "random"):
+        model, overrides = read_architecture(Path(weights)) or (model, {})
     _check_name(model, section)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = _create(model, weights == "pretrained", section)
+        network = _create(model, weights == "pretrained", overrides, section)
     _check_architecture(network, f"{section}.model: {model}")
     if weights not in ("pretrained", "random"):
         load_checkpoint(network, weights, section)
     return VisionBackbone(network)
 
 
-def _create(model: str, pretrained: bool, section: str) -> nn.Module:
+def _create(model: str, pretrained: bool, overrides: Mapping[str, Any], section: str) -> nn.Module:
     try:
-        network: nn.Module = timm.create_model(model, pretrained=pretrained, num_classes=0, dynamic_img_size=True)
+        network: nn.Module = timm.create_model(
+            model, pretrained=pretrained, num_classes=0, dynamic_img_size=True, **overrides
+        )
     except TypeError as error:
         raise InputError(
             f"{section}.model: {model} is not a Vision Transformer with standard attention ({error})"

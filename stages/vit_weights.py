@@ -5,11 +5,26 @@ from pathlib import Path
 from timm.models import eva, vision_transformer
 from torch import Tensor, nn
 
-from data.errors import InputError
+from data.errors import InputError, MaskDistillError
 from stages.foreign_weights import listed, read_tensors
+from stages.weights_file import read_description
 
+_OVERRIDES = {"img_size", "patch_size", "embed_dim", "depth", "num_heads"}
 _PREFIXES = ("module.", "backbone.", "encoder.")
 _DROPPED = ("head.", "head_dist.", "pre_logits.", "decoder", "mask_token", "projector.", "prototypes.", "dino_head.")
+
+
+def read_architecture(path: Path) -> tuple[str, dict[str, int]] | None:
+    """Model name and arguments that a file of the pretrain stage was written with; None for any other file."""
+    try:
+        description = read_description(path)
+        model, overrides = description["model"], description["overrides"]
+    except (MaskDistillError, KeyError):
+        return None
+    known = isinstance(model, str) and isinstance(overrides, dict) and set(overrides) <= _OVERRIDES
+    if not known or not all(isinstance(value, int) for value in overrides.values()):
+        return None
+    return model, overrides
 
 
 def load_checkpoint(network: nn.Module, weights: str, section: str) -> None:

@@ -20,7 +20,7 @@ from stages.cluster.views import views
 from stages.contract import StageInputs, StageOutputs
 from stages.device import autocast, resolve_device
 from stages.progress import Progress
-from stages.vit import load_vit
+from stages.vit import find_weights, load_vit
 from stages.vit_inputs import batches, to_tensor
 
 
@@ -79,7 +79,8 @@ def _embed(
     if config.model is None or config.weights is None:
         raise InputError("cluster.model, cluster.weights: must be set here; the pipeline fills in those of mine")
     device = resolve_device(inputs.execution)
-    backbone = load_vit(config.model, config.weights, inputs.seed, section="cluster").to(device)
+    weights = find_weights(config.weights, inputs.artifacts)
+    backbone = load_vit(config.model, weights, inputs.seed, section="cluster").to(device)
     progress.start("embeddings", len(masks), "masks")
 
     def compute(rows: range, path: Path) -> None:

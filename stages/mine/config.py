@@ -14,8 +14,9 @@ class MineConfig(Settings):
     model: str = "vit_small_patch16_224.dino"
     """Name in timm of a Vision Transformer with class token and standard attention."""
     weights: str = "pretrained"
-    """`pretrained` = timm's own for the model's tag; `random` = untrained, seeded; else the path of a .safetensors,
-    .pth or .pt file."""
+    """`pretrained` = timm's own for the model's tag; `pretrain` = the result of the pretrain stage, which then runs
+    first; `random` = untrained, seeded; else the path of a .safetensors, .pth or .pt file. A file that the pretrain
+    stage wrote brings its own model, and `model` is not used."""
     short_side: int = Field(640, ge=1)
     """Length that the short side of an image is resized to, px."""
     max_patches: int = Field(16384, ge=1)

@@ -23,7 +23,7 @@ from stages.mine.config import MineConfig
 from stages.mine.key_mean import dataset_key_mean
 from stages.progress import Progress
 from stages.resize import grid_to_image, resize, short_side_size
-from stages.vit import load_vit
+from stages.vit import find_weights, load_vit
 from stages.vit_inputs import Prepared, batches, grid_of, to_tensor
 
 
@@ -77,7 +77,8 @@ class _Miner:
         self.source = inputs.source
         self.batch_size = inputs.execution.batch_size
         self.device = resolve_device(inputs.execution)
-        self.backbone = load_vit(config.model, config.weights, inputs.seed, section="mine").to(self.device)
+        weights = find_weights(config.weights, inputs.artifacts)
+        self.backbone = load_vit(config.model, weights, inputs.seed, section="mine").to(self.device)
         self.block = self.backbone.resolve_block(config.block)
         self.key_mean: Tensor | None = None
         self.failures: dict[str, str] = {}

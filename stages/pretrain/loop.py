@@ -21,8 +21,8 @@ from stages.device import autocast
 from stages.loss_log import LossLog
 from stages.pretrain.collapse import CollapseMonitor, assignment_entropy, effective_rank
 from stages.pretrain.config import PretrainConfig
-from stages.pretrain.pool import draw_batch
 from stages.pretrain.method import Method, Outcome
+from stages.pretrain.pool import draw_batch
 from stages.pretrain.schedules import cosine, ramp, warmed_up
 from stages.pretrain.views import multi_crop
 from stages.progress import Progress

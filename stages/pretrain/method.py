@@ -52,5 +52,5 @@ def move_towards(average: nn.Module, module: nn.Module, decay: float) -> None:
     """Keep the share `decay` of the averaged parameters and take the rest from `module`; buffers are taken over."""
     for mine, theirs in zip(average.parameters(), module.parameters(), strict=True):
         mine.lerp_(theirs, 1 - decay)
-    for mine, theirs in zip(average.buffers(), module.buffers(), strict=True):
-        mine.copy_(theirs)
+    for kept, taken in zip(average.buffers(), module.buffers(), strict=True):
+        kept.copy_(taken)

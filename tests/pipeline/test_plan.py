@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from data.errors import InputError, MissingArtifact
-from pipeline.dag import STAGE_NAMES, STAGES
+from pipeline.dag import STAGE_NAMES, STAGES, stage_range
 from pipeline.plan import Plan
 from pipeline.run import run_stages
 
@@ -52,6 +52,24 @@ def test_seed_does_not_change_what_has_nothing_random(make_plan: MakePlan, tmp_p
     after = make_plan(f"mine.weights={weights}", "seed=4")
     assert keys(before)["mine"] == keys(after)["mine"]
     assert keys(before)["cluster"] != keys(after)["cluster"]
+
+
+def test_pretrain_runs_where_its_result_is_used_and_nowhere_else(make_plan: MakePlan) -> None:
+    without, with_it = make_plan(), make_plan("mine.weights=pretrain")
+    assert [spec.name for spec in without.specs] == list(STAGE_NAMES)
+    assert [spec.name for spec in with_it.specs] == ["pretrain", *STAGE_NAMES]
+    assert with_it.stages["mine"].inputs == ("pretrain",)
+    assert with_it.stages["cluster"].inputs == ("mine", "pretrain")
+    assert changed(make_plan, "pretrain.lr=0.5") == []
+    other = make_plan("mine.weights=pretrain", "pretrain.lr=0.5")
+    assert all(keys(with_it)[name] != keys(other)[name] for name in ("pretrain", *STAGE_NAMES))
+
+
+def test_slices_of_a_run(make_plan: MakePlan) -> None:
+    plan = make_plan()
+    assert [spec.name for spec in stage_range(plan.specs, "cluster", "filter")] == ["cluster", "distill", "filter"]
+    with pytest.raises(InputError, match="pretrain: not part of this run"):
+        stage_range(plan.specs, "pretrain", None)
 
 
 def test_weights_count_by_content_not_by_path(make_plan: MakePlan, tmp_path: Path) -> None:

@@ -44,8 +44,8 @@ def test_a_changed_setting_runs_what_depends_on_it_and_going_back_runs_nothing(
 def test_force_makes_a_stage_and_its_dependants_anew(make_plan: MakePlan, calls: list[str], quiet: Console) -> None:
     run_stages(make_plan(), STAGES, quiet)
     calls.clear()
-    assert forced_stages("distill") == {"distill", "filter", "segment"}
-    run_stages(make_plan(), STAGES, quiet, forced=forced_stages("distill"))
+    assert forced_stages(make_plan(), "distill") == {"distill", "filter", "segment"}
+    run_stages(make_plan(), STAGES, quiet, forced=forced_stages(make_plan(), "distill"))
     assert calls == ["distill", "filter", "segment"]
 
 

@@ -5,18 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import timm
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from data.errors import InputError, MaskDistillError
-from data.images import ImageSource, UInt8Array
+from data.images import ImageSource
 from stages.contract import ExecutionConfig, StageInputs, StageOutputs
-from stages.pretrain import loop, stage
-from stages.pretrain.config import PretrainConfig
-from stages.pretrain.prototypes import PrototypesMethod
+from stages.pretrain import loop, prototypes, stage
+from stages.pretrain.config import DinoConfig, PretrainConfig
 from stages.progress import Silent
 
 CONFIG = PretrainConfig.model_validate(
@@ -32,6 +31,9 @@ CONFIG = PretrainConfig.model_validate(
     }
 )
 """12 steps, in which every phase of the method comes up."""
+DINO = CONFIG.model_copy(
+    update={"method": "dino", "dino": DinoConfig(outputs=16, hidden=8, bottleneck=4), "weight_decay": (0.04, 0.4)}
+)
 
 
 class Stop(Exception):
@@ -60,12 +62,15 @@ def run(source: ImageSource, folder: Path, progress: Any = None, config: Pretrai
     return stage.run(config, inputs, folder, progress or Silent())
 
 
-def test_a_killed_training_ends_with_the_same_weights(tiny_source: ImageSource, tmp_path: Path) -> None:
-    whole = run(tiny_source, tmp_path / "whole")
+@pytest.mark.parametrize("config", [CONFIG, DINO], ids=["prototypes", "dino"])
+def test_a_killed_training_ends_with_the_same_weights(
+    config: PretrainConfig, tiny_source: ImageSource, tmp_path: Path
+) -> None:
+    whole = run(tiny_source, tmp_path / "whole", config=config)
     for steps in (3, 6, 11):  # from the checkpoints after 2, 5 and 10 steps on
         with pytest.raises(Stop):
-            run(tiny_source, tmp_path / "cut", StopAt(steps))
-    cut = run(tiny_source, tmp_path / "cut")
+            run(tiny_source, tmp_path / "cut", StopAt(steps), config)
+    cut = run(tiny_source, tmp_path / "cut", config=config)
     assert cut == whole
     first, second = (load_file(tmp_path / name / "vit.safetensors") for name in ("whole", "cut"))
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -74,14 +79,18 @@ def test_a_killed_training_ends_with_the_same_weights(tiny_source: ImageSource, 
     assert [json.loads(line)["iteration"] for line in logs[0].splitlines()] == list(range(1, 13))
 
 
+def test_a_checkpoint_of_another_training_is_refused(tiny_source: ImageSource, tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        run(tiny_source, tmp_path / "run", StopAt(3))
+    with pytest.raises(MaskDistillError, match=r"another training .*lr"):
+        run(tiny_source, tmp_path / "run", config=CONFIG.model_copy(update={"lr": 2e-3}))
+
+
 def test_every_phase_comes_up(tiny_source: ImageSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shrunk = []
-    after_step = PrototypesMethod.after_step
-    monkeypatch.setattr(
-        PrototypesMethod, "after_step", lambda self, *shares: shrunk.append(after_step(self, *shares)) or shrunk[-1]
-    )
+    factors: list[float] = []
+    monkeypatch.setattr(prototypes, "shrink_unread_keys", lambda vit, factor: factors.append(factor))
     run(tiny_source, tmp_path / "run")
-    assert sum(shrunk) == 1
+    assert factors == [0.2]
     lines = [json.loads(line) for line in (tmp_path / "run" / "training.jsonl").read_text().splitlines()]
     assert ["prototypes" in line for line in lines] == [False] * 3 + [True] * 9
     assert ["dense" in line for line in lines] == [False] * 4 + [True] * 8
@@ -132,25 +141,19 @@ def test_unreadable_images_are_skipped_up_to_the_limit(make_source: Callable[...
         run(make_source(6, 4, unreadable=(0, 1, 2)), tmp_path / "most")
 
 
-class OneImage(ImageSource):
-    """The same grey picture over and over: nothing to tell apart, so every training collapses."""
+@pytest.mark.parametrize("config", [CONFIG, DINO], ids=["prototypes", "dino"])
+def test_a_collapsed_training_stops(
+    config: PretrainConfig, tiny_source: ImageSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Views that are all the same have embeddings that are all the same."""
 
-    def __init__(self) -> None:
-        self.ids = ("a", "b", "c", "d")
-        self.n_train = 4
+    def same_views(images: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+        return torch.full((2, len(images), 3, 24, 24), 0.5), torch.full((1, len(images), 3, 16, 16), 0.5)
 
-    def read(self, index: int) -> UInt8Array:
-        return np.full((32, 32, 3), 128, np.uint8)
-
-    def fingerprint(self) -> str:
-        return "grey"
-
-
-def test_a_collapsed_training_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "_CHECK_EVERY", 1)
-    monkeypatch.setattr(loop, "effective_rank", lambda embeddings: 1.0)
+    monkeypatch.setattr(loop, "multi_crop", same_views)
     with pytest.raises(MaskDistillError, match="collapsed: at step 5 "):
-        run(OneImage(), tmp_path / "run")
+        run(tiny_source, tmp_path / "run", config=config)
 
 
 def test_a_loss_that_is_not_finite_stops(tiny_source: ImageSource, tmp_path: Path) -> None:

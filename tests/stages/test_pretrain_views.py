@@ -11,13 +11,14 @@ from torch import Tensor
 
 from data.errors import InputError
 from data.images import ImageSource
+from stages.pretrain.colours import erase_colours, jitter_colours
 from stages.pretrain.config import PretrainConfig, ViewsConfig
 from stages.pretrain.encoder import build_vit, class_attention, finish, last_input, queries_keys, random_corner
 from stages.pretrain.initial import initialise, whiten_patches
 from stages.pretrain.key_offset import estimate_offset, fold_offset, shrink_unread_keys
 from stages.pretrain.loop import normalise
 from stages.pretrain.pool import draw_batch, square, write_pool
-from stages.pretrain.views import blur, crop, multi_crop, restyle
+from stages.pretrain.views import blur, crop, multi_crop
 from stages.progress import Silent
 
 VIEWS = ViewsConfig(global_size=32, local_size=16, n_local=3)
@@ -78,10 +79,22 @@ def test_views_do_not_carry_colour_or_contrast() -> None:
     torch.manual_seed(0)
     statistics = []
     for images in (reddish, bluish):
-        views = restyle(images, 1.0)
+        views = erase_colours(images, 1.0)
         statistics.append(torch.cat([views.mean((2, 3)), views.std((2, 3))], dim=1).mean(dim=0))
     torch.testing.assert_close(statistics[0], statistics[1], rtol=0, atol=0.04)
     assert (reddish.mean((0, 2, 3)) - bluish.mean((0, 2, 3))).abs().max() > 0.2
+
+
+def test_jitter_keeps_most_of_an_image() -> None:
+    images = make_images(64) * 0.5 + 0.25
+    torch.testing.assert_close(jitter_colours(images, 0.0), images)
+    torch.manual_seed(0)
+    changed = jitter_colours(images, 1.0)
+    change = (changed - images).abs().mean(dim=(1, 2, 3))
+    assert 0.02 < change.median() < 0.15
+    assert ((changed >= 0) & (changed <= 1)).all()
+    is_grey = (changed - changed.mean(dim=1, keepdim=True)).abs().amax(dim=(1, 2, 3)) < 1e-5
+    assert 3 <= is_grey.sum() <= 30  # a fifth of them
 
 
 def test_blur_takes_only_what_is_chosen() -> None:

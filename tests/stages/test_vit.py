@@ -10,7 +10,9 @@ from torch.nn import functional as F
 
 from data.errors import InputError
 from stages import vit
-from stages.vit import load_vit
+from stages.vit import find_weights, load_vit
+from stages.vit_weights import read_architecture
+from stages.weights_file import save_weights
 
 TINY = "vit_tiny_patch16_224"
 ARCHITECTURES = [
@@ -201,3 +203,20 @@ def test_blocks_out_of_range_are_refused(block):
     with pytest.raises(InputError, match="12 blocks"):
         backbone.resolve_block(block)
     assert backbone.resolve_block(-1) == backbone.resolve_block(None) == 11
+
+
+def test_a_file_of_the_pretrain_stage_brings_its_architecture(tmp_path):
+    overrides = {"img_size": 32, "patch_size": 8, "depth": 2}
+    network = timm.create_model(TINY, num_classes=0, **overrides)
+    save_weights(tmp_path / "vit.safetensors", network.half(), {"model": TINY, "overrides": overrides})
+    weights = find_weights("pretrain", {"pretrain": tmp_path})
+    backbone = load_vit("vit_base_patch16_224", weights)
+    assert (backbone.patch_size, backbone.n_blocks, backbone.dim) == (8, 2, 192)
+    assert torch.equal(backbone.model.blocks[1].attn.qkv.weight, network.float().blocks[1].attn.qkv.weight)
+
+
+@pytest.mark.parametrize("overrides", [{"img_size": "32"}, {"pretrained": 1}, [1]])
+def test_arguments_from_a_file_are_not_trusted(tmp_path, overrides):
+    path = tmp_path / "vit.safetensors"
+    save_weights(path, torch.nn.Linear(1, 1), {"model": TINY, "overrides": overrides})
+    assert read_architecture(path) is None

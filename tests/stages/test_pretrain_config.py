@@ -1,0 +1,24 @@
+"""The configuration of the shipped weights is one that the stage accepts, on scenes that the demo never shows."""
+
+from pathlib import Path
+
+import yaml
+
+from data.config import ScenesConfig
+from stages.pretrain.config import PretrainConfig
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def test_weights_are_trained_on_scenes_that_the_demo_never_shows() -> None:
+    sections = yaml.safe_load((CONFIGS / "weights" / "scenes.yaml").read_text())
+    demo = yaml.safe_load((CONFIGS / "demo.yaml").read_text())
+    assert ScenesConfig(**sections["data"]).seed != ScenesConfig(**demo["data"]).seed
+    config = PretrainConfig(**sections["pretrain"])
+    assert config.iterations == 1953
+    assert config.views.global_size <= config.image_size <= config.overrides["img_size"]
+
+
+def test_iterations_are_whole_batches() -> None:
+    assert PretrainConfig(samples=1000, batch_size=128).iterations == 7
+    assert PretrainConfig(samples=1, batch_size=128).iterations == 1
