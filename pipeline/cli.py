@@ -42,6 +42,11 @@ def _config_source(config: list[Path], overrides: list[str] | None) -> ConfigSou
     return ConfigSource(tuple(config), tuple(overrides or ()))
 
 
+def _output() -> Console:
+    """Standard output; wide enough for the tables where it is not a terminal."""
+    return Console(width=None if sys.stdout.isatty() else 120)
+
+
 def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=1))
 
@@ -77,7 +82,7 @@ def run(
         results = run_with_prefect(plan, stages, console, forced=forced)
     else:
         results = run_stages(plan, stages, console, forced=forced)
-    print_results(results, Console(), note=describe_run(plan, results))
+    print_results(results, _output(), note=describe_run(plan, results))
 
 
 @app.command()
@@ -93,7 +98,7 @@ def stage(
     for needed in plan.stages[name].inputs:
         plan.require(needed, f"stage {name}")
     result = finish_stage(plan, name, Console(stderr=True), force=force)
-    print_results([result], Console(), note=f"artifact: {plan.path(name)}")
+    print_results([result], _output(), note=f"artifact: {plan.path(name)}")
 
 
 @app.command()
@@ -105,7 +110,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, overrides: SetOption = None, a
     if as_json:
         _print_json(rows)
     else:
-        print_status(rows, Console())
+        print_status(rows, _output())
 
 
 @app.command()
@@ -131,7 +136,7 @@ def inspect(
     elif as_json:
         _print_json(shown.summary())
     else:
-        print_summary(view, shown.summary(), Console())
+        print_summary(view, shown.summary(), _output())
 
 
 @app.command()

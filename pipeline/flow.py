@@ -14,7 +14,7 @@ from rich.console import Console
 
 from pipeline.config import ConfigSource
 from pipeline.plan import Plan
-from pipeline.results import StageResult
+from pipeline.results import StageResult, result_rows
 from pipeline.run import finish_stage
 
 
@@ -46,6 +46,6 @@ def maskdistill(
         upstream = [results[needed] for needed in planned.inputs if needed in results]
         run = run_stage.with_options(name=name)
         results[name] = run(plan, name, planned.key, upstream, force=name in forced)
-    table = [result.as_row() for result in results.values()]
-    create_table_artifact(table, key="maskdistill-stages", description=f"Stages of {', '.join(config)}")
+    rows = result_rows(list(results.values()))
+    create_table_artifact(rows, key="maskdistill-stages", description=f"Stages of {', '.join(config)}")
     return list(results.values())

@@ -1,6 +1,7 @@
 """The table at the end of a run: what each stage made, how long it took, and how good it is where that is known."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
@@ -9,7 +10,8 @@ from rich.table import Table
 from pipeline.artifacts import Manifest
 from pipeline.formatting import format_seconds
 
-_SCORES = {"foreground_iou": "foreground IoU", "miou": "mIoU", "miou_majority": "majority mIoU", "corloc": "CorLoc"}
+_SCORES = {"foreground_iou": "foreground IoU", "corloc": "CorLoc", "miou": "mIoU", "miou_majority": "majority mIoU"}
+_SPLITS = ("train", "val")
 
 
 @dataclass(frozen=True)
@@ -49,37 +51,44 @@ class StageResult:
             failures=len(manifest.failures),
         )
 
-    def as_row(self) -> dict[str, Any]:
-        """The row with plain values, for JSON and for Prefect's table."""
-        row = asdict(self)
-        row["scores"] = self.score_text()
-        return row
-
-    def score_text(self) -> str:
-        """The scores in one line per split."""
-        if "status" in self.scores:
-            return str(self.scores["status"])
-        lines = []
-        for split in ("train", "val"):
-            figures = self.scores.get(split, {})
-            parts = [f"{label} {figures[name]:.3f}" for name, label in _SCORES.items() if name in figures]
-            if parts:
-                lines.append(f"{split}: {', '.join(parts)}")
-        return "\n".join(lines)
+    def score(self, name: str) -> str:
+        """A figure on the splits that have ground truth: "0.471 / 0.504" for training and validation images."""
+        figures = [self.scores.get(split, {}).get(name) for split in _SPLITS if split in self.scores]
+        return " / ".join("-" if figure is None else f"{figure:.3f}" for figure in figures) if any(figures) else ""
 
 
-def print_results(results: list[StageResult], console: Console, note: str) -> None:
+def score_names(results: Sequence[StageResult]) -> list[str]:
+    """The figures that some stage has."""
+    return [name for name in _SCORES if any(result.score(name) for result in results)]
+
+
+def result_rows(results: Sequence[StageResult]) -> list[dict[str, str]]:
+    """The table as plain text by column."""
+    names = score_names(results)
+    return [
+        {
+            "stage": result.stage,
+            "made": f"{result.items} {result.unit}" + (f", {result.failures} skipped" if result.failures else ""),
+            "time": format_seconds(result.seconds),
+            "state": "cached" if result.cached else "new",
+            **{_SCORES[name]: result.score(name) for name in names},
+            "key": result.key,
+        }
+        for result in results
+    ]
+
+
+def print_results(results: Sequence[StageResult], console: Console, note: str) -> None:
     """Print the table of the stages, with a note below it."""
-    table = Table("stage")
-    table.add_column("made", justify="right")
-    table.add_column("time", justify="right")
-    for name in ("", "key", "scores"):
-        table.add_column(name)
-    for result in results:
-        made = f"{result.items} {result.unit}"
-        if result.failures:
-            made += f"\n{result.failures} images skipped"
-        state = "cached" if result.cached else "new"
-        table.add_row(result.stage, made, format_seconds(result.seconds), state, result.key, result.score_text())
+    rows = result_rows(results)
+    table = Table(*(name for name in rows[0] if name != "key"))
+    for row in rows:
+        table.add_row(*(value for name, value in row.items() if name != "key"))
     console.print(table)
-    console.print(note, soft_wrap=True, highlight=False)
+    console.print("\n".join([_describe_scores(results), note]), soft_wrap=True, highlight=False)
+
+
+def _describe_scores(results: Sequence[StageResult]) -> str:
+    splits = [split for split in _SPLITS if any(split in result.scores for result in results)]
+    images = {"train": "training", "val": "validation"}
+    return f"scores on {' / '.join(images[split] for split in splits)} images" if splits else "no ground truth"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline.formatting import format_age, format_bytes
 from pipeline.plan import Plan
@@ -28,9 +28,9 @@ def _stage_status(plan: Plan, stage: str) -> dict[str, Any]:
 
 def print_status(rows: list[dict[str, Any]], console: Console) -> None:
     """Print the status as a table."""
-    table = Table("stage", "key", "state")
+    table = Table("stage", Column("key", no_wrap=True), "state")
     for name in ("items", "size", "age"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         if row["state"] == "cached":
             figures = (f"{row['items']} {row['unit']}", format_bytes(row["bytes"]), format_age(row["made"]))

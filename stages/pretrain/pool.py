@@ -1,5 +1,6 @@
 """The training images at the size of pre-training, decoded once and then read by number."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from data.atomic import atomic_path
+from data.atomic import atomic_path, write_json
 from data.errors import UnreadableImage
 from data.images import ImageSource, UInt8Array
 from stages.progress import Progress
@@ -23,36 +24,48 @@ def square(pixels: UInt8Array, side: int) -> UInt8Array:
     return resize(pixels[top : top + short, left : left + short], (side, side))
 
 
-def write_pool(
+def open_pool(
     source: ImageSource, side: int, path: Path, progress: Progress
 ) -> tuple[NDArray[np.uint8], dict[str, str]]:
-    """Decode the training images into one file, or open it where it is there already.
+    """Decode the training images into one file, or open it where an earlier run has made it.
 
     Args:
         source: The images; validation images are not read.
         side: Size of the squares, px.
-        path: Where the file is put; its failures lie beside it while it is being made only.
+        path: Where the file is put, with the failures beside it under the suffix .json.
         progress: Told about every image.
 
     Returns:
         uint8 (n, 3, side, side), mapped from the file; and the reason of each image that could not be read.
     """
+    failures_path = path.with_suffix(".json")
+    if not failures_path.exists():
+        write_json(failures_path, _decode(source, side, path, progress))
+    failures: dict[str, str] = json.loads(failures_path.read_text())
+    return np.load(path, mmap_mode="r")[: source.n_train - len(failures)], failures
+
+
+def remove_pool(path: Path) -> None:
+    """Remove what `open_pool` wrote."""
+    path.with_suffix(".json").unlink()
+    path.unlink()
+
+
+def _decode(source: ImageSource, side: int, path: Path, progress: Progress) -> dict[str, str]:
+    """Write the file, whose last rows stay empty where images failed; gives the failures."""
     failures: dict[str, str] = {}
     progress.start("images", source.n_train, "images")
     with atomic_path(path) as temporary:
         shape = (source.n_train, 3, side, side)
         pool = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-        n_read = 0
         for i in range(source.n_train):
             try:
-                pool[n_read] = square(source.read(i), side).transpose(2, 0, 1)
-                n_read += 1
+                pool[i - len(failures)] = square(source.read(i), side).transpose(2, 0, 1)
             except UnreadableImage as error:
                 failures[source.ids[i]] = str(error)
             progress.advance(1)
         pool.flush()
-        del pool
-    return np.load(path, mmap_mode="r")[:n_read], failures
+    return failures
 
 
 def draw_batch(pool: NDArray[np.uint8], seed: int, step: int, batch_size: int) -> Tensor:

@@ -20,7 +20,7 @@ from stages.pretrain.encoder import build_vit
 from stages.pretrain.initial import initialise
 from stages.pretrain.key_offset import estimate_offset, fold_offset
 from stages.pretrain.loop import PretrainLoop, normalise
-from stages.pretrain.pool import draw_batch, write_pool
+from stages.pretrain.pool import draw_batch, open_pool, remove_pool
 from stages.pretrain.prototypes import PrototypesMethod
 from stages.pretrain.views import multi_crop
 from stages.progress import Progress
@@ -45,7 +45,7 @@ def run(config: PretrainConfig, inputs: StageInputs, workdir: Path, progress: Pr
         InputError: Unusable model, or more unreadable images than `inputs.max_failure_rate` allows.
         MaskDistillError: The loss is not finite, or the embeddings collapsed.
     """
-    pool, failures = write_pool(inputs.source, config.image_size, workdir / _POOL, progress)
+    pool, failures = open_pool(inputs.source, config.image_size, workdir / _POOL, progress)
     check_failures(failures, inputs.source.n_train, inputs.max_failure_rate)
     device = resolve_device(inputs.execution)
     vit = train_vit(config, inputs, pool, workdir, device, progress)
@@ -57,7 +57,7 @@ def run(config: PretrainConfig, inputs: StageInputs, workdir: Path, progress: Pr
     write_json(workdir / DESCRIPTION, description)
     n_images = len(pool)
     del pool
-    (workdir / _POOL).unlink()
+    remove_pool(workdir / _POOL)
     (workdir / CHECKPOINT).unlink()
     samples = config.iterations * config.batch_size
     metrics = {"training_images": n_images, "samples": samples, "losses": final_losses(workdir / LOG)}

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from data.config import ScenesConfig, open_source
 from data.images import UInt8Array
-from data.scenes import TRAIN_STREAM, VAL_STREAM, Scene, SceneSource, generate
+from data.scenes import TRAIN_STREAM, VAL_STREAM, Scene, SceneSource, _find_place, generate
 from data.shapes import CLASS_NAMES
 
 N = 60
@@ -86,6 +86,15 @@ def test_crowded_scenes_occlude_but_hide_no_object() -> None:
         left, right = scene.instances[:, :-1], scene.instances[:, 1:]
         touching += bool(((left != right) & (left > 0) & (right > 0)).any())
     assert touching >= 15
+
+
+def test_without_occlusion_every_object_is_drawn_on_free_ground() -> None:
+    taken, patch = np.ones((64, 64), dtype=np.uint8), np.ones((10, 10), dtype=np.float32)
+    rng = np.random.default_rng(0)
+    assert _find_place(rng, taken, patch, 8, occlusion=0.0) is None
+    assert _find_place(rng, taken, patch, 8, occlusion=0.5) is not None
+    assert _find_place(rng, 0 * taken, patch, 8, occlusion=0.0) is not None
+    assert sum(len(generate(5, i, objects=(8, 8), occlusion=0.0).class_ids) for i in range(5)) < 40
 
 
 def best_threshold(grey: NDArray[np.float64]) -> float:

@@ -170,7 +170,7 @@ def test_tolerated_broken_images_are_skipped_and_recorded(
 ) -> None:
     (photos / "text.jpg").write_text("not an image")
     assert mine(invoke, photos, "data.max_failure_rate=0.5") == 0
-    assert "1 images skipped" in " ".join(capsys.readouterr().out.split())
+    assert "3 masks, 1 skipped" in " ".join(capsys.readouterr().out.split())
     (manifest,) = (photos.parent / "made" / "mine").glob("*/manifest.json")
     assert list(json.loads(manifest.read_text())["failures"]) == ["text.jpg"]
 

@@ -17,7 +17,7 @@ from stages.pretrain.encoder import build_vit, class_attention, finish, last_inp
 from stages.pretrain.initial import initialise, whiten_patches
 from stages.pretrain.key_offset import estimate_offset, fold_offset, shrink_unread_keys
 from stages.pretrain.loop import normalise
-from stages.pretrain.pool import draw_batch, square, write_pool
+from stages.pretrain.pool import draw_batch, open_pool, remove_pool, square
 from stages.pretrain.views import blur, crop, multi_crop
 from stages.progress import Silent
 
@@ -219,11 +219,19 @@ def test_square() -> None:
 
 def test_pool_holds_the_readable_training_images(make_source: Callable[..., ImageSource], tmp_path: Path) -> None:
     source: Any = make_source(6, 4, unreadable=(1,))
-    pool, failures = write_pool(source, 32, tmp_path / "images.npy", Silent())
+    pool, failures = open_pool(source, 32, tmp_path / "images.npy", Silent())
     assert pool.shape == (3, 3, 32, 32)
     assert list(failures) == ["blob1"]
     assert set(source.reads) == {0, 1, 2, 3}
     np.testing.assert_array_equal(pool[1], square(source.read(2), 32).transpose(2, 0, 1))
+    source.reads.clear()
+    again, failures_again = open_pool(source, 32, tmp_path / "images.npy", Silent())
+    np.testing.assert_array_equal(again, pool)
+    assert failures_again == failures
+    assert source.reads == []  # decoded once
+    del pool, again
+    remove_pool(tmp_path / "images.npy")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_image_is_drawn_once_per_epoch() -> None:
