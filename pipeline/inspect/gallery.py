@@ -45,7 +45,7 @@ def save_gallery(plan: Plan, scores: Mapping[str, Any], out: Path, n_images: int
 
 def _row(views: list[View], source: ImageSource, index: int, truth: Callable[..., UInt8Array] | None) -> list[Any]:
     image, image_id = source.read(index), source.ids[index]
-    pictures = [image, *(view.draw(image_id, image) for view in views)]
+    pictures = [image, *(view.draw(image_id, image, captions=False) for view in views)]
     return [*pictures, truth(index, image)] if truth else pictures
 
 
@@ -63,16 +63,15 @@ def _truth_painter(source: ImageSource, scores: Mapping[str, Any]) -> Callable[[
 
 
 def _assemble(titles: list[str], rows: list[list[UInt8Array]]) -> Image.Image:
-    step = _CELL + _GAP
-    canvas = Image.new("RGB", (step * len(titles) + _GAP, step * len(rows) + _GAP + _HEADER), (24, 24, 24))
+    cells = [[_fit(picture) for picture in row] for row in rows]
+    tops = np.cumsum([_HEADER + _GAP, *(row[0].height + _GAP for row in cells)]).tolist()
+    canvas = Image.new("RGB", ((_CELL + _GAP) * len(titles) + _GAP, tops[-1]), (24, 24, 24))
     draw = ImageDraw.Draw(canvas)
     for column, title in enumerate(titles):
-        draw.text((_GAP + column * step, 4), title, fill=(235, 235, 235), font_size=14)
-    for y, row in enumerate(rows):
-        for x, picture in enumerate(row):
-            thumbnail = _fit(picture)
-            left = _GAP + x * step + (_CELL - thumbnail.width) // 2
-            canvas.paste(thumbnail, (left, _HEADER + _GAP + y * step + (_CELL - thumbnail.height) // 2))
+        left = _GAP + column * (_CELL + _GAP)
+        draw.text((left, 4), title, fill=(235, 235, 235), font_size=14)
+        for row, top in zip(cells, tops, strict=False):
+            canvas.paste(row[column], (left + (_CELL - row[column].width) // 2, top))
     return canvas
 
 

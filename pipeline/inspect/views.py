@@ -48,16 +48,20 @@ class View:
             figures["distance"] = _quantiles(self._clusters.distance)
         return figures
 
-    def draw(self, image_id: str, image: UInt8Array) -> UInt8Array:
-        """The image with this output drawn on. Raises InputError where the output does not hold the image."""
+    def draw(self, image_id: str, image: UInt8Array, *, captions: bool = True) -> UInt8Array:
+        """The image with this output drawn on, masks with cluster and score where `captions` are wanted.
+
+        Raises:
+            InputError: The output does not hold the image.
+        """
         if self.name in _LABEL_FILES:
             labels = self._labels
             return draw_labels(image, labels.read(_find(image_id, labels.image_ids)))
         masks = self._masks
         position = _find(image_id, masks.image_ids)
         rows = masks.rows_of(position)
-        captions = [_caption(int(masks.cluster[row]), float(masks.score[row])) for row in rows]
-        return draw_masks(image, masks.decode_image(position), masks.cluster[rows].tolist(), captions)
+        texts = [_caption(int(masks.cluster[row]), float(masks.score[row])) for row in rows] if captions else []
+        return draw_masks(image, masks.decode_image(position), masks.cluster[rows].tolist(), texts)
 
     def save_picture(self, image_id: str, source: ImageSource, out: Path) -> None:
         """Draw one image of the source and write it as PNG."""
