@@ -168,7 +168,7 @@ def test_prefect_gives_the_same_artifacts(unbroken: Plan, config_file: Path, tmp
         ("maskdistill", "COMPLETED")
     ]
     tasks = query(history, "SELECT name, state_type FROM task_run ORDER BY start_time")
-    keys = {name: planned.key for name, planned in unbroken.stages.items()}
+    keys = {name: unbroken.stages[name].key for name in STAGE_NAMES}
     assert tasks == [(f"{name}-{keys[name]}", "COMPLETED") for name in STAGE_NAMES]
     ((table,),) = query(history, "SELECT data FROM artifact WHERE key = 'maskdistill-stages'")
     assert all(key in table for key in keys.values())
