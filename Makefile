@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline status inspect verify test test-slow lint typecheck check format constraints clean
+.PHONY: help setup pipeline demo-weights status inspect verify test test-slow lint typecheck check format constraints clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -27,6 +27,9 @@ pipeline: setup ## run the whole pipeline on CONFIG
 
 stage-%: setup ## run one stage, for example make stage-filter
 	$(RUN) stage $* -c $(CONFIG) $(ARGS)
+
+demo-weights: setup ## train the demo's ViT from nothing, about an hour on one core
+	OMP_NUM_THREADS=1 $(RUN) stage pretrain -c configs/weights/scenes.yaml $(ARGS)
 
 status: setup ## show what is cached and why the rest is not
 	$(RUN) status -c $(CONFIG) $(ARGS)
