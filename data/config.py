@@ -95,8 +95,9 @@ class ScenesConfig(SourceConfig):
     """Fewest and most objects in a scene, 1 to 8; where they do not fit, there are fewer."""
     scale: tuple[float, float] = (0.35, 0.65)
     """Smallest and largest diameter of an object, as share of the image's width."""
-    occlusion: float = Field(0.35, ge=0, lt=1)
-    """Largest share of an object that later ones may hide; 0 = objects may touch but none hides another."""
+    gap: float | None = Field(None, ge=0, le=0.5)
+    """Smallest distance between two objects, as share of the image's width; 0 = they may touch; None = they may hide up
+    to a third of each other."""
 
     @model_validator(mode="after")
     def _ranges_are_in_order(self) -> "ScenesConfig":

@@ -22,6 +22,7 @@ GENERATOR_VERSION = 1
 TRAIN_STREAM, VAL_STREAM = 0, 1
 
 _CAMOUFLAGE_RATE = 0.6
+_MOST_COVERED = 0.35
 _PLACES_TRIED = 12
 _BLUR_PX = 0.5
 _NOISE = 0.015
@@ -60,7 +61,7 @@ def generate(
     stream: int = TRAIN_STREAM,
     objects: tuple[int, int] = (1, 3),
     scale: tuple[float, float] = (0.35, 0.65),
-    occlusion: float = 0.35,
+    gap: float | None = None,
 ) -> Scene:
     """Draw one scene; the same arguments give the same scene in every process.
 
@@ -71,7 +72,7 @@ def generate(
         stream: Sequence of scenes that shares none with another stream: 0 training, 1 validation.
         objects: Fewest and most objects; those that find no free place are left out, but never the first.
         scale: Smallest and largest diameter of an object, as share of the width.
-        occlusion: Largest share of an object that later ones may hide, in 0-1.
+        gap: Smallest distance between two objects, as share of the width; None = they may overlap.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, index)))
     canvas, palette = draw_background(rng, size)
@@ -82,7 +83,7 @@ def generate(
         diameter = rng.uniform(*scale) * size
         camouflage = palette[rng.integers(len(palette))] if rng.random() < _CAMOUFLAGE_RATE else None
         colours, coverage = draw_object(rng, class_id, diameter, camouflage)
-        place = _find_place(rng, instances, coverage, diameter, occlusion)
+        place = _find_place(rng, instances, coverage, diameter, None if gap is None else gap * size)
         if place is not None:
             class_ids.append(class_id)
             _paste(canvas, colours, coverage, place)
@@ -114,7 +115,7 @@ class SceneSource(ImageSource):
             stream=TRAIN_STREAM if is_train else VAL_STREAM,
             objects=config.objects,
             scale=config.scale,
-            occlusion=config.occlusion,
+            gap=config.gap,
         )
 
     def read(self, index: int) -> UInt8Array:
@@ -131,7 +132,7 @@ class SceneSource(ImageSource):
 
     def fingerprint(self) -> str:
         """Hash of the generator's version and parameters."""
-        drawn = self._config.model_dump(include={"seed", "n_train", "n_val", "size", "objects", "scale", "occlusion"})
+        drawn = self._config.model_dump(include={"seed", "n_train", "n_val", "size", "objects", "scale", "gap"})
         text = json.dumps({"generator": GENERATOR_VERSION, **drawn}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -148,18 +149,24 @@ def _windows(size: int, length: int, place: tuple[int, int]) -> tuple[tuple[slic
 
 
 def _find_place(
-    rng: np.random.Generator, instances: UInt8Array, coverage: FloatArray, diameter: float, occlusion: float
+    rng: np.random.Generator, instances: UInt8Array, coverage: FloatArray, diameter: float, gap_px: float | None
 ) -> tuple[int, int] | None:
-    """Upper left corner at which a new object leaves enough of every earlier one in sight; None if none was found."""
+    """Upper left corner at which a new object keeps its distance or, where none is asked for, leaves enough of every
+    earlier object in sight; None if no such place was found.
+    """
     size, length = len(instances), len(coverage)
     areas = np.bincount(instances.ravel())[1:]
+    allowed = areas * (_MOST_COVERED if gap_px is None else 0)
+    if gap_px and len(areas):
+        instances = (ndimage.distance_transform_edt(instances == 0) <= gap_px).astype(np.uint8)
+        allowed = np.zeros(1)
     inset = min(0.45 * diameter, size / 2)
     for _ in range(_PLACES_TRIED):
         row, column = rng.uniform(inset, size - inset, 2)
         place = (round(row - length / 2), round(column - length / 2))
         canvas_part, patch_part = _windows(size, length, place)
-        covered = np.bincount(instances[canvas_part][coverage[patch_part] > 0.5], minlength=len(areas) + 1)[1:]
-        if (covered <= occlusion * areas).all():
+        covered = np.bincount(instances[canvas_part][coverage[patch_part] > 0.5], minlength=len(allowed) + 1)[1:]
+        if (covered <= allowed).all():
             return place
     return None
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from scipy import ndimage
 
 from data.config import ScenesConfig, open_source
 from data.images import UInt8Array
-from data.scenes import TRAIN_STREAM, VAL_STREAM, Scene, SceneSource, _find_place, generate
+from data.scenes import TRAIN_STREAM, VAL_STREAM, Scene, SceneSource, generate
 from data.shapes import CLASS_NAMES
 
 N = 60
@@ -88,13 +89,18 @@ def test_crowded_scenes_occlude_but_hide_no_object() -> None:
     assert touching >= 15
 
 
-def test_without_occlusion_every_object_is_drawn_on_free_ground() -> None:
-    taken, patch = np.ones((64, 64), dtype=np.uint8), np.ones((10, 10), dtype=np.float32)
-    rng = np.random.default_rng(0)
-    assert _find_place(rng, taken, patch, 8, occlusion=0.0) is None
-    assert _find_place(rng, taken, patch, 8, occlusion=0.5) is not None
-    assert _find_place(rng, 0 * taken, patch, 8, occlusion=0.0) is not None
-    assert sum(len(generate(5, i, objects=(8, 8), occlusion=0.0).class_ids) for i in range(5)) < 40
+def smallest_distance(scene: Scene) -> float:
+    """Between two objects, in px."""
+    outside = [ndimage.distance_transform_edt(scene.instances != k) for k in range(1, len(scene.class_ids) + 1)]
+    others = [distance[(scene.instances > 0) & (distance > 0)] for distance in outside]
+    return min((float(distances.min()) for distances in others if distances.size), default=np.inf)
+
+
+def test_objects_keep_their_distance_where_one_is_asked_for() -> None:
+    apart, touching = ([generate(5, i, gap=gap) for i in range(20)] for gap in (0.06, 0.0))
+    assert 0.06 * 128 < min(map(smallest_distance, apart)) < 16
+    assert min(map(smallest_distance, touching)) < 0.06 * 128
+    assert {len(scene.class_ids) for scene in apart} == {1, 2, 3}
 
 
 def best_threshold(grey: NDArray[np.float64]) -> float:
