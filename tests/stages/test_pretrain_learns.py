@@ -27,10 +27,13 @@ CONFIG = PretrainConfig.model_validate(
         "model": MODEL,
         "overrides": {"img_size": SIDE, "patch_size": PATCH, "depth": 3, "embed_dim": 96, "num_heads": 3},
         "image_size": SIDE,
-        "samples": 60_000,
-        "views": {"global_size": 48, "local_size": 24, "n_local": 2},
+        "samples": 90_000,
+        "lr": 1.5e-3,
+        "views": {"global_size": 48, "local_size": 24, "n_local": 2, "curriculum": (0.1, 1.0)},
+        "prototypes": {"ramp": (0.7, 0.9), "scrub_at": 0.7, "late_until": 1.0},
     }
 )
+"""So small and short that all times come later than in a whole training; 3 minutes on one core."""
 
 
 def scenes(seed: int, n: int) -> SceneSource:
@@ -79,5 +82,6 @@ def test_a_short_training_beats_random_weights(tmp_path: Path) -> None:
     probes = [probe_accuracy(vit, held_out) for vit in (trained, random)]
     areas = [affinity_auc(vit, held_out) for vit in (trained, random)]
     print(f"linear probe {probes[0]:.2f} against {probes[1]:.2f}, affinity {areas[0]:.2f} against {areas[1]:.2f}")
+    # Measured: linear probe 0.45 against 0.12, affinity 0.96 against 0.52.
     assert probes[0] > probes[1] + 0.2
-    assert areas[0] > areas[1] + 0.1
+    assert areas[0] > areas[1] + 0.2
