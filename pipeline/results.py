@@ -54,7 +54,9 @@ class StageResult:
     def score(self, name: str) -> str:
         """A figure on the splits that have ground truth: "0.471 / 0.504" for training and validation images."""
         figures = [self.scores.get(split, {}).get(name) for split in _SPLITS if split in self.scores]
-        return " / ".join("-" if figure is None else f"{figure:.3f}" for figure in figures) if any(figures) else ""
+        if all(figure is None for figure in figures):
+            return ""
+        return " / ".join("-" if figure is None else f"{figure:.3f}" for figure in figures)
 
 
 def score_names(results: Sequence[StageResult]) -> list[str]:

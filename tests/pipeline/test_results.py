@@ -20,6 +20,12 @@ def test_rows_hold_the_figures_that_some_stage_has() -> None:
     assert (rows[1]["time"], rows[1]["state"]) == ("1 min 15 s", "new")
 
 
+def test_a_score_of_zero_is_shown() -> None:
+    nothing_found = StageResult("mine", "k4", 7, "masks", 3.0, True, {"train": {"foreground_iou": 0.0}})
+    assert nothing_found.score("foreground_iou") == "0.000"
+    assert nothing_found.score("miou") == ""
+
+
 def test_without_ground_truth_there_are_no_columns_for_scores() -> None:
     assert list(result_rows([UNLABELLED])[0]) == ["stage", "made", "time", "state", "key"]
     output = StringIO()
