@@ -23,7 +23,7 @@ def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
     """
     if stage not in STAGE_NAMES:
         return {}
-    fingerprint = plan.source.labels_fingerprint()
+    fingerprint = plan.labels_fingerprint
     if fingerprint is None:
         return NO_TRUTH
     labels = hash_key({"version": _VERSION, "labels": fingerprint, **plan.config.evaluate.model_dump(mode="json")})

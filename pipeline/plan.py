@@ -54,6 +54,16 @@ class Plan:
         """The images."""
         return open_source(self.config.data)
 
+    @cached_property
+    def data_fingerprint(self) -> str:
+        """Fingerprint of the images; computed once, as it asks the file system about every one of them."""
+        return self.source.fingerprint()
+
+    @cached_property
+    def labels_fingerprint(self) -> str | None:
+        """Fingerprint of the ground truth, for the evaluation; None where there is none."""
+        return self.source.labels_fingerprint()
+
     def _plan(self, spec: StageSpec) -> PlannedStage:
         section = getattr(self.config, spec.name)
         settings = section.model_dump(mode="json")
@@ -61,7 +71,7 @@ class Plan:
         inputs = (*spec.inputs, PRETRAIN.name) if settings.get("weights") == PRETRAIN.name else spec.inputs
         ingredients["inputs"] = {name: self.stages[name].key for name in inputs}
         if not spec.inputs:
-            ingredients["data"] = self.source.fingerprint()
+            ingredients["data"] = self.data_fingerprint
         if spec.uses_seed(section):
             ingredients["seed"] = self.config.seed
         if "weights" in settings:
