@@ -7,6 +7,7 @@ import pytest
 
 from data.errors import UnreadableImage
 from data.images import IGNORE, FloatArray, ImageSource, UInt8Array
+from stages.progress import Silent
 
 
 class BlobSource(ImageSource):
@@ -51,6 +52,24 @@ class BlobSource(ImageSource):
 
     def labels_fingerprint(self) -> str | None:
         return "blob-labels"
+
+
+class StopAt(Silent):
+    """Interrupts a stage after some steps, as a user would."""
+
+    def __init__(self, iteration: int) -> None:
+        self.left = iteration
+
+    def advance(self, n: int = 1, **info: float) -> None:
+        self.left -= n
+        if self.left <= 0:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def stop_at() -> type[StopAt]:
+    """Makes a Progress that interrupts its stage after so many steps."""
+    return StopAt
 
 
 @pytest.fixture

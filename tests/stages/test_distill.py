@@ -83,16 +83,6 @@ def inputs(tmp_path):
     return StageInputs(source, artifacts, seed=2, execution=ExecutionConfig(device="cpu", part_size=4))
 
 
-class StopAt(Silent):
-    def __init__(self, iteration: int) -> None:
-        self.left = iteration
-
-    def advance(self, n: int = 1, **info: float) -> None:
-        self.left -= n
-        if self.left <= 0:
-            raise KeyboardInterrupt
-
-
 def test_learns_predicts_and_reloads(inputs, tmp_path):
     work = tmp_path / "work"
     work.mkdir()
@@ -119,14 +109,14 @@ def predict(detector: Detector, source: ImageSource, ids: list[str], batch_size:
     return predict_part(detector, source, ids, TINY, batch_size, CPU, Silent())
 
 
-def test_killed_and_resumed_is_identical(inputs, tmp_path):
+def test_killed_and_resumed_is_identical(inputs, tmp_path, stop_at):
     config = TINY.model_copy(update={"iterations": 4, "precision": "bf16", "scale": (0.8, 1.2)})
     inputs = StageInputs(inputs.source, inputs.artifacts, 2, ExecutionConfig(device="cpu", checkpoint_seconds=0))
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
     run(config, inputs, tmp_path / "whole", Silent())
     with pytest.raises(KeyboardInterrupt):
-        run(config, inputs, tmp_path / "killed", StopAt(2))
+        run(config, inputs, tmp_path / "killed", stop_at(2))
     run(config, inputs, tmp_path / "killed", Silent())
     for name in ("detector.safetensors", "training.jsonl"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()

@@ -72,16 +72,6 @@ def inputs(tmp_path):
     return StageInputs(source, artifacts, seed=1, execution=ExecutionConfig(device="cpu", part_size=4))
 
 
-class StopAt(Silent):
-    def __init__(self, iteration: int) -> None:
-        self.left = iteration
-
-    def advance(self, n: int = 1, **info: float) -> None:
-        self.left -= n
-        if self.left <= 0:
-            raise KeyboardInterrupt
-
-
 def test_learns_writes_and_reloads(inputs, tmp_path):
     work = tmp_path / "work"
     work.mkdir()
@@ -104,14 +94,14 @@ def test_learns_writes_and_reloads(inputs, tmp_path):
         assert np.array_equal(model.full_logits(pixels, (64, 64)).argmax(1)[0].numpy(), predictions.read(1))
 
 
-def test_killed_and_resumed_is_identical(inputs, tmp_path):
+def test_killed_and_resumed_is_identical(inputs, tmp_path, stop_at):
     config = TINY.model_copy(update={"iterations": 3, "precision": "bf16", "batch_size": 2, "ema": 0.9})
     inputs = StageInputs(inputs.source, inputs.artifacts, 1, ExecutionConfig(device="cpu", checkpoint_seconds=0))
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
     run(config, inputs, tmp_path / "whole", Silent())
     with pytest.raises(KeyboardInterrupt):
-        run(config, inputs, tmp_path / "killed", StopAt(2))
+        run(config, inputs, tmp_path / "killed", stop_at(2))
     run(config, inputs, tmp_path / "killed", Silent())
     whole, killed = ((tmp_path / name / "segmenter.safetensors").read_bytes() for name in ("whole", "killed"))
     assert whole == killed
