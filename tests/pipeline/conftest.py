@@ -53,6 +53,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return run
 
     monkeypatch.setattr(StageSpec, "function", function)
-    monkeypatch.setattr("pipeline.cli.describe_run", lambda *args: "no picture of these")
+    monkeypatch.setattr("pipeline.commands.run.describe_run", lambda *args: "no picture of these")
     monkeypatch.setattr("pipeline.run.evaluate_stage", lambda *args, **kwargs: {"status": "no ground truth"})
     return names
