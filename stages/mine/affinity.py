@@ -1,4 +1,4 @@
-"""The mask rule: from queries and keys of one self-attention layer to one object mask (paper section 3.1).
+"""The mask rule: from queries and keys of one self-attention layer to object masks (paper section 3.1).
 
 Shapes: H heads, N = h * w patches, d channels per head. The patch affinity G, with G[i, j] = sum over heads of
 K[i] . K[j], is N x N and never formed: the rule needs one row of it and one sum of rows, and both are linear in K.
@@ -11,7 +11,7 @@ from scipy import ndimage
 from torch import Tensor
 
 
-def object_mask(
+def object_masks(
     queries: Tensor,
     keys: Tensor,
     grid_hw: tuple[int, int],
@@ -20,8 +20,10 @@ def object_mask(
     topk_fraction: float,
     attention_mass: float,
     key_mean: Tensor | None = None,
+    max_masks: int = 1,
+    min_area: float = 0.0,
 ) -> NDArray[np.bool_]:
-    """The patches of the most prominent object.
+    """The patches of the most prominent object and, beyond the paper, of others that resemble it.
 
     Args:
         queries: float (H, 1 + N, d), class token first, unscaled.
@@ -31,9 +33,12 @@ def object_mask(
         topk_fraction: Share of the patches that are proposed, in (0, 1].
         attention_mass: Share of the attention's total that is kept, in (0, 1].
         key_mean: float (H, d), subtracted from the keys where patches are compared with each other; None = nothing.
+        max_masks: Most masks; 1 is the paper's rule.
+        min_area: Share of the patches that a further mask must hold, 0-1.
 
     Returns:
-        bool (h, w), one 4-connected component, never empty.
+        bool (n, h, w), 1 <= n <= max_masks: 4-connected components, none empty, that of the source patch first, then
+        the largest ones.
     """
     patch_keys = keys[:, 1:]
     attention = class_attention(queries[:, 0], patch_keys, n_heads).cpu()
@@ -43,7 +48,7 @@ def object_mask(
     mask = diffuse(patch_keys, proposals.to(keys.device)).reshape(grid_hw).cpu().numpy()
     # The rule puts the source into the mask unless its key is zero, as that of a single centred patch is.
     mask.flat[source := int(proposals[0])] = True
-    return component_of(mask, source)
+    return split_objects(mask, source, max_masks, min_area)
 
 
 def class_attention(class_query: Tensor, patch_keys: Tensor, n_heads: int) -> Tensor:
@@ -81,8 +86,18 @@ def diffuse(patch_keys: Tensor, proposals: Tensor) -> Tensor:
     return keys @ sources.sum(dim=0) > 0
 
 
-def component_of(mask: NDArray[np.bool_], patch: int) -> NDArray[np.bool_]:
-    """The 4-connected component of a mask (h, w) that holds a patch, given as flat index; empty where that is off."""
+def split_objects(mask: NDArray[np.bool_], source: int, max_masks: int, min_area: float) -> NDArray[np.bool_]:
+    """The 4-connected component of a mask (h, w) that holds the patch `source`, a flat index, and the largest others.
+
+    Returns:
+        bool (n, h, w), n <= `max_masks`; the others hold at least the share `min_area` of all patches. The first is
+        empty where the mask is off at the source.
+    """
     components, _ = ndimage.label(mask)
-    chosen = components.flat[patch]
-    return np.asarray((components == chosen) & (chosen > 0))
+    areas = np.bincount(components.ravel())
+    first = int(components.flat[source])
+    areas[[0, first]] = 0
+    by_area = np.argsort(-areas, kind="stable")[: max_masks - 1]
+    others = by_area[areas[by_area] >= max(1, min_area * mask.size)]
+    masks = components == np.array([first, *others])[:, None, None]
+    return np.asarray(masks & mask)

@@ -9,7 +9,7 @@ from stages.recipe import Precision
 
 
 class MineConfig(Settings):
-    """One object mask per image from the attention of a self-supervised ViT (paper section 3.1)."""
+    """Object masks from the attention of a self-supervised ViT (paper section 3.1)."""
 
     model: str = "vit_small_patch16_224.dino"
     """Name in timm of a Vision Transformer with class token and standard attention."""
@@ -32,5 +32,10 @@ class MineConfig(Settings):
     """Share of the patches that are proposed, those of the highest class attention."""
     attention_mass: float = Field(0.5, gt=0, le=1)
     """Share of the class attention's total that is kept; patches outside it count as attention 0."""
+    max_masks: int = Field(1, ge=1)
+    """Most masks per image. 1 is the paper's rule; with more, other parts of the image that resemble the most prominent
+    object, but do not touch it, become masks too, the largest ones first."""
+    min_area: float = Field(0.03, ge=0, le=1)
+    """Share of the image that such a further mask must cover."""
     precision: Precision = "fp32"
     """Arithmetic of the ViT; the masks themselves are always computed in fp32 and fp64."""

@@ -1,4 +1,4 @@
-"""Stage 1: one object mask per image (paper section 3.1). Writes `masks.zarr`."""
+"""Stage 1: object masks, one per image unless told otherwise (paper section 3.1). Writes `masks.zarr`."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from data.parts import compute_parts
 from stages.contract import StageInputs, StageOutputs
 from stages.device import autocast, resolve_device
 from stages.failures import check_failures
-from stages.mine.affinity import object_mask
+from stages.mine.affinity import object_masks
 from stages.mine.config import MineConfig
 from stages.mine.key_mean import dataset_key_mean
 from stages.progress import Progress
@@ -89,7 +89,7 @@ class _Miner:
         builder = MaskStoreBuilder()
         for i in items:
             if i in masks:
-                builder.add(self.source.ids[i], masks[i][None])
+                builder.add(self.source.ids[i], masks[i])
         path.mkdir()
         builder.build().save(path / "masks.zarr")
         write_json(path / "failures.json", failures)
@@ -106,7 +106,7 @@ class _Miner:
         masks = {}
         for batch in batches(self._read(items, sizes, failures), self.backbone.patch_size, self.batch_size):
             for one, queries, keys in zip(batch, *self._queries_keys(batch), strict=True):
-                masks[one.item] = self._mask(queries, keys, one.pixels.shape[:2], sizes[one.item])
+                masks[one.item] = self._masks(queries, keys, one.pixels.shape[:2], sizes[one.item])
         return masks, failures
 
     def _read(self, items: range, sizes: dict[int, tuple[int, int]], failures: dict[str, str]) -> Iterator[Prepared]:
@@ -128,12 +128,12 @@ class _Miner:
             queries, keys = self.backbone.queries_keys(images, self.block)
         return queries.float(), keys.float()
 
-    def _mask(self, queries: Tensor, keys: Tensor, resized_hw: Any, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    def _masks(self, queries: Tensor, keys: Tensor, resized_hw: Any, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
         config = self.config
         key_mean = self.key_mean
         if config.center_keys == "image":
             key_mean = keys[:, 1:].mean(dim=1)
-        mask = object_mask(
+        found = object_masks(
             queries,
             keys,
             grid_of(resized_hw, self.backbone.patch_size),
@@ -141,8 +141,10 @@ class _Miner:
             topk_fraction=config.topk_fraction,
             attention_mass=config.attention_mass,
             key_mean=None if key_mean is None else key_mean.to(keys),
+            max_masks=config.max_masks,
+            min_area=config.min_area,
         )
-        return grid_to_image(mask, resized_hw, size_hw, self.backbone.patch_size)
+        return np.stack([grid_to_image(mask, resized_hw, size_hw, self.backbone.patch_size) for mask in found])
 
 
 def _metrics(store: MaskStore) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from stages.mine.affinity import component_of, keep_mass, object_mask, propose
+from stages.mine.affinity import keep_mass, object_masks, propose, split_objects
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "affinity.json").read_text())["cases"]
 
@@ -38,7 +38,7 @@ def reference_mask(queries, keys, grid_hw, n_heads, topk_fraction, attention_mas
 
 @pytest.mark.parametrize("case", GOLDEN, ids=lambda case: f"{case['rows']}x{case['cols']}")
 def test_masks_are_those_of_the_authors(case):
-    mask = object_mask(
+    (mask,) = object_masks(
         torch.tensor(case["queries"]),
         torch.tensor(case["keys"]),
         (case["rows"], case["cols"]),
@@ -69,7 +69,7 @@ def test_equals_the_reference_that_forms_the_matrix(
     # The mean over a single patch would leave a key of zero, whose mask is empty by definition.
     key_mean = keys[:, 1:].mean(1) * 0.9 if centred else None
     options = {"n_heads": n_heads, "topk_fraction": topk_fraction, "attention_mass": attention_mass}
-    mask = object_mask(queries, keys, grid_hw, **options, key_mean=key_mean)
+    (mask,) = object_masks(queries, keys, grid_hw, **options, key_mean=key_mean)
     expected = reference_mask(queries, keys, grid_hw, **options, key_mean=key_mean)
     np.testing.assert_array_equal(mask, expected)
     assert mask.any()
@@ -88,10 +88,23 @@ def test_the_source_is_the_first_proposal():
 
 def test_diagonal_neighbours_are_not_connected():
     mask = np.asarray([[1, 0, 0], [0, 1, 1], [0, 0, 1]], dtype=bool)
-    assert component_of(mask, 4).tolist() == [[False] * 3, [False, True, True], [False, False, True]]
-    assert not component_of(mask, 1).any()
+    (found,) = split_objects(mask, 4, max_masks=1, min_area=0)
+    assert found.tolist() == [[False] * 3, [False, True, True], [False, False, True]]
+    assert not split_objects(mask, 1, max_masks=1, min_area=0).any()
+
+
+def test_further_masks_are_the_largest_other_parts():
+    mask = np.asarray([[1, 0, 1, 1], [0, 0, 1, 1], [1, 1, 0, 0], [1, 0, 0, 1]], dtype=bool)
+    source = 0
+    areas = [[int(part.sum()) for part in split_objects(mask, source, n, share)] for n, share in
+             ((1, 0), (2, 0), (3, 0), (9, 0), (9, 3 / 16), (9, 4 / 16), (9, 5 / 16))]  # fmt: skip
+    assert areas == [[1], [1, 4], [1, 4, 3], [1, 4, 3, 1], [1, 4, 3], [1, 4], [1]]
+    parts = split_objects(mask, source, 9, 0)
+    np.testing.assert_array_equal(parts.sum(axis=0), mask)
+    assert parts[0, 0, 0]
 
 
 def test_keys_of_zero_give_the_source_patch_alone():
     zeros = torch.zeros(2, 5, 3)
-    assert object_mask(zeros, zeros, (2, 2), n_heads=2, topk_fraction=0.5, attention_mass=0.5).sum() == 1
+    masks = object_masks(zeros, zeros, (2, 2), n_heads=2, topk_fraction=0.5, attention_mass=0.5, max_masks=3)
+    assert masks.shape == (1, 2, 2) and masks.sum() == 1
