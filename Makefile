@@ -28,8 +28,9 @@ pipeline: setup ## run the whole pipeline on CONFIG
 stage-%: setup ## run one stage, for example make stage-filter
 	$(RUN) stage $* -c $(CONFIG) $(ARGS)
 
-demo-weights: setup ## train the demo's ViT from nothing, about an hour on one core
+demo-weights: setup ## train the networks of the demo from nothing, an hour and a half on one core
 	OMP_NUM_THREADS=1 $(RUN) stage pretrain -c configs/weights/scenes.yaml $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) stage backbone -c configs/weights/scenes.yaml $(ARGS)
 
 status: setup ## show what is cached and why the rest is not
 	$(RUN) status -c $(CONFIG) $(ARGS)
@@ -61,7 +62,7 @@ format: setup ## put the code into the project's style
 	$(BIN)/ruff format .
 
 constraints: setup ## pin the newest versions that fit pyproject.toml
-	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --universal --no-header --no-annotate \
+	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --extra tensorboard --universal --no-header --no-annotate \
 		--no-emit-index-url -o constraints.txt
 
 clean: ## remove the environment and caches; artifacts stay

@@ -1,5 +1,6 @@
 """ResNet backbones, from nothing or from local self-supervised weights in any of the usual key layouts."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -7,8 +8,9 @@ import torchvision
 from torch import Tensor, nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from data.errors import InputError
+from data.errors import InputError, MaskDistillError
 from stages.foreign_weights import listed, read_tensors
+from stages.weights_file import read_description
 
 ResNetName = Literal["resnet18", "resnet50"]
 
@@ -19,10 +21,27 @@ RGB_STD = (0.229, 0.224, 0.225)
 # In the order of preference where a file holds several encoders: MoCo's trained one before its momentum copy.
 _PREFIXES = tuple(
     outer + inner
-    for inner in ("", "backbone.", "encoder_q.", "base_encoder.", "momentum_encoder.", "encoder.")
+    for inner in (
+        "",
+        "backbone.",
+        "encoder_q.",
+        "encoder_q.0.",
+        "base_encoder.",
+        "momentum_encoder.",
+        "encoder_k.",
+        "encoder.",
+    )
     for outer in ("", "module.")
 )
+BACKBONE_WEIGHTS = "resnet.safetensors"
+"""What the backbone stage writes."""
+N_STAGES = 4
 _TRUNK = ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.")
+
+
+def find_trunk(weights: str | None, artifacts: Mapping[str, Path]) -> str | None:
+    """The weights of a stage's ResNet as `build_resnet` takes them: "backbone" becomes the file of that artifact."""
+    return str(artifacts["backbone"] / BACKBONE_WEIGHTS) if weights == "backbone" else weights
 
 
 def build_resnet(name: ResNetName, weights: str | Path | None) -> Any:
@@ -62,11 +81,24 @@ def freeze_norm(module: nn.Module) -> nn.Module:
     return module
 
 
+def stages_in(path: Path) -> int:
+    """How many of the four stages a file holds: one of the backbone stage says it, all others have to hold four."""
+    try:
+        return int(read_description(path)["config"]["stages"])
+    except (MaskDistillError, KeyError):
+        return N_STAGES
+
+
 def load_trunk(model: nn.Module, name: str, path: Path) -> None:
     """Load convolutions and norms from a checkpoint; projection heads and classifiers in it are left out."""
     where = f"weights: {path}"
     found = _trunk_of(read_tensors(path, where))
-    wanted = {key: value for key, value in model.state_dict().items() if not key.endswith("num_batches_tracked")}
+    not_needed = tuple(f"layer{stage}." for stage in range(stages_in(path) + 1, N_STAGES + 1))
+    wanted = {
+        key: value
+        for key, value in model.state_dict().items()
+        if not key.endswith("num_batches_tracked") and not key.startswith(not_needed)
+    }
     missing = [key for key in wanted if key not in found]
     unknown = [key for key in found if key not in model.state_dict()]
     if missing or unknown:

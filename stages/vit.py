@@ -73,12 +73,12 @@ class VisionBackbone(nn.Module):
 
     def class_token(self, images: Tensor) -> Tensor:
         """Class token after the final norm, float (B, D), of normalised images (B, 3, height, width)."""
-        tokens, ropes = self._embed(images)
-        for i in range(self.n_blocks):
-            tokens = self._apply_block(i, tokens, ropes)
-        # Models that pool patches keep their final norm under another name; one of the two is the identity.
-        normed: Tensor = self.model.fc_norm(self.model.norm(tokens[:, :1]))
-        return normed[:, 0]
+        return self._norm(self._last_block(images)[:, :1])[:, 0]
+
+    def tokens(self, images: Tensor) -> Tensor:
+        """Class token and patch tokens after the final norm, float (B, 1 + N, D), registers dropped."""
+        last = self._last_block(images)
+        return self._norm(torch.cat([last[:, :1], last[:, self.n_prefix :]], dim=1))
 
     def resolve_block(self, block: int | None) -> int:
         """Index from the front. Raises InputError where the model has no such block."""
@@ -97,6 +97,18 @@ class VisionBackbone(nn.Module):
         if rope is not None and not getattr(self.model, "rope_mixed", False):
             rope = [rope] * self.n_blocks
         return self.model.norm_pre(tokens), rope
+
+    def _last_block(self, images: Tensor) -> Tensor:
+        """All tokens behind the last block."""
+        tokens, ropes = self._embed(images)
+        for i in range(self.n_blocks):
+            tokens = self._apply_block(i, tokens, ropes)
+        return tokens
+
+    def _norm(self, tokens: Tensor) -> Tensor:
+        # Models that pool patches keep their final norm under another name; one of the two is the identity.
+        normed: Tensor = self.model.fc_norm(self.model.norm(tokens))
+        return normed
 
     def _apply_block(self, index: int, tokens: Tensor, ropes: Any) -> Tensor:
         block = self.model.blocks[index]

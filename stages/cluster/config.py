@@ -26,8 +26,12 @@ class ClusterConfig(Settings):
     """Length that the short side of an image is resized to under `view: masked`, px."""
     max_patches: int = Field(16384, ge=1)
     """Upper limit of patches per image under `view: masked`; images of extreme aspect are made smaller."""
-    batch_size_kmeans: int = Field(1000, ge=1)
-    """Masks per step of the mini-batch K-means."""
+    min_area: float = Field(0.0, ge=0, lt=1)
+    """Share of its image that a mask must cover for K-means to be fitted on it; smaller ones, of which many are no
+    object, only get the nearest cluster."""
+    batch_size_kmeans: int | None = Field(1000, ge=1)
+    """Masks per step of the mini-batch K-means; None = ordinary K-means, which finds tighter clusters, and takes
+    seconds for some ten thousand masks."""
     n_init: int = Field(10, ge=1)
     """Random starts of K-means, of which the best is taken."""
     max_iter: int = Field(100, ge=1)

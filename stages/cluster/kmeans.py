@@ -5,7 +5,7 @@ Shapes: M masks, D embedding dimensions, K clusters.
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import MiniBatchKMeans
+from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.metrics import pairwise_distances_argmin_min
 
 FloatArray = NDArray[np.float32]
@@ -41,14 +41,14 @@ def whiten(features: NDArray[np.floating], scale: FloatArray) -> FloatArray:
 
 
 def fit(
-    features: FloatArray, k: int, *, batch_size: int, n_init: int, max_iter: int, seed: int
+    features: FloatArray, k: int, *, batch_size: int | None, n_init: int, max_iter: int, seed: int
 ) -> tuple[FloatArray, float]:
-    """Mini-batch K-means.
+    """Mini-batch or ordinary K-means.
 
     Args:
         features: float32 (M, D), whitened; M >= k.
         k: Number of clusters.
-        batch_size: Rows per step.
+        batch_size: Rows per step; None = all, which is ordinary K-means.
         n_init: Random starts, of which the best is taken.
         max_iter: Passes over the rows, at most.
         seed: The same seed and rows give the same centroids.
@@ -56,9 +56,16 @@ def fit(
     Returns:
         Centroids, float32 (K, D), and the inertia: the sum of squared distances to the nearest centroid.
     """
-    kmeans = MiniBatchKMeans(
-        n_clusters=k, batch_size=batch_size, n_init=n_init, max_iter=max_iter, random_state=seed, compute_labels=False
-    )
+    kmeans: KMeans | MiniBatchKMeans = KMeans(n_clusters=k, n_init=n_init, max_iter=max_iter, random_state=seed)
+    if batch_size is not None:
+        kmeans = MiniBatchKMeans(
+            n_clusters=k,
+            batch_size=batch_size,
+            n_init=n_init,
+            max_iter=max_iter,
+            random_state=seed,
+            compute_labels=False,
+        )
     centroids = np.asarray(kmeans.fit(features).cluster_centers_, dtype=np.float32)
     return centroids, float((assign(features, centroids)[1].astype(np.float64) ** 2).sum())
 

@@ -25,7 +25,7 @@ from stages.vit_inputs import batches, to_tensor
 
 
 def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
-    """Embed all masks, fit K-means on those of training images, and assign all of them.
+    """Embed all masks, fit K-means on those of training images that are large enough, and assign all of them.
 
     Args:
         config: The settings of the stage, `model` and `weights` filled in.
@@ -37,21 +37,21 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
         The number of masks; cluster sizes and inertia as metrics. Cluster ids stay as K-means gave them.
 
     Raises:
-        InputError: Fewer training masks than clusters, or an unusable model or weights.
+        InputError: Fewer such masks than clusters, or an unusable model or weights.
     """
     masks = MaskStore.open(inputs.artifacts["mine"] / "masks.zarr")
-    train = _train_rows(masks, inputs)
-    if train.sum() < config.k:
+    fitted = _train_rows(masks, inputs) & (_area_share(masks) >= config.min_area)
+    if fitted.sum() < config.k:
         raise InputError(
             f"cluster.k: {config.k} clusters need at least as many masks, but the training images have only "
-            f"{train.sum()}; lower cluster.k or give more training images"
+            f"{fitted.sum()} of at least cluster.min_area; lower cluster.k or give more training images"
         )
     embedding = _embed(config, inputs, masks, workdir / "parts", progress)
-    scale = dimension_scale(embedding[train])
+    scale = dimension_scale(embedding[fitted])
     whitened = whiten(embedding, scale)
     progress.start("k-means", 1, "fits")
     centroids, inertia = fit(
-        whitened[train],
+        whitened[fitted],
         config.k,
         batch_size=config.batch_size_kmeans,
         n_init=config.n_init,
@@ -70,6 +70,11 @@ def _train_rows(masks: MaskStore, inputs: StageInputs) -> NDArray[np.bool_]:
     """Which masks belong to training images, bool (M,)."""
     is_train = np.asarray([inputs.source.is_train(image_id) for image_id in masks.image_ids], dtype=bool)
     return is_train[masks.image]
+
+
+def _area_share(masks: MaskStore) -> NDArray[np.float64]:
+    """Share of its image that each mask covers, float64 (M,)."""
+    return np.asarray(masks.area / masks.size_hw.astype(np.float64).prod(axis=1))
 
 
 def _embed(

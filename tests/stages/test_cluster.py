@@ -76,6 +76,18 @@ def test_only_training_masks_shape_the_clusters(tiny_source, mined, tmp_path):
     np.testing.assert_allclose(store.distance, nearest.min(axis=1), atol=1e-3)
 
 
+def test_small_masks_get_a_cluster_but_shape_none(tiny_source, mined, tmp_path):
+    masks = MaskStore.open(mined["mine"] / "masks.zarr")
+    share = masks.area / masks.size_hw.prod(axis=1)
+    fitted = (masks.image < tiny_source.n_train) & (share >= np.median(share))
+    config = CONFIG.model_copy(update={"min_area": float(np.median(share))})
+    _, store = run(tiny_source, mined, tmp_path / "out", config)
+    assert 2 <= fitted.sum() < len(store) == 6
+    np.testing.assert_allclose(store.scale, dimension_scale(store.embedding[fitted]), rtol=1e-6)
+    with pytest.raises(InputError, match=r"only 1 of at least cluster\.min_area"):
+        run(tiny_source, mined, tmp_path / "few", CONFIG.model_copy(update={"min_area": float(np.sort(share)[-1])}))
+
+
 def test_a_resumed_run_repeats_no_part_and_gives_the_same(tiny_source, mined, tmp_path):
     _, unbroken = run(tiny_source, mined, tmp_path / "a")
 

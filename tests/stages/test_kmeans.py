@@ -71,3 +71,12 @@ def test_assignment_is_to_the_nearest_with_its_distance():
     np.testing.assert_allclose(distance, table.min(axis=1), atol=1e-3)
     assert inertia == pytest.approx((table.min(axis=1) ** 2).sum(), rel=1e-3)
     assert [len(part) for part in assign(features[:0], centroids)] == [0, 0]
+
+
+def test_ordinary_k_means_reaches_the_centres_of_separate_blobs():
+    features, truth = blobs()
+    centroids, inertia = fit(features, 4, seed=0, **{**OPTIONS, "batch_size": None})
+    means = np.stack([features[truth == blob].mean(axis=0) for blob in range(4)])
+    distance = np.linalg.norm(means[:, None] - centroids[None], axis=-1)
+    np.testing.assert_allclose(distance.min(axis=1), 0, atol=1e-5)
+    assert inertia == pytest.approx(((features - means[truth]) ** 2).sum(), rel=1e-4)
