@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from pycocotools import mask as coco_mask
 
 from data.coco_json import CocoAnnotations, decode_segmentation
 from data.config import CocoConfig
 from data.errors import InputError
 from data.files import FileSource, read_lines, require_folder
 from data.images import IGNORE, FloatArray, UInt8Array
+from data.instances import Instances
 from data.paths import check_relative, inside
 
 
@@ -26,8 +28,10 @@ class CocoSource(FileSource):
             InputError: A file or an image is missing, or an annotation file is not in order.
         """
         require_folder(config.root, "data.root")
-        self._train = CocoAnnotations(config.root / config.annotations_train)
-        self._val = None if config.annotations_val is None else CocoAnnotations(config.root / config.annotations_val)
+        self._train = _open(config.root / config.annotations_train, "data.annotations_train")
+        self._val = None
+        if config.annotations_val is not None:
+            self._val = _open(config.root / config.annotations_val, "data.annotations_val")
         self._categories = _same_categories(self._train, self._val)
         self._class_of = {category: i + 1 for i, category in enumerate(sorted(self._categories))}
         self._coco_ids: dict[str, int] = {}
@@ -67,6 +71,17 @@ class CocoSource(FileSource):
         boxes_xyxy[:, 2:] += boxes_xyxy[:, :2]
         return boxes_xyxy
 
+    def read_instances(self, index: int) -> Instances:
+        """All objects and crowds, without those whose outline holds no pixel."""
+        annotations, coco_id = self._annotations_of(index)
+        size_hw = annotations.images[coco_id].size_hw
+        items = annotations.of_image(coco_id)
+        masks = [decode_segmentation(item, size_hw) for item in items]
+        rles = [coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)) for mask in masks if mask.any()]
+        shown = [item for item, mask in zip(items, masks, strict=True) if mask.any()]
+        class_ids = [self._class_of[item.category_id] for item in shown]
+        return Instances.of(rles, class_ids, [item.is_crowd for item in shown])
+
     def _annotations_of(self, index: int) -> tuple[CocoAnnotations, int]:
         coco_id = self._coco_ids[self.ids[index]]
         return (self._train if index < self.n_train or self._val is None else self._val), coco_id
@@ -76,11 +91,10 @@ class CocoSource(FileSource):
     ) -> Mapping[str, Path]:
         check_relative(folder, "data.images_train or data.images_val")
         require_folder(root / folder, "data.root")
-        kept = None if subset is None else _subset_names(root / subset)
+        kept = set(annotations.images) if subset is None else _read_subset(root, subset, annotations)
         files: dict[str, Path] = {}
         for coco_id, image in annotations.images.items():
-            # Lists of subsets often repeat the folder, so only the last part of a name is compared.
-            if kept is not None and image.file_name.rsplit("/", 1)[-1] not in kept:
+            if coco_id not in kept:
                 continue
             image_id = f"{folder}/{image.file_name}"
             if image_id in files:
@@ -88,6 +102,15 @@ class CocoSource(FileSource):
             files[image_id] = inside(root / folder, image.file_name, str(annotations.path))
             self._coco_ids[image_id] = coco_id
         return files
+
+
+def _open(path: Path, field: str) -> CocoAnnotations:
+    if not path.is_file():
+        raise InputError(
+            f"{field}: {path} is not there; COCO's authors put it into annotations/, as instances_train2014.json and "
+            f"the like; another file in COCO's format is named with -s {field}=FILE"
+        )
+    return CocoAnnotations(path)
 
 
 def _same_categories(train: CocoAnnotations, val: CocoAnnotations | None) -> dict[int, str]:
@@ -98,5 +121,19 @@ def _same_categories(train: CocoAnnotations, val: CocoAnnotations | None) -> dic
     return train.categories
 
 
-def _subset_names(path: Path) -> set[str]:
-    return {line.rsplit("/", 1)[-1] for line in read_lines(path, "data.subset_train")}
+def _read_subset(root: Path, subset: str, annotations: CocoAnnotations) -> set[int]:
+    """COCO's ids of the images that a list names, each by file name or by id."""
+    listing = root / subset if (root / subset).is_file() else Path(subset)
+    if not listing.is_file():
+        raise InputError(
+            f"data.subset_train: {subset} is neither below {root} nor a path; COCO ships no such list: that of COCO20k "
+            "comes with the papers on object discovery that use it"
+        )
+    ids = {image.file_name.rsplit("/", 1)[-1]: coco_id for coco_id, image in annotations.images.items()}
+    # Lists of subsets often repeat the folder, so only the last part of a name is compared; a bare number is an id.
+    lines = [line.rsplit("/", 1)[-1] for line in read_lines(listing, "data.subset_train")]
+    found = {line: int(line) if line.isdecimal() else ids.get(line) for line in lines}
+    missing = [line for line, coco_id in found.items() if coco_id not in annotations.images]
+    if missing:
+        raise InputError(f"{listing}: {len(missing)} of its images are not in {annotations.path}: {missing[0]}, ...")
+    return {coco_id for coco_id in found.values() if coco_id is not None}

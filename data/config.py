@@ -37,12 +37,16 @@ class FolderConfig(SourceConfig):
     """Folder of label PNGs for evaluation, each with its image's relative path and the suffix .png; None = none.
     0 = background, 255 = ignore. Images without a label map have no ground truth."""
     class_names: tuple[str, ...] | None = Field(None, min_length=2, max_length=255)
-    """Names of the label values, background first; needed with `labels`."""
+    """Names of the label values, background first; `labels` needs these or a `class_file`."""
+    class_file: Path | None = None
+    """Text file with the names instead, one class per line: NAME, or NAME R G B where label PNGs are RGB pictures and
+    each class has a colour. A line `ignore R G B` names a colour of pixels without label."""
 
     @model_validator(mode="after")
     def _labels_have_names(self) -> "FolderConfig":
-        if (self.labels is None) != (self.class_names is None):
-            raise ValueError("labels and class_names belong together: set both or neither")
+        named = (self.class_names is not None) + (self.class_file is not None)
+        if named != (self.labels is not None):
+            raise ValueError("labels and class_names (or class_file) belong together: set both or neither")
         return self
 
 
@@ -53,12 +57,15 @@ class VocConfig(SourceConfig):
     root: Path
     """The folder that holds JPEGImages, e.g. VOCdevkit/VOC2012."""
     train_split: str = "train"
-    """Name of the list of training images in ImageSets/Segmentation, without .txt."""
+    """Name of the list of training images in ImageSets/Segmentation, without .txt, e.g. trainaug; or the path of any
+    text file that ends in .txt, with a name per line."""
     val_split: str | None = "val"
     """The same for validation; None = no validation images."""
     labels: str = "auto"
-    """Folder of label PNGs below root; "auto" = SegmentationClassAug if it is there, else SegmentationClass if that is
-    there, else no ground truth."""
+    """Folder of label PNGs below root; "auto" = for each image SegmentationClassAug if it is there, else
+    SegmentationClass, else no ground truth."""
+    class_names: tuple[str, ...] | None = Field(None, min_length=2, max_length=255)
+    """Names of the label values, background first; None = the 20 classes of VOC."""
 
 
 class CocoConfig(SourceConfig):
@@ -72,7 +79,8 @@ class CocoConfig(SourceConfig):
     annotations_train: str = "annotations/instances_train2017.json"
     """Annotations of the training images; they also say which images there are."""
     subset_train: str | None = None
-    """Text file with one file name per line, e.g. the 20k list of COCO20k: only these are used; None = all."""
+    """Text file, below root or anywhere else, with one file name or image id per line: only these are used, e.g. the
+    19,817 images of train2014 that make COCO20k; None = all."""
     images_val: str = "val2017"
     """Folder of the validation images."""
     annotations_val: str | None = "annotations/instances_val2017.json"

@@ -1,6 +1,7 @@
 """Image files to arrays: any common format to 8-bit RGB, and label PNGs to class indices."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,9 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from data.errors import InputError, UnreadableImage
 from data.images import IGNORE, UInt8Array
+
+if TYPE_CHECKING:
+    from data.class_file import Palette
 
 # PIL's own limit only warns up to twice its value; `max_pixels` is checked from the header before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -56,17 +60,25 @@ def read_image(path: Path, max_pixels: int) -> UInt8Array:
         raise UnreadableImage(f"{path}: {_reason(error)}") from error
 
 
-def read_class_indices(path: Path, n_classes: int) -> UInt8Array:
-    """Read a label PNG, palette or grey, as class indices; the colours of the palette mean nothing.
+def read_class_indices(path: Path, n_classes: int, palette: "Palette | None" = None) -> UInt8Array:
+    """Read a label PNG, palette or grey, as class indices; the colours of its own palette mean nothing.
+
+    Args:
+        path: The file.
+        n_classes: Number of classes, background included.
+        palette: Colours of the classes, for files that are RGB.
 
     Returns:
         uint8 (height, width), values 0 to `n_classes` - 1 and 255 = ignore.
 
     Raises:
-        InputError: The file is unreadable, has several channels, or holds an index beyond `n_classes`.
+        InputError: The file is unreadable, has several channels without a palette to read them by, or holds an index
+            or a colour of no class.
     """
     try:
         with Image.open(path) as image:
+            if palette is not None and image.mode in ("RGB", "RGBA"):
+                return palette.decode(np.array(image.convert("RGB"), dtype=np.uint8))
             if image.mode not in ("P", "L"):
                 raise InputError(f"{path}: label maps are 8-bit palette or grey PNGs, this one is {image.mode}")
             labels = np.array(image, dtype=np.uint8)

@@ -50,6 +50,10 @@ class FileSource(ImageSource):
 
         return read_image(self._files[index], self._max_pixels)
 
+    def file(self, index: int) -> Path:
+        """The file of an image."""
+        return self._files[index]
+
     def fingerprint(self) -> str:
         """Hash of ids, splits, file states and the size limit; where the files lie does not enter."""
         splits = ("train" if i < self.n_train else "val" for i in range(len(self)))

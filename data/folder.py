@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from data.class_file import Palette, read_class_file
 from data.config import FolderConfig
 from data.errors import InputError
 from data.files import FileSource, require_folder
@@ -37,15 +38,19 @@ class FolderSource(FileSource):
         if val_prefix is not None and not val:
             raise InputError(f"data.val: there are no images in {root / val_prefix}")
         super().__init__(config, train, val, root)
-        self._labels = config.labels
+        self._labels, self._class_file = config.labels, config.class_file
         self.class_names = config.class_names
+        self._palette: Palette | None = None
+        if config.class_file is not None:
+            self.class_names, self._palette = read_class_file(config.class_file)
 
     def label_files(self) -> dict[str, Path]:
-        """The label PNGs that are there, by image id."""
+        """The label PNGs that are there, by image id, and the file of the classes."""
         if self._labels is None:
             return {}
         files = {image_id: self._label_file(image_id) for image_id in self.ids}
-        return {image_id: path for image_id, path in files.items() if path is not None and path.is_file()}
+        found = {image_id: path for image_id, path in files.items() if path is not None and path.is_file()}
+        return found if self._class_file is None else {**found, "/class_file": self._class_file}
 
     def read_labels(self, index: int) -> UInt8Array | None:
         """Class of each pixel as uint8 (H, W), 0 = background, 255 = ignore; None where the image has no label PNG."""
@@ -54,7 +59,7 @@ class FolderSource(FileSource):
             return None
         from data.decode import read_class_indices
 
-        return read_class_indices(path, len(self.class_names))
+        return read_class_indices(path, len(self.class_names), self._palette)
 
     def _label_file(self, image_id: str) -> Path | None:
         return None if self._labels is None else (self._labels / image_id).with_suffix(".png")

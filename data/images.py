@@ -3,9 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from data.instances import Instances
 
 UInt8Array = NDArray[np.uint8]
 FloatArray = NDArray[np.float32]
@@ -18,7 +22,7 @@ class ImageSource(ABC):
     """Images by index: the training images first, then the validation images.
 
     Stages that learn (K-means, detector, segmenter) fit on the training images; every stage is applied to all.
-    Only `stages.evaluate` may call the `read_labels`, `read_boxes` and `labels_fingerprint` methods.
+    Only `stages.evaluate` may call the `read_labels`, `read_boxes`, `read_instances` and `labels_fingerprint` methods.
 
     Attributes:
         ids: Unique id of each image, stable between runs.
@@ -59,6 +63,10 @@ class ImageSource(ABC):
 
     def read_boxes(self, index: int) -> FloatArray | None:
         """Boxes of the objects as float32 (n, 4) x1 y1 x2 y2 in px; None without ground truth."""
+        return None
+
+    def read_instances(self, index: int) -> "Instances | None":
+        """Masks and classes of the objects; None without ground truth of single objects."""
         return None
 
     def labels_fingerprint(self) -> str | None:

@@ -13,8 +13,9 @@ On disk (zarr v3; M masks, B bytes of codes, I images):
     image_ids/ the ids of all images that were processed, those without a mask included
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pycocotools import mask as coco_mask
 
+from data import mask_table
+from data.coco_export import coco_dict
 from data.errors import CorruptArtifact
+from data.image_masks import ImageMasks
 from data.stores import create_array, create_store, open_store, read_array, read_strings, write_strings
 
 Rle = dict[str, Any]
@@ -49,8 +53,9 @@ class MaskStore:
         return len(self.image)
 
     @classmethod
-    def open(cls, path: Path) -> "MaskStore":
+    def open(cls, path: Path | str) -> "MaskStore":
         """Read a store. Raises MissingArtifact where there is none, CorruptArtifact where it is not a MaskStore."""
+        path = Path(path)
         group = open_store(path, "masks")
         columns = {name: read_array(group, name, dtype) for name, dtype in _DTYPES.items()}
         store = cls(image_ids=read_strings(group, "image_ids"), **columns)
@@ -83,6 +88,11 @@ class MaskStore:
         first, last = np.searchsorted(self.image, [image, image + 1])
         return range(int(first), int(last))
 
+    def images(self) -> Iterator[ImageMasks]:
+        """Every image with its masks, in order; masks are decoded only when they are looked at."""
+        firsts = np.searchsorted(self.image, np.arange(len(self.image_ids) + 1)).tolist()
+        return (ImageMasks(self, i, range(*rows)) for i, rows in enumerate(pairwise(firsts)))
+
     def rle(self, row: int) -> Rle:
         """The mask as pycocotools takes it: {"size": [height, width], "counts": bytes}."""
         code = self.counts[self.offsets[row] : self.offsets[row + 1]].tobytes()
@@ -99,6 +109,23 @@ class MaskStore:
             return np.zeros((0, 0, 0), dtype=bool)
         masks = np.asarray(coco_mask.decode([self.rle(row) for row in rows]), dtype=bool)
         return np.moveaxis(masks, -1, 0)
+
+    def to_coco(self, sizes_hw: Mapping[str, tuple[int, int]] | None = None) -> dict[str, Any]:
+        """All masks as the content of a COCO annotation file; see `data.coco_export.coco_dict`."""
+        return coco_dict(self, sizes_hw)
+
+    def to_pandas(self) -> Any:
+        """The columns as a pandas.DataFrame, one row per mask; see `data.mask_table.columns`."""
+        return mask_table.to_pandas(self)
+
+    def to_arrow(self) -> Any:
+        """The same as a pyarrow.Table."""
+        return mask_table.to_arrow(self)
+
+    def _repr_html_(self) -> str:
+        from data.mask_html import store_html  # PIL is slow to import
+
+        return store_html(self)
 
     def with_columns(self, *, score: ArrayLike | None = None, cluster: ArrayLike | None = None) -> "MaskStore":
         """The same masks with other scores or clusters, one value per mask."""

@@ -15,6 +15,7 @@ from scipy import ndimage
 from data.backdrop import blend, draw_background
 from data.config import ScenesConfig
 from data.images import FloatArray, ImageSource, UInt8Array
+from data.instances import Instances
 from data.shapes import CLASS_NAMES, SHAPES, draw_object
 
 GENERATOR_VERSION = 1
@@ -101,9 +102,16 @@ class SceneSource(ImageSource):
         train = [f"train/{i:06d}" for i in range(config.n_train)]
         self.ids = (*train, *(f"val/{i:06d}" for i in range(config.n_val)))
         self.class_names = CLASS_NAMES
+        self._newest: tuple[int, Scene] | None = None
 
     def scene(self, index: int) -> Scene:
-        """The whole scene of an image."""
+        """The whole scene of an image. The newest one is kept: its pixels and its truth are asked for in turn."""
+        newest = self._newest
+        if newest is None or newest[0] != index:
+            newest = self._newest = (index, self._draw(index))
+        return newest[1]
+
+    def _draw(self, index: int) -> Scene:
         if not 0 <= index < len(self):
             raise IndexError(f"scene {index} of {len(self)}")
         is_train = index < self.n_train
@@ -120,7 +128,7 @@ class SceneSource(ImageSource):
 
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (S, S, 3) RGB."""
-        return self.scene(index).image
+        return self.scene(index).image.copy()
 
     def read_labels(self, index: int) -> UInt8Array:
         """Class of each pixel as uint8 (S, S), 0 = background; no pixel is ignored."""
@@ -129,6 +137,11 @@ class SceneSource(ImageSource):
     def read_boxes(self, index: int) -> FloatArray:
         """Boxes of the visible part of each object, float32 (n, 4) x1 y1 x2 y2 px."""
         return self.scene(index).boxes_xyxy()
+
+    def read_instances(self, index: int) -> Instances:
+        """The objects where they are visible."""
+        scene = self.scene(index)
+        return Instances.of_map(scene.instances, scene.class_ids)
 
     def fingerprint(self) -> str:
         """Hash of the generator's version and parameters."""

@@ -1,4 +1,4 @@
-"""The commands that look at artifacts: `inspect` and `gallery`."""
+"""The commands that look at artifacts: `inspect`, `diff` and `gallery`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from data.errors import InputError
+from pipeline.artifacts import ArtifactStore
 from pipeline.commands.options import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -18,6 +19,7 @@ from pipeline.commands.options import (
 )
 from pipeline.dag import STAGE_NAMES, STAGES
 from pipeline.plan import Plan
+from pipeline.progress import show_progress
 
 VIEW_NAMES = ", ".join(spec.shows for spec in STAGES)
 
@@ -28,23 +30,62 @@ def inspect(
     overrides: SetOption = None,
     image: Annotated[str | None, typer.Option(help="Id of an image to draw.")] = None,
     out: Annotated[Path | None, typer.Option(help="PNG to write the drawn image to.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="PNG to write a contact sheet to.")] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Images on the sheet (24); for clusters, masks of each (8).")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at what a stage made: figures of all of it, or a picture of one image."""
+    """Look at what a stage made: figures of all of it, a contact sheet, or a picture of one image."""
+    from pipeline.inspect.figures import as_json as figures_json
     from pipeline.inspect.tables import print_summary
     from pipeline.inspect.views import View
 
-    if (image is None) != (out is None):
-        raise InputError("inspect: --image ID and --out FILE.png go together")
+    _check_options(image, out, sheet, count)
     plan = Plan(config_source(config, overrides))
     shown = View.of(plan, view)
     if image is not None and out is not None:
         shown.save_picture(image, plan.source, out)
         print(out)
+    elif sheet is not None:
+        from pipeline.inspect.sheet import save_sheet
+
+        save_sheet(shown, plan.source, sheet, count)
+        print(sheet)
     elif as_json:
-        print_json(shown.summary())
+        print_json(figures_json(shown.summary()))
     else:
         print_summary(view, shown.summary(), output())
+
+
+def _check_options(image: str | None, out: Path | None, sheet: Path | None, count: int | None) -> None:
+    if (image is None) != (out is None):
+        raise InputError("inspect: --image ID and --out FILE.png go together")
+    if image is not None and sheet is not None:
+        raise InputError("inspect: --image draws one image and --sheet many; give one of them")
+    if count is not None and sheet is None:
+        raise InputError("inspect: --count goes with --sheet FILE.png")
+
+
+def diff(
+    key_a: Annotated[str, typer.Argument(metavar="KEY_A", help="Key of an artifact, or the beginning of one.")],
+    key_b: Annotated[str, typer.Argument(metavar="KEY_B", help="Key of another artifact of the same stage.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two artifacts of a stage: settings, masks, clusters and label maps."""
+    from pipeline.inspect.diff import diff_artifacts, find_artifact
+    from pipeline.inspect.diff_table import print_diff
+
+    store = ArtifactStore(config_source(config, overrides).load().artifacts)
+    first, second = find_artifact(store, key_a), find_artifact(store, key_b)
+    with show_progress("diff", Console(stderr=True)) as progress:
+        figures = diff_artifacts(store, first, second, progress)
+    if as_json:
+        print_json(figures)
+    else:
+        print_diff(figures, output())
 
 
 def gallery(

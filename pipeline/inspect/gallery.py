@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from data.atomic import atomic_path
 from data.images import ImageSource, UInt8Array
 from pipeline.inspect.overlay import draw_labels
+from pipeline.inspect.pictures import fit, save_png
 from pipeline.inspect.views import View
 from pipeline.plan import Plan
 
@@ -38,9 +38,7 @@ def save_gallery(plan: Plan, scores: Mapping[str, Any], out: Path, n_images: int
     truth = _truth_painter(source, scores.get("val") or scores.get("train") or {})
     rows = [_row(views, source, int(index), truth) for index in chosen]
     titles = ["image", *_COLUMNS, *(["ground truth"] if truth else [])]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(out) as temporary:
-        _assemble(titles, rows).save(temporary, format="PNG")
+    save_png(_assemble(titles, rows), out)
 
 
 def _row(views: list[View], source: ImageSource, index: int, truth: Callable[..., UInt8Array] | None) -> list[Any]:
@@ -63,7 +61,7 @@ def _truth_painter(source: ImageSource, scores: Mapping[str, Any]) -> Callable[[
 
 
 def _assemble(titles: list[str], rows: list[list[UInt8Array]]) -> Image.Image:
-    cells = [[_fit(picture) for picture in row] for row in rows]
+    cells = [[fit(picture, _CELL) for picture in row] for row in rows]
     tops = np.cumsum([_HEADER + _GAP, *(row[0].height + _GAP for row in cells)]).tolist()
     canvas = Image.new("RGB", ((_CELL + _GAP) * len(titles) + _GAP, tops[-1]), (24, 24, 24))
     draw = ImageDraw.Draw(canvas)
@@ -73,10 +71,3 @@ def _assemble(titles: list[str], rows: list[list[UInt8Array]]) -> Image.Image:
         for row, top in zip(cells, tops, strict=False):
             canvas.paste(row[column], (left + (_CELL - row[column].width) // 2, top))
     return canvas
-
-
-def _fit(picture: UInt8Array) -> Image.Image:
-    image = Image.fromarray(picture)
-    factor = _CELL / max(image.size)
-    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    return image.resize(size, Image.Resampling.LANCZOS)

@@ -3,24 +3,28 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
 from PIL import Image
 
-from data.atomic import atomic_path
 from data.clusters import ClusterStore
 from data.errors import InputError
 from data.images import ImageSource, UInt8Array
 from data.labels import LabelStore
 from data.masks import MaskStore
 from pipeline.dag import STAGES
+from pipeline.inspect.figures import Figures, label_figures, mask_figures, quantiles
+from pipeline.inspect.histogram import Histogram
 from pipeline.inspect.overlay import draw_labels, draw_masks
+from pipeline.inspect.pictures import save_png
 from pipeline.plan import Plan
 
 VIEWS = {spec.shows: spec.name for spec in STAGES}
-_MASK_FILES = {"masks": "masks.zarr", "candidates": "candidates.zarr"}
+_MASK_FILES = {
+    "masks": "masks.zarr",
+    "clusters": "masks.zarr",
+    "candidates": "candidates.zarr",
+    "pseudo-labels": "masks.zarr",
+}
 _LABEL_FILES = {"pseudo-labels": "labels.zarr", "predictions": "predictions.zarr"}
 
 
@@ -32,20 +36,32 @@ class View:
     folders: dict[str, Path]
 
     @classmethod
-    def of(cls, plan: Plan, name: str) -> "View":
+    def of(cls, plan: Plan, name: str, command: str = "inspect") -> "View":
         """The view of a plan's artifact. Raises InputError for an unknown name, MissingArtifact where nothing is."""
         if name not in VIEWS:
-            raise InputError(f"inspect {name}: one of {', '.join(VIEWS)}")
+            raise InputError(f"{command} {name}: one of {', '.join(VIEWS)}")
         stages = ["mine", "cluster"] if name == "clusters" else [VIEWS[name]]
-        return cls(name, {stage: plan.require(stage, f"inspect {name}") for stage in stages})
+        return cls(name, {stage: plan.require(stage, f"{command} {name}") for stage in stages})
 
-    def summary(self) -> dict[str, Any]:
-        """Figures of the output: counts and quantiles."""
-        if self.name in _LABEL_FILES:
-            return _summarise_labels(self._labels)
-        figures = _summarise_masks(self._masks)
+    @property
+    def shows_labels(self) -> bool:
+        """Whether the output is label maps; `pseudo-labels` has masks too."""
+        return self.name in _LABEL_FILES
+
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """Ids of all images that the output holds."""
+        return self.labels.image_ids if self.shows_labels else self.masks.image_ids
+
+    def summary(self) -> Figures:
+        """Counts, quantiles and histograms of the output; see `pipeline.inspect.figures`."""
+        if self.shows_labels:
+            return label_figures(self.labels)
+        figures = mask_figures(self.masks)
         if self.name == "clusters":
-            figures["distance"] = _quantiles(self._clusters.distance)
+            distance = self.clusters.distance
+            figures["distance"] = quantiles(distance)
+            figures["histograms"]["distance"] = Histogram.of(distance, high=float(distance.max(initial=0)) or 1.0)
         return figures
 
     def draw(self, image_id: str, image: UInt8Array, *, captions: bool = True) -> UInt8Array:
@@ -54,10 +70,10 @@ class View:
         Raises:
             InputError: The output does not hold the image.
         """
-        if self.name in _LABEL_FILES:
-            labels = self._labels
+        if self.shows_labels:
+            labels = self.labels
             return draw_labels(image, labels.read(_find(image_id, labels.image_ids)))
-        masks = self._masks
+        masks = self.masks
         position = _find(image_id, masks.image_ids)
         rows = masks.rows_of(position)
         texts = [_caption(int(masks.cluster[row]), float(masks.score[row])) for row in rows] if captions else []
@@ -66,64 +82,29 @@ class View:
     def save_picture(self, image_id: str, source: ImageSource, out: Path) -> None:
         """Draw one image of the source and write it as PNG."""
         picture = self.draw(image_id, source.read(source.index(image_id)))
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(out) as temporary:
-            Image.fromarray(picture).save(temporary, format="PNG")
+        save_png(Image.fromarray(picture), out)
 
     @cached_property
-    def _masks(self) -> MaskStore:
-        if self.name == "clusters":
-            masks = MaskStore.open(self.folders["mine"] / "masks.zarr")
-            return masks.with_columns(cluster=self._clusters.cluster)
-        return MaskStore.open(self.folders[VIEWS[self.name]] / _MASK_FILES[self.name])
+    def masks(self) -> MaskStore:
+        """The masks, with their clusters where the output has them. Raises InputError where it has label maps alone."""
+        if self.name not in _MASK_FILES:
+            raise InputError(f"{self.name} are label maps alone; masks are in {', '.join(_MASK_FILES)}")
+        clustered = self.name == "clusters"
+        folder = self.folders["mine" if clustered else VIEWS[self.name]]
+        masks = MaskStore.open(folder / _MASK_FILES[self.name])
+        return masks.with_columns(cluster=self.clusters.cluster) if clustered else masks
 
     @cached_property
-    def _clusters(self) -> ClusterStore:
+    def clusters(self) -> ClusterStore:
+        """Clusters and distances of the masks; there are some for the view `clusters` only."""
         return ClusterStore.open(self.folders["cluster"] / "clusters.zarr")
 
     @cached_property
-    def _labels(self) -> LabelStore:
+    def labels(self) -> LabelStore:
+        """The label maps. Raises InputError where the output is masks."""
+        if not self.shows_labels:
+            raise InputError(f"{self.name} are masks; label maps are in {', '.join(_LABEL_FILES)}")
         return LabelStore.open(self.folders[VIEWS[self.name]] / _LABEL_FILES[self.name])
-
-
-def _summarise_masks(masks: MaskStore) -> dict[str, Any]:
-    per_image = np.bincount(masks.image, minlength=len(masks.image_ids))
-    share = masks.area / masks.size_hw.prod(axis=1)
-    clusters, sizes = np.unique(masks.cluster[masks.cluster >= 0], return_counts=True)
-    return {
-        "images": len(masks.image_ids),
-        "masks": len(masks),
-        "images_without_mask": int((per_image == 0).sum()),
-        "masks_per_image": _quantiles(per_image),
-        "area_share": _quantiles(share),
-        "score": _quantiles(masks.score),
-        "cluster_sizes": dict(zip(clusters.tolist(), sizes.tolist(), strict=True)),
-    }
-
-
-def _summarise_labels(labels: LabelStore) -> dict[str, Any]:
-    pixels = np.zeros(256, dtype=np.int64)
-    images = np.zeros(256, dtype=np.int64)
-    for i in range(len(labels)):
-        counts = np.bincount(labels.read(i).ravel(), minlength=256)
-        pixels += counts
-        images += counts > 0
-    share = pixels / max(1, pixels.sum())
-    present = np.flatnonzero(pixels).tolist()
-    return {
-        "images": len(labels),
-        "pixels": int(pixels.sum()),
-        "pixel_share": {value: float(share[value]) for value in present},
-        "images_with": {value: int(images[value]) for value in present},
-    }
-
-
-def _quantiles(values: ArrayLike) -> dict[str, float]:
-    array = np.asarray(values, dtype=float)
-    if not array.size:
-        return {}
-    names = ("min", "p25", "median", "p75", "max")
-    return dict(zip(names, np.quantile(array, (0, 0.25, 0.5, 0.75, 1)).tolist(), strict=True))
 
 
 def _find(image_id: str, image_ids: tuple[str, ...]) -> int:

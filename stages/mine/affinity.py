@@ -75,15 +75,19 @@ def propose(attention: Tensor, fraction: float) -> Tensor:
 
 
 def diffuse(patch_keys: Tensor, proposals: Tensor) -> Tensor:
-    """Patches that resemble those proposals which resemble the source, as bool (N,).
+    """Patches that resemble those proposals which resemble the source, bool (N,): their affinity is above 0."""
+    return affinity_to_sources(patch_keys, proposals) > 0
 
-    Sources are the proposals j with G[s, j] > 0; the mask is where the sum of the sources' rows of G is above 0.
-    Float64, because only the sign of a sum of many terms counts.
+
+def affinity_to_sources(patch_keys: Tensor, proposals: Tensor) -> Tensor:
+    """How much each patch resembles the sources: the sum of the sources' rows of G, float64 (N,).
+
+    Sources are the proposals j with G[s, j] > 0. Float64, because only the sign of a sum of many terms counts.
     """
     keys = patch_keys.transpose(0, 1).flatten(1).double()
     proposed = keys[proposals]
     sources = proposed[proposed @ proposed[0] > 0]
-    return keys @ sources.sum(dim=0) > 0
+    return keys @ sources.sum(dim=0)
 
 
 def split_objects(mask: NDArray[np.bool_], source: int, max_masks: int, min_area: float) -> NDArray[np.bool_]:

@@ -1,8 +1,9 @@
 """Settings of the mining stage."""
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from data.settings import Settings
 from stages.recipe import Precision
@@ -10,6 +11,8 @@ from stages.recipe import Precision
 
 class MineConfig(Settings):
     """Object masks from the attention of a self-supervised ViT (paper section 3.1)."""
+
+    model_config = ConfigDict(serialize_by_alias=True)  # `import` is a word of Python
 
     model: str = "vit_small_patch16_224.dino"
     """Name in timm of a Vision Transformer with class token and standard attention."""
@@ -39,3 +42,10 @@ class MineConfig(Settings):
     """Share of the image that such a further mask must cover."""
     precision: Precision = "fp32"
     """Arithmetic of the ViT; the masks themselves are always computed in fp32 and fp64."""
+    import_from: Path | None = Field(None, alias="import")
+    """COCO annotation file, written as `mine.import`: its masks and scores are taken for the images it names, by file
+    name, and nothing is mined; all other settings of this section are then without effect on the masks. None = mine."""
+
+    def unused(self) -> set[str]:
+        """No other setting where masks are imported."""
+        return {"import_from"} if self.import_from is None else set(type(self).model_fields) - {"import_from"}

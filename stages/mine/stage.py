@@ -1,6 +1,5 @@
 """Stage 1: object masks, one per image unless told otherwise (paper section 3.1). Writes `masks.zarr`."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,16 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from data.atomic import write_json
 from data.errors import UnreadableImage
-from data.masks import MaskStore, MaskStoreBuilder, merge_parts
+from data.masks import MaskStore, MaskStoreBuilder
 from data.parts import compute_parts
 from stages.contract import StageInputs, StageOutputs
 from stages.device import autocast, resolve_device
 from stages.failures import check_failures
 from stages.mine.affinity import object_masks
 from stages.mine.config import MineConfig
+from stages.mine.imported import Importer
 from stages.mine.key_mean import dataset_key_mean
+from stages.mine.parts import merge_masks, read_failures, save_part
 from stages.progress import Progress
 from stages.resize import grid_to_image, resize, short_side_size
 from stages.vit import find_weights, load_vit
@@ -28,7 +28,7 @@ from stages.vit_inputs import Prepared, batches, grid_of, to_tensor
 
 
 def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
-    """Mine all images, in parts that a later run need not compute again.
+    """Mine all images, or import their masks, in parts that a later run need not compute again.
 
     Args:
         config: The settings of the stage.
@@ -40,9 +40,31 @@ def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progre
         The number of masks; unreadable images as failures.
 
     Raises:
-        InputError: Unusable model or weights, or more unreadable images than `inputs.max_failure_rate` allows.
+        InputError: Unusable model, weights or file of masks, or more unreadable images than `inputs.max_failure_rate`
+            allows.
     """
     n_images = len(inputs.source)
+    if config.import_from is not None:
+        miner: Importer | _Miner = Importer(config.import_from, inputs.source)
+    else:
+        miner = _prepare_miner(config, inputs, workdir, progress)
+    progress.start("masks", n_images, "images")
+
+    def compute(items: range, path: Path) -> None:
+        miner.write_part(items, path)
+        check_failures(miner.failures, n_images, inputs.max_failure_rate)
+        progress.advance(len(items))
+
+    parts = compute_parts(workdir / "parts", n_images, inputs.execution.part_size, compute, progress.advance)
+    failures = read_failures(parts)
+    check_failures(failures, n_images, inputs.max_failure_rate)
+    store = merge_masks(parts, workdir / "masks.zarr")
+    for folder in ("parts", "mean_parts"):
+        shutil.rmtree(workdir / folder, ignore_errors=True)
+    return StageOutputs(len(store), "masks", {**_metrics(store), **miner.metrics()}, failures)
+
+
+def _prepare_miner(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> "_Miner":
     miner = _Miner(config, inputs)
     if config.center_keys == "dataset":
         progress.start("mean key", inputs.source.n_train, "images")
@@ -53,20 +75,7 @@ def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progre
             miner.patch_keys,
             progress.advance,
         )
-    progress.start("masks", n_images, "images")
-
-    def compute(items: range, path: Path) -> None:
-        miner.write_part(items, path)
-        check_failures(miner.failures, n_images, inputs.max_failure_rate)
-        progress.advance(len(items))
-
-    parts = compute_parts(workdir / "parts", n_images, inputs.execution.part_size, compute, progress.advance)
-    failures = {k: v for part in parts for k, v in json.loads((part / "failures.json").read_text()).items()}
-    check_failures(failures, n_images, inputs.max_failure_rate)
-    store = merge_parts([part / "masks.zarr" for part in parts], workdir / "masks.zarr")
-    for folder in ("parts", "mean_parts"):
-        shutil.rmtree(workdir / folder, ignore_errors=True)
-    return StageOutputs(len(store), "masks", _metrics(store), failures)
+    return miner
 
 
 class _Miner:
@@ -90,10 +99,12 @@ class _Miner:
         for i in items:
             if i in masks:
                 builder.add(self.source.ids[i], masks[i])
-        path.mkdir()
-        builder.build().save(path / "masks.zarr")
-        write_json(path / "failures.json", failures)
+        save_part(path, builder, failures)
         self.failures |= failures
+
+    def metrics(self) -> dict[str, Any]:
+        """Nothing to add to the figures of the masks."""
+        return {}
 
     def patch_keys(self, items: range) -> Iterator[Tensor]:
         """Patch keys (B, H, N, d) of the readable ones of some images."""

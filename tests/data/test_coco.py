@@ -150,6 +150,41 @@ def test_a_subset_list_picks_training_images(root: Path) -> None:
     assert list(open_coco(root, subset_train="subset.txt").ids) == ["train2017/000007.jpg", "val2017/000100.jpg"]
 
 
+@pytest.mark.parametrize("line", ["7", "000007.jpg", "/train2017/000007.jpg"])
+def test_a_subset_names_files_or_ids_and_lies_anywhere(root: Path, tmp_path: Path, line: str) -> None:
+    path = tmp_path / "elsewhere.txt"
+    path.write_text(f"{line}\n")
+    assert list(open_coco(root, subset_train=str(path), annotations_val=None).ids) == ["train2017/000007.jpg"]
+
+
+def test_what_a_subset_lacks_is_named(root: Path) -> None:
+    (root / "subset.txt").write_text("7\n8\n")
+    with pytest.raises(InputError, match=r"subset\.txt: 1 of its images are not in .*instances_train2017\.json: 8"):
+        open_coco(root, subset_train="subset.txt")
+    with pytest.raises(InputError, match=r"data\.subset_train: gone\.txt .*COCO20k"):
+        open_coco(root, subset_train="gone.txt")
+
+
+def test_missing_annotations_are_named_with_their_place(root: Path) -> None:
+    with pytest.raises(InputError, match=r"data\.annotations_train: .*x\.json is not there; .*annotations/"):
+        open_coco(root, annotations_train="annotations/x.json")
+
+
+def test_instances_are_whole_and_keep_their_crowds(root: Path) -> None:
+    content = train_content()
+    content["annotations"].append(box(7, 1, 0, 0, 4, 4) | {"segmentation": []})
+    write(root, "train", content)
+    instances = open_coco(root).read_instances(1)
+    assert instances is not None
+    # In the file's order: dog, person and a crowd of toothbrushes; what has no outline is no object.
+    assert instances.class_ids.tolist() == [2, 1, 3]
+    assert instances.is_crowd.tolist() == [False, False, True]
+    assert coco_mask.area(list(instances.rles)).tolist() == [9, 48, 48]
+    none = open_coco(root).read_instances(0)
+    assert none is not None
+    assert len(none) == 0
+
+
 def test_fingerprints_tell_images_from_labels(root: Path) -> None:
     before = open_coco(root)
     images, labels = before.fingerprint(), before.labels_fingerprint()

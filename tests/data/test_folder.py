@@ -81,8 +81,65 @@ def test_labels_below_the_images_are_no_images(root: Path) -> None:
 
 
 def test_labels_without_names_are_a_configuration_error(root: Path) -> None:
-    with pytest.raises(ValidationError, match="labels and class_names belong together"):
+    with pytest.raises(ValidationError, match=r"labels and class_names .* belong together"):
         open_folder(root, labels=root)
+
+
+def test_a_class_file_names_classes_and_their_colours(root: Path) -> None:
+    classes = root.parent / "classes.txt"
+    classes.write_text("background 0 0 0\ntraffic light 250 170 30\ncat 7 8 9\nignore 224 224 192\n")
+    colours = [[[0, 0, 0], [250, 170, 30], [7, 8, 9], [224, 224, 192]]]
+    write_image(root / "labels/a.png", 2)
+    Image.fromarray(np.asarray(colours, dtype=np.uint8)).save(root / "labels/b.png")
+    source = open_folder(root, labels=root / "labels", class_file=classes)
+    assert source.class_names == ("background", "traffic light", "cat")
+    grey, coloured = source.read_labels(source.index("a.JPG")), source.read_labels(source.index("b.png"))
+    assert grey is not None
+    assert coloured is not None
+    assert grey.max() == grey.min() == 2
+    assert coloured.tolist() == [[0, 1, 2, 255]]
+    before = source.labels_fingerprint()
+    classes.write_text("background\ntraffic light\ncat\n")
+    plain = open_folder(root, labels=root / "labels", class_file=classes)
+    assert plain.labels_fingerprint() != before
+    with pytest.raises(InputError, match=r"b\.png.*this one is RGB"):
+        plain.read_labels(plain.index("b.png"))
+
+
+def test_a_colour_of_no_class_names_the_file(root: Path) -> None:
+    (root.parent / "classes.txt").write_text("background 0 0 0\ncat 7 8 9\n")
+    (root / "labels").mkdir()
+    Image.fromarray(np.full((2, 2, 3), 77, dtype=np.uint8)).save(root / "labels/b.png")
+    source = open_folder(root, labels=root / "labels", class_file=root.parent / "classes.txt")
+    with pytest.raises(InputError, match=r"b\.png.*\[77, 77, 77\]"):
+        source.read_labels(source.index("b.png"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("background\n", "2 to 254 different class names"),
+        ("background\ncat\ncat\n", "2 to 254 different class names"),
+        ("background 0 0 0\ncat\n", "every line needs a colour"),
+        ("background 0 0 0\ncat 0 0 0\n", "every line needs a colour"),
+        (None, r"data\.class_file: the list .*classes\.txt cannot be read"),
+    ],
+)
+def test_class_files_that_are_not_in_order_are_named(root: Path, content: str | None, message: str) -> None:
+    path = root.parent / "classes.txt"
+    if content is not None:
+        path.write_text(content)
+    (root / "labels").mkdir()
+    with pytest.raises(InputError, match=message) as caught:
+        open_folder(root, labels=root / "labels", class_file=path)
+    assert str(path) in str(caught.value)
+
+
+def test_numbers_in_a_class_name_are_no_colour(root: Path) -> None:
+    (root.parent / "classes.txt").write_text("background\nroad 12 300 1\nlane 2\n")
+    (root / "labels").mkdir()
+    source = open_folder(root, labels=root / "labels", class_file=root.parent / "classes.txt")
+    assert source.class_names == ("background", "road 12 300 1", "lane 2")
 
 
 def test_a_name_that_is_not_utf_8_is_named(root: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pycocotools import mask as coco_mask
 
 from data.config import VocConfig, open_source
 from data.errors import InputError
@@ -102,7 +103,9 @@ def test_augmented_labels_go_first_and_can_be_chosen_against(root: Path) -> None
     write_label(root / "SegmentationClassAug" / "2007_000032.png", 7)
     automatic, chosen = open_voc(root), open_voc(root, labels="SegmentationClass")
     assert np.max(automatic.read_labels(0), initial=0, where=automatic.read_labels(0) != 255) == 7
-    assert automatic.read_labels(1) is None
+    # SBD has no label of some images, and VOC's own goes for those.
+    assert np.max(automatic.read_labels(1), initial=0, where=automatic.read_labels(1) != 255) == 20
+    assert open_voc(root, labels="SegmentationClassAug").read_labels(1) is None
     assert np.max(chosen.read_labels(0), initial=0, where=chosen.read_labels(0) != 255) == 1
     assert automatic.labels_fingerprint() != chosen.labels_fingerprint()
     assert automatic.fingerprint() == chosen.fingerprint()
@@ -128,8 +131,67 @@ def test_missing_lists_are_named(root: Path) -> None:
     (root / "ImageSets/Segmentation/val.txt").unlink()
     with pytest.raises(InputError, match=r"data\.val_split.*val\.txt"):
         open_voc(root)
-    with pytest.raises(InputError, match=r"data\.train_split.*trainaug\.txt"):
+    with pytest.raises(InputError, match=r"data\.train_split.*trainaug\.txt.*ImageSets/Segmentation.*SBD"):
         open_voc(root, train_split="trainaug")
+    with pytest.raises(InputError, match=r"data\.labels: .*SegmentationClassAug is not there; .*SegmentationClass"):
+        open_voc(root, labels="SegmentationClassAug", val_split=None)
+
+
+@pytest.mark.parametrize("pattern", ["{}", "{} -1", "/JPEGImages/{0}.jpg /SegmentationClassAug/{0}.png"])
+def test_lists_of_sbd_of_main_and_of_the_user_are_read(root: Path, tmp_path: Path, pattern: str) -> None:
+    lines = "\n".join(pattern.format(name) for name in ("2008_000001", "2007_000032"))
+    (root / "ImageSets/Segmentation/trainaug.txt").write_text(lines)
+    own = tmp_path / "own.txt"
+    own.write_text(lines)
+    for split in ("trainaug", str(own)):
+        source = open_voc(root, train_split=split)
+        assert list(source.ids) == ["2007_000032", "2008_000001", "2007_000033"]
+        assert source.read_labels(1) is None
+
+
+def test_classes_of_another_data_set_in_this_layout(root: Path) -> None:
+    source = open_voc(root, class_names=["background", "cell"])
+    assert source.class_names == ("background", "cell")
+    with pytest.raises(InputError, match="class index 20, but there are only 2 classes"):
+        source.read_labels(1)
+
+
+def test_objects_have_the_class_of_their_pixels_and_no_void_border(root: Path) -> None:
+    labels = np.zeros((8, 12), dtype=np.uint8)
+    labels[1:7, 1:5], labels[1:7, 6:11] = 255, 255
+    labels[2:6, 2:4], labels[2:6, 7:10] = 5, 12
+    objects = np.where(labels == 255, 255, 0).astype(np.uint8)
+    objects[2:6, 2:4], objects[2:6, 7:9], objects[2:6, 9] = 1, 2, 3
+    for folder, values in (("SegmentationClass", labels), ("SegmentationObject", objects)):
+        image = Image.fromarray(values)
+        image.putpalette(voc_palette())
+        (root / folder).mkdir(exist_ok=True)
+        image.save(root / folder / "2007_000032.png")
+    instances = open_voc(root).read_instances(0)
+    assert instances is not None
+    assert instances.class_ids.tolist() == [5, 12, 12]
+    assert not instances.is_crowd.any()
+    masks = coco_mask.decode(list(instances.rles))
+    np.testing.assert_array_equal(masks @ [1, 2, 3], np.where(objects == 255, 0, objects))
+    assert open_voc(root).read_instances(1) is None
+
+
+def test_objects_without_class_are_left_out(root: Path) -> None:
+    objects = np.zeros((8, 12), dtype=np.uint8)
+    objects[0, 0], objects[2:6, 3:9] = 1, 2
+    (root / "SegmentationObject").mkdir()
+    Image.fromarray(objects).save(root / "SegmentationObject/2007_000032.png")
+    instances = open_voc(root).read_instances(0)
+    assert instances is not None
+    assert instances.class_ids.tolist() == [1]
+    assert coco_mask.area(instances.rles[0]) == 24
+
+
+def test_objects_of_another_size_are_named(root: Path) -> None:
+    (root / "SegmentationObject").mkdir()
+    Image.fromarray(np.ones((2, 2), dtype=np.uint8)).save(root / "SegmentationObject/2007_000032.png")
+    with pytest.raises(InputError, match=r"SegmentationObject/2007_000032\.png"):
+        open_voc(root).read_instances(0)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +200,7 @@ def test_missing_lists_are_named(root: Path) -> None:
         ("2007_000033", "1 images are in both splits: 2007_000033"),
         ("2099_000001", r"1 of 4 images are missing: .*2099_000001\.jpg"),
         ("../../secret", r"train\.txt.*not a plain path"),
-        ("/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png", "not a plain path"),
+        ("/etc/passwd", "not a plain path"),
     ],
 )
 def test_wrong_lines_of_a_list_are_named(root: Path, line: str, message: str) -> None:
