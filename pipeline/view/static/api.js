@@ -1,0 +1,64 @@
+// Asking the server.
+
+export class Refusal extends Error {}
+
+export async function ask(path, query = "", signal = undefined) {
+  const text = String(query);
+  let response;
+  try {
+    response = await fetch(`api/${path}${text ? `?${text}` : ""}`, { signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal("The server does not answer. Is `maskdistill view` still running?");
+  }
+  if (!response.ok) throw new Refusal(await reason(response));
+  return response.headers.get("content-type").startsWith("application/json") ? response.json() : response.arrayBuffer();
+}
+
+export async function reason(response) {
+  try {
+    const { detail } = await response.json();
+    if (typeof detail === "string") return detail;
+    return detail.map((one) => `${one.loc.at(-1)}: ${one.msg}`).join("; ");
+  } catch {
+    return `The server answered with ${response.status}.`;
+  }
+}
+
+const MASK_FILTER = ["cluster", "min_score", "max_score", "min_area", "max_area"];
+export const IMAGE_QUERY = [...MASK_FILTER, "layer", "name", "split", "having", "sort", "descending"];
+
+// Addresses of pictures. `v` names the artifact, so that a browser may keep a picture until it is made anew.
+export class Pictures {
+  constructor(run) {
+    this.photoVersion = run.data;
+    this.versions = Object.fromEntries(run.stages.map((stage) => [stage.layer, `${stage.key}${stage.made}`]));
+  }
+
+  photo(image, edge) {
+    return this.#address(`images/${image}/photo`, { edge, v: this.photoVersion });
+  }
+
+  overlay(image, layer, edge, style, parameters = new URLSearchParams()) {
+    const query = { edge, style, v: this.versions[layer] };
+    return this.#address(`images/${image}/overlay/${layer}`, query, parameters, MASK_FILTER);
+  }
+
+  heat(image, edge) {
+    return this.#address(`images/${image}/heat`, { edge, v: this.versions.masks });
+  }
+
+  outcome(image, edge, threshold) {
+    return this.#address(`images/${image}/outcome`, { edge, threshold, v: this.versions.candidates });
+  }
+
+  cut(row, edge) {
+    return this.#address(`masks/${row}/cut`, { edge, v: this.versions.clusters });
+  }
+
+  #address(path, query, parameters = null, names = []) {
+    const all = new URLSearchParams(query);
+    for (const name of names) for (const value of parameters.getAll(name)) all.append(name, value);
+    return `api/${path}?${all}`;
+  }
+}

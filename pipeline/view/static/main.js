@@ -1,0 +1,81 @@
+// The frame: which page the address names, the header, and the keys.
+
+import { parameters, visit, watchAddress } from "./address.js";
+import { Pictures, Refusal, ask } from "./api.js";
+import { element } from "./dom.js";
+import { setUpKeys } from "./keys.js";
+import { notice } from "./parts.js";
+import { setUpTheme } from "./theme.js";
+import { show as showCluster } from "./pages/cluster.js";
+import { show as showClusters } from "./pages/clusters.js";
+import { show as showImage } from "./pages/image.js";
+import { show as showImages } from "./pages/images.js";
+import { show as showMap } from "./pages/map.js";
+import { show as showThreshold } from "./pages/threshold.js";
+
+const PAGES = {
+  images: { show: showImages, title: "Images", key: "g i" },
+  clusters: { show: showClusters, title: "Clusters", key: "g c" },
+  threshold: { show: showThreshold, title: "Threshold", key: "g t" },
+  map: { show: showMap, title: "Map", key: "g m" },
+  image: { show: showImage, within: "images" },
+  cluster: { show: showCluster, within: "clusters" },
+};
+const main = document.getElementById("main");
+let run = null;
+let leaving = new AbortController();
+
+async function draw() {
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  const query = parameters();
+  const name = query.get("page") ?? "images";
+  const page = PAGES[name];
+  drawNavigation(page?.within ?? name);
+  main.setAttribute("aria-busy", "true");
+  try {
+    run ??= await ask("run", "", signal);
+    document.getElementById("title").textContent = run.title;
+    document.title = `${page?.title ?? name} · ${run.title}`;
+    if (!page) throw new Refusal(`There is no page ${name}.`);
+    const content = await page.show({ run, query, signal, pictures: new Pictures(run) });
+    if (signal.aborted) return;
+    main.replaceChildren(...content);
+    main.removeAttribute("aria-busy");
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    main.replaceChildren(notice(error.message, "bad"));
+    main.removeAttribute("aria-busy");
+    if (!(error instanceof Refusal)) throw error;
+  }
+}
+
+function drawNavigation(current) {
+  const links = Object.entries(PAGES)
+    .filter(([, page]) => page.title)
+    .map(([name, page]) =>
+      element("a", { href: `?page=${name}`, "aria-current": name === current ? "page" : null }, page.title),
+    );
+  document.getElementById("nav").replaceChildren(...links);
+}
+
+// A stage that was finished, or made anew, while the page was open.
+async function refresh() {
+  if (document.visibilityState !== "visible" || !run) return;
+  const now = await ask("run").catch(() => run);
+  const changed = JSON.stringify(now.stages) !== JSON.stringify(run.stages);
+  run = now;
+  if (changed) draw();
+}
+
+setUpTheme(document.getElementById("theme"));
+setUpKeys(
+  Object.entries(PAGES).flatMap(([name, page]) => (page.key ? [[page.key, page.title, () => visit(`?page=${name}`)]] : [])),
+);
+watchAddress(() => {
+  window.scrollTo(0, 0);
+  draw();
+});
+document.addEventListener("visibilitychange", refresh);
+draw();

@@ -1,0 +1,108 @@
+// One image: what every stage made of it, side by side.
+
+import { address, pick, visit } from "../address.js";
+import { IMAGE_QUERY, ask } from "../api.js";
+import { count, element, percent } from "../dom.js";
+import { addOverlay, chip, notice, picture, segments } from "../parts.js";
+
+const EDGE = 1024;
+const SHOWN = 12;
+const STYLES = [
+  ["fill", "Fill"],
+  ["outline", "Outline"],
+  ["heat", "Affinity"],
+];
+
+export async function show({ run, query, signal, pictures }) {
+  const index = Number(query.get("image") ?? 0);
+  const image = await ask(`images/${index}`, pick(query, IMAGE_QUERY), signal);
+  const style = query.get("style") ?? "fill";
+  const single = query.get("panel");
+  const panels = [photoPanel(image, pictures)];
+  for (const stage of run.stages.filter((one) => one.layer)) panels.push(layerPanel(stage.layer, stage.stage));
+
+  function layerPanel(layer, stage) {
+    const found = image.layers[layer];
+    const heat = style === "heat" && layer === "masks" && !found.missing;
+    const overlay = found.missing || heat ? null : pictures.overlay(index, layer, EDGE, style === "heat" ? "fill" : style);
+    const frame = picture({ photo: pictures.photo(index, EDGE), overlay, alt: `${image.id}: ${layer}`, lazy: false });
+    if (heat) addHeat(frame, pictures.heat(index, EDGE), signal);
+    const href = address(query, { panel: single === layer ? null : layer });
+    return element(
+      "figure",
+      { class: `panel${found.missing ? " missing" : ""}`, "data-layer": layer },
+      element("figcaption", {}, element("h2", {}, layer), element("span", { class: "muted" }, caption(stage, found, layer))),
+      found.missing ? notice(found.missing) : element("a", { href, class: "frame", "aria-label": single === layer ? "All stages" : `Only ${layer}` }, frame),
+      found.missing ? null : maskList(run, found.masks, layer),
+    );
+  }
+
+  const shown = single ? panels.filter((panel) => panel.dataset.layer === single) : panels;
+  return [
+    heading(image, query),
+    element("div", { class: "bar" }, segments("style", "Masks drawn as", STYLES, style, (value) => visit(address(query, { style: value === "fill" ? null : value }))),
+      element("span", { class: "muted" }, style === "heat" ? "Affinity to the sources of the mined mask, computed anew with the ViT" : "")),
+    element("div", { class: `panels${single ? " single" : ""}` }, shown),
+  ];
+}
+
+function heading(image, query) {
+  const to = (place) => address(query, { image: place });
+  const step = (place, text, key) =>
+    place === null
+      ? element("span", { class: "button", "aria-disabled": "true" }, text)
+      : element("a", { class: "button", href: to(place), "data-step": key, rel: key }, text);
+  const up = query.get("panel") ? address(query, { panel: null }) : address(query, { page: "images", image: null, panel: null });
+  return element(
+    "div",
+    { class: "heading" },
+    element("a", { href: up, "data-up": "", class: "button" }, query.get("panel") ? "← All stages" : "← Back"),
+    element("h1", { class: "id" }, image.id),
+    element("span", { class: "chip" }, image.split === "train" ? "training" : "validation"),
+    element("span", { class: "steps" },
+      element("span", { class: "muted number" }, image.place === null ? "not in the list" : `${image.place + 1} of ${image.of.toLocaleString("en")}`),
+      step(image.previous, "←", "prev"), step(image.next, "→", "next")),
+  );
+}
+
+function photoPanel(image, pictures) {
+  return element(
+    "figure",
+    { class: "panel", "data-layer": "photo" },
+    element("figcaption", {}, element("h2", {}, "photo"), element("span", { class: "muted number" }, sizeOf(image))),
+    picture({ photo: pictures.photo(image.index, EDGE), alt: image.id, lazy: false }),
+  );
+}
+
+function sizeOf(image) {
+  const size = Object.values(image.layers).map((layer) => layer.size_hw).find(Boolean);
+  return size ? `${size[1]} × ${size[0]} px` : "";
+}
+
+function caption(stage, found, layer) {
+  if (found.missing) return `${stage} · not made`;
+  return `${stage} · ${layer === "predictions" ? count(found.masks.length, "cluster") : count(found.masks.length, "mask")}`;
+}
+
+function maskList(run, masks, layer) {
+  const scored = layer === "candidates" || layer === "pseudo-labels";
+  const chips = masks.slice(0, SHOWN).map((mask) => {
+    const parts = [mask.cluster >= 0 ? `cluster ${mask.cluster}` : "mask", scored ? mask.score.toFixed(2) : null, percent(mask.area)];
+    return chip(run, mask.cluster, parts.filter(Boolean).join(" · "), mask.cluster >= 0 ? `?page=cluster&cluster=${mask.cluster}` : null);
+  });
+  if (masks.length > SHOWN) chips.push(element("span", { class: "muted" }, `and ${masks.length - SHOWN} more`));
+  return element("div", { class: "chips" }, chips.length ? chips : element("span", { class: "muted" }, "nothing on this image"));
+}
+
+// The heat takes a while, and may be refused where the ViT is not to be had: so it is asked for before it is shown.
+async function addHeat(frame, source, signal) {
+  frame.classList.add("busy");
+  try {
+    const [path, query] = source.replace(/^api\//, "").split("?");
+    await ask(path, query, signal);
+    addOverlay(frame, source);
+  } catch (error) {
+    if (error.name !== "AbortError") frame.parentElement.after(notice(error.message, "bad"));
+  }
+  frame.classList.remove("busy");
+}

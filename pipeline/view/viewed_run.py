@@ -1,0 +1,169 @@
+"""The run that the page shows: its images and what its stages have made so far, opened when first asked for."""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from data.clusters import ClusterStore
+from data.config import ScenesConfig
+from data.errors import InputError, MaskDistillError, MissingArtifact, UnreadableImage
+from data.files import FileSource
+from data.images import UInt8Array
+from data.labels import LabelStore
+from data.masks import MaskStore
+from pipeline.artifacts import MANIFEST
+from pipeline.dag import STAGES
+from pipeline.inspect.colours import cluster_colour
+from pipeline.plan import Plan
+from pipeline.status import collect_status
+from pipeline.view.folders import check_file, check_tree
+from pipeline.view.layers import Columns, LabelLayer, Layer, MaskLayer
+from pipeline.view.threshold import WhatIf
+
+if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and the first page does without
+    from pipeline.view.embedding_map import EmbeddingMap
+    from pipeline.view.heat import AffinityHeat
+
+T = TypeVar("T")
+_STAGES_OF = {spec.shows: ("mine", "cluster") if spec.shows == "clusters" else (spec.name,) for spec in STAGES}
+"""The stages whose artifacts each layer is drawn from."""
+
+
+class NotThere(MaskDistillError):
+    """A number that no image, mask or cluster has."""
+
+
+class ViewedRun:
+    """A plan, seen from outside.
+
+    What has been opened is kept until the artifact is made anew; an artifact that appears later is found.
+    """
+
+    def __init__(self, plan: Plan, *, follow_links: bool = False) -> None:
+        self.plan = plan
+        self.source = plan.source
+        self._follow_links = follow_links
+        self._locks: dict[str, threading.Lock] = {}
+        self._opened: dict[str, tuple[tuple[int, ...], Any]] = {}
+
+    def describe(self) -> dict[str, Any]:
+        """What there is: images, stages with their state, and the settings that the page needs."""
+        rows = collect_status(self.plan)
+        arguments = self.plan.config_source.arguments()
+        n_clusters = self.plan.config.cluster.k
+        shows = {spec.name: spec.shows for spec in self.plan.specs}
+        stages = [
+            {
+                **{name: row[name] for name in ("stage", "key", "state", "why", "items", "unit", "made")},
+                "layer": shows[row["stage"]],
+            }
+            for row in rows
+        ]
+        return {
+            "title": ", ".join(path.stem for path in self.plan.config_source.paths),
+            "arguments": arguments,
+            "images": len(self.source),
+            "train": self.source.n_train,
+            "data": self.plan.data_fingerprint[:16],
+            "stages": stages,
+            "filter": self.plan.config.filter.model_dump(mode="json"),
+            "clusters": n_clusters,
+            "colours": ["#{:02x}{:02x}{:02x}".format(*cluster_colour(i)) for i in range(-1, n_clusters)],
+        }
+
+    def read(self, image: int) -> UInt8Array:
+        """Pixels of an image. Raises NotThere, UnreadableImage, and LeavesFolder where its file is a link out."""
+        check_number("image", image, len(self.source))
+        config = self.plan.config.data
+        if isinstance(self.source, FileSource) and not isinstance(config, ScenesConfig) and not self._follow_links:
+            check_file(self.source.file(image), config.root)
+        try:
+            return self.source.read(image)
+        except OSError as error:
+            raise UnreadableImage(str(error)) from error
+
+    def layer(self, name: str) -> Layer:
+        """What a stage drew. Raises MissingArtifact with the command that makes it."""
+        return self._open(f"layer {name}", _STAGES_OF[name], lambda: self._open_layer(name))
+
+    def mask_layer(self, name: str) -> MaskLayer:
+        """The same for a layer of masks. Raises InputError for one of label maps."""
+        layer = self.layer(name)
+        if not isinstance(layer, MaskLayer):
+            raise InputError(f"{name}: these are label maps, not masks")
+        return layer
+
+    def made_columns(self, name: str) -> Columns | None:
+        """The columns of a layer; None where it has not been made."""
+        try:
+            return self.layer(name).columns
+        except MissingArtifact:
+            return None
+
+    def clusters(self) -> ClusterStore:
+        """Embeddings, clusters and distances of the mined masks. Raises MissingArtifact."""
+        return self._open("clusters", ("cluster",), lambda: ClusterStore.open(self._path("cluster", "clusters.zarr")))
+
+    def embedding_map(self) -> "EmbeddingMap":
+        """The embeddings in two dimensions. Raises MissingArtifact."""
+        from pipeline.view.embedding_map import project
+
+        return self._open("map", ("cluster",), lambda: project(self.clusters()))
+
+    def what_if(self) -> WhatIf:
+        """The filter with other thresholds. Raises MissingArtifact."""
+        config = self.plan.config.filter
+        return self._open("what if", ("distill",), lambda: WhatIf(self.mask_layer("candidates"), config))
+
+    def heat(self) -> "AffinityHeat":
+        """The affinity of the patches. Raises InputError where the ViT is not to be had."""
+        from pipeline.view.heat import AffinityHeat
+
+        needed = self.plan.stages["mine"].inputs
+        return self._open("heat", needed, lambda: AffinityHeat(self.plan))
+
+    def layer_version(self, name: str) -> tuple[int, ...]:
+        """Changes whenever what the layer is drawn from is made anew. Raises MissingArtifact."""
+        return self._version(_STAGES_OF[name])
+
+    def _version(self, stages: Sequence[str]) -> tuple[int, ...]:
+        try:
+            return tuple((self.plan.path(stage) / MANIFEST).stat().st_mtime_ns for stage in stages)
+        except FileNotFoundError:
+            for stage in stages:
+                self.plan.require(stage, "the page")
+            raise
+
+    def _open(self, name: str, stages: Sequence[str], opener: Callable[[], T]) -> T:
+        version = self._version(stages)
+        with self._locks.setdefault(name, threading.Lock()):
+            found = self._opened.get(name)
+            if found is None or found[0] != version:
+                found = self._opened[name] = (version, opener())
+        opened: T = found[1]
+        return opened
+
+    def _open_layer(self, name: str) -> Layer:
+        if name == "predictions":
+            return LabelLayer(LabelStore.open(self._path("segment", "predictions.zarr")), self.source)
+        if name == "candidates":
+            return MaskLayer(MaskStore.open(self._path("distill", "candidates.zarr")), self.source)
+        if name == "pseudo-labels":
+            return MaskLayer(MaskStore.open(self._path("filter", "masks.zarr")), self.source)
+        masks = MaskStore.open(self._path("mine", "masks.zarr"))
+        if name == "clusters":
+            masks = masks.with_columns(cluster=self.clusters().cluster)
+        return MaskLayer(masks, self.source)
+
+    def _path(self, stage: str, file: str) -> Path:
+        path = self.plan.require(stage, "the page") / file
+        if not self._follow_links:
+            check_tree(path, self.plan.store.root)
+        return path
+
+
+def check_number(what: str, number: int, count: int) -> None:
+    """Raise NotThere unless a number is one of 0 to count - 1."""
+    if not 0 <= number < count:
+        raise NotThere(f"there is no {what} {number}; there are {count}, counted from 0")
