@@ -15,6 +15,10 @@ class ExecutionConfig(Settings):
     """How the work is done; never what comes out of it, so none of it enters an artifact's key."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: int | None = Field(None, ge=1)
+    """Processes that share each training batch, one per GPU; None = as many GPUs as divide it, one on a CPU."""
+    channels_last: bool | None = None
+    """Whether convolutions are laid out as NHWC in training; None = for the segmenter only."""
     batch_size: int = Field(8, ge=1)
     """Images per forward pass where nothing is trained."""
     workers: int = Field(0, ge=0)

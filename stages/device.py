@@ -4,7 +4,7 @@ import torch
 
 from data.errors import InputError
 from stages.contract import ExecutionConfig
-from stages.recipe import Precision
+from stages.recipe import TrainingPrecision
 
 
 def resolve_device(execution: ExecutionConfig) -> torch.device:
@@ -21,6 +21,7 @@ def resolve_device(execution: ExecutionConfig) -> torch.device:
     return torch.device("cuda" if has_cuda and execution.device != "cpu" else "cpu")
 
 
-def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """The context of a forward pass: bfloat16 where it is safe, or float32 all through."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+def autocast(device: torch.device, precision: TrainingPrecision) -> torch.autocast:
+    """The context of a forward pass: 16 bits where it is safe, or float32 all through."""
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
+    return torch.autocast(device.type, dtype=dtype, enabled=precision != "fp32")

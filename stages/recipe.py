@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 OptimizerName = Literal["sgd", "adamw"]
-ScheduleName = Literal["step", "cosine", "constant"]
+ScheduleName = Literal["step", "cosine", "poly", "constant"]
 Precision = Literal["bf16", "fp32"]
+TrainingPrecision = Literal["bf16", "fp16", "fp32"]
+"""With fp16 the loss is scaled up so that small gradients do not vanish; bf16 and fp32 need none of that."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Recipe:
         weight_decay: Decay per step, relative to the learning rate.
         momentum: Of SGD.
         warmup_iterations: Steps over which the rate rises linearly from lr / warmup_iterations.
-        schedule: "step" multiplies the rate by 0.1 at each share of the training in `step_at`.
+        schedule: "step" multiplies the rate by 0.1 at each share of the training in `step_at`; "poly" by the share that
+            is left, to the power of 0.9.
         step_at: Shares of the training, 0-1.
         precision: Type of the forward pass; parameters and optimiser stay float32.
         clip_norm: Largest L2 norm of the whole gradient; None = no clipping.
@@ -38,7 +41,7 @@ class Recipe:
     warmup_iterations: int = 0
     schedule: ScheduleName = "constant"
     step_at: tuple[float, ...] = ()
-    precision: Precision = "fp32"
+    precision: TrainingPrecision = "fp32"
     clip_norm: float | None = None
     ema_decay: float | None = None
     channels_last: bool = True
@@ -51,6 +54,8 @@ def learning_rate(recipe: Recipe, iteration: int) -> float:
     factor = 1.0
     if recipe.schedule == "cosine":
         factor = 0.5 * (1 + math.cos(math.pi * share))
+    elif recipe.schedule == "poly":
+        factor = (1 - share) ** 0.9
     elif recipe.schedule == "step":
         factor = 0.1 ** sum(share >= step for step in recipe.step_at)
     return recipe.lr * warmup * factor

@@ -24,9 +24,9 @@ def derive_seed(seed: int, *path: int) -> int:
     return int(np.random.SeedSequence((seed, *path)).generate_state(1, np.uint64)[0])
 
 
-def seed_step(seed: int, iteration: int) -> None:
-    """Seed what the model itself draws in one training step (sampled boxes, dropout), on all devices."""
-    torch.manual_seed(derive_seed(seed, _STEP, iteration))
+def seed_step(seed: int, iteration: int, rank: int = 0) -> None:
+    """Seed what the model itself draws in one training step (sampled boxes, dropout), in the process `rank`."""
+    torch.manual_seed(derive_seed(seed, _STEP, iteration, rank))
 
 
 @lru_cache(maxsize=2)

@@ -1,24 +1,32 @@
 """Settings of the distill stage."""
 
+from importlib.util import find_spec
 from typing import Literal
 
 from pydantic import Field, model_validator
 
+from data.errors import InputError
 from data.settings import Settings
-from stages.recipe import OptimizerName, Precision, Recipe, ScheduleName
+from stages.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
 
 
 class DistillConfig(Settings):
     """The detector that learns from mined masks and their clusters (section 3 of the method)."""
 
-    backend: Literal["torchvision"] = "torchvision"
-    """Library that the Mask R-CNN comes from."""
+    backend: Literal["auto", "detectron2", "torchvision"] = "auto"
+    """Library that the Mask R-CNN comes from; "auto" = detectron2 where it is installed, else torchvision."""
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """Depth of the ResNet under the feature pyramid."""
     weights: str | None = None
-    """Self-supervised weights of the backbone, a .pth or .safetensors file; None = from nothing."""
+    """Self-supervised weights of the backbone: a .pth or .safetensors file; `backbone` = the result of the backbone
+    stage, which then runs first; None = from nothing."""
     freeze_stages: int = Field(1, ge=0, le=4)
     """Stages of the backbone that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
+    freeze_norm: bool = True
+    """Whether the backbone's batch norm keeps the statistics of its weights, which those of a few images would spoil.
+    Only where `weights` are given."""
+    neck: Literal["fpn", "c4"] = "fpn"
+    """"fpn" is a feature pyramid; "c4" pools from the fourth stage of a ResNet-50, with detectron2 only."""
     heads: Literal["full", "slim"] = "full"
     """"full" is the standard Mask R-CNN; "slim" has a narrower pyramid and heads and learns from fewer boxes per
     image, for a CPU."""
@@ -48,10 +56,23 @@ class DistillConfig(Settings):
     """"step" multiplies the rate by 0.1 at each of `step_at`."""
     step_at: tuple[float, ...] = (2 / 3, 8 / 9)
     """Shares of the training, 0-1."""
-    precision: Precision = "bf16"
+    precision: TrainingPrecision = "bf16"
     """Type of the forward pass, in training and prediction."""
     clip: float | None = Field(10.0, gt=0)
     """Largest L2 norm of the gradient; None = no clipping."""
+    ignore_unmatched: float = Field(0.0, ge=0, le=0.3)
+    """Regions whose IoU with every mined box is below this have no loss, instead of being taught as background, for
+    images with objects that have no mask; 0 = all are background. CutLER's value is 0.01."""
+    copy_paste: float = Field(0.0, ge=0, le=1)
+    """Chance that the masked objects of another training image are pasted into a training image."""
+    class_agnostic: bool = False
+    """Learn one class, object, instead of the clusters. A candidate then gets the cluster of the mined mask that it
+    covers, or is left out where it covers none."""
+    rounds: int = Field(1, ge=1)
+    """Trainings of `iterations` each, one after the other; a later one goes on from the weights of the one before, and
+    learns from its confident candidates and from the masks that these do not cover."""
+    round_score: float = Field(0.7, ge=0, le=1)
+    """Score from which a candidate is a mask of the next round."""
     max_candidates: int = Field(20, ge=1)
     """Most candidates per image."""
     min_score: float = Field(0.05, ge=0, le=1)
@@ -60,6 +81,8 @@ class DistillConfig(Settings):
     """Probability from which a pixel belongs to a mask."""
     nms: float = Field(0.5, ge=0, le=1)
     """IoU of boxes above which the weaker of one cluster is removed."""
+    flip_prediction: bool = False
+    """Predict on each image and on its mirror image, and join the candidates; takes twice the time."""
 
     @model_validator(mode="after")
     def _check(self) -> "DistillConfig":
@@ -67,6 +90,33 @@ class DistillConfig(Settings):
             raise ValueError(f"scale: {list(self.scale)} must be two positive numbers, the smaller one first")
         if self.max_size < self.image_size:
             raise ValueError(f"max_size: {self.max_size} is below image_size {self.image_size}")
+        if self.neck == "c4" and (self.backend, self.backbone, self.heads) != ("detectron2", "resnet50", "full"):
+            raise ValueError("neck: c4 goes with backend: detectron2, backbone: resnet50 and heads: full")
+        return self
+
+    def unused(self) -> set[str]:
+        """What is frozen where nothing is given, and the score for a further round where there is none."""
+        frozen = {"freeze_stages", "freeze_norm"} if self.weights is None else set()
+        return frozen | ({"round_score"} if self.rounds == 1 else set())
+
+    def resolved(self) -> "DistillConfig":
+        """The same with the back end that "auto" stands for here.
+
+        Raises:
+            InputError: The back end that was asked for is not installed.
+        """
+        spec = find_spec("detectron2")
+        # Without an origin it is a mere folder of that name, such as its source lying about.
+        installed = spec is not None and spec.origin is not None
+        if self.backend == "detectron2" and not installed:
+            raise InputError(
+                "distill.backend: detectron2 was asked for and is not installed; it is not on PyPI: install it into "
+                "this environment as its authors say "
+                "(https://detectron2.readthedocs.io/en/latest/tutorials/install.html), "
+                "or use -s distill.backend=torchvision"
+            )
+        if self.backend == "auto":
+            return self.model_copy(update={"backend": "detectron2" if installed else "torchvision"})
         return self
 
     def recipe(self) -> Recipe:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms import v2
 
-from data.errors import CorruptArtifact, InputError
+from data.errors import InputError
 from data.images import ImageSource, UInt8Array
 from data.masks import MaskStore
 from stages.distill.config import DistillConfig
+from stages.distill.copy_paste import paste
 from stages.distill.detector import Target
 from stages.distill.geometry import boxes_of, resize_masks, resized_hw
 from stages.known_images import read_known
@@ -42,31 +43,30 @@ class DetectionData:
 
     def load(self, item: int) -> Sample:
         """Image id and (image, target) of one training image; draws from torch's generator."""
+        contents = self._read(item)
+        # No number is drawn where nothing is pasted, as that would change the ones that follow.
+        if self.config.copy_paste and float(torch.rand(())) < self.config.copy_paste:
+            other = int(torch.randint(len(self), ()))
+            contents = paste(*contents, *self._read(other))
+        return self.masks.image_ids[int(self.images[item])], augment(*contents, self.config)
+
+    def _read(self, item: int) -> tuple[UInt8Array, NDArray[np.bool_], NDArray[np.int32]]:
+        """Pixels, masks and clusters of one training image."""
         image = int(self.images[item])
-        image_id, rows = self.masks.image_ids[image], self.masks.rows_of(image)
+        rows = self.masks.rows_of(image)
         height, width = self.masks.size_hw[rows.start].tolist()
-        pixels = read_known(self.source, image_id, (height, width))
-        clusters = self.masks.cluster[rows.start : rows.stop]
-        return image_id, augment(pixels, self.masks.decode_image(image), clusters, self.config)
+        pixels = read_known(self.source, self.masks.image_ids[image], (height, width))
+        return pixels, self.masks.decode_image(image), self.masks.cluster[rows.start : rows.stop]
 
 
-def training_data(
-    source: ImageSource, masks: MaskStore, clusters: NDArray[np.int32], config: DistillConfig
-) -> DetectionData:
-    """The training images that have at least one mask, each mask with its cluster.
-
-    Raises:
-        CorruptArtifact: Masks and clusters do not go together.
-        InputError: No training image has a mask.
-    """
-    if len(masks) != len(clusters):
-        raise CorruptArtifact(f"{len(clusters)} clusters for {len(masks)} masks: run the cluster stage again")
+def training_data(source: ImageSource, masks: MaskStore, config: DistillConfig) -> DetectionData:
+    """The training images that have at least one mask. Raises InputError where there is none."""
     with_mask = np.unique(masks.image).astype(np.int64)
     train_ids = set(source.ids[: source.n_train])
     images = np.asarray([i for i in with_mask if masks.image_ids[i] in train_ids], dtype=np.int64)
     if not len(images):
         raise InputError(f"none of the {source.n_train} training images has a mask, so there is nothing to learn from")
-    return DetectionData(source, masks.with_columns(cluster=clusters), images, config)
+    return DetectionData(source, masks, images, config)
 
 
 def augment(

@@ -13,6 +13,11 @@ def resized_hw(size_hw: tuple[int, int], short_side: float, max_size: float) -> 
     return max(1, round(size_hw[0] * factor)), max(1, round(size_hw[1] * factor))
 
 
+def resize_image(image: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """Bilinear resize of an image, float (3, H, W), smoothed where it shrinks."""
+    return F.interpolate(image[None], size=size_hw, mode="bilinear", antialias=True)[0]
+
+
 def resize_masks(masks: NDArray[np.bool_], size_hw: tuple[int, int]) -> Tensor:
     """Nearest-neighbour resize of masks, bool (n, H, W); one that would vanish keeps a pixel at its centre."""
     small = F.interpolate(torch.from_numpy(masks)[None].to(torch.uint8), size=size_hw, mode="nearest-exact")[0].bool()

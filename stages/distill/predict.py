@@ -14,6 +14,7 @@ from stages.batching import batch_by_shape
 from stages.device import autocast
 from stages.distill.config import DistillConfig
 from stages.distill.detector import Detections, Detector
+from stages.distill.mirror import detect_mirrored
 from stages.known_images import read_known
 from stages.progress import Progress
 
@@ -38,7 +39,10 @@ def predict_part(
     for batch in batch_by_shape(_read(source, image_ids), lambda pair: _padded(detector, pair[1]), batch_size):
         images = [pixels.to(device) for _, pixels in batch]
         with torch.inference_mode(), autocast(device, config.precision):
-            results = detector.detect(images)
+            if config.flip_prediction:
+                results = detect_mirrored(detector, images, config.nms, config.max_candidates)
+            else:
+                results = detector.detect(images)
         found.update({image_id: _encode(result) for (image_id, _), result in zip(batch, results, strict=True)})
         progress.advance(len(batch))
     builder = MaskStoreBuilder()

@@ -1,7 +1,6 @@
 """The distill stage: mined masks and their clusters in, scored candidates of every image out."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,81 +9,96 @@ import torch
 from safetensors.torch import load_file
 
 from data.clusters import ClusterStore
-from data.masks import MaskStore, merge_parts
+from data.errors import CorruptArtifact
+from data.masks import MaskStore
 from data.parts import compute_parts
 from stages.contract import StageInputs, StageOutputs
 from stages.device import resolve_device
+from stages.distill.backends import create_detector
 from stages.distill.config import DistillConfig
-from stages.distill.dataset import collate, training_data
 from stages.distill.detector import Detector
 from stages.distill.predict import predict_part
-from stages.distill.torchvision_backend import TorchvisionDetector
+from stages.distill.rounds import clusters_by_overlap, next_targets
+from stages.distill.train import TARGETS, WEIGHTS, DetectorTraining, train_detector
+from stages.distributed import count_devices, run_on_devices
 from stages.loss_log import final_losses
 from stages.progress import Progress
-from stages.samples import SampleStream, derive_seed
-from stages.training import CHECKPOINT, LOG, Trainer
-from stages.weights_file import read_description, save_weights
-
-WEIGHTS = "detector.safetensors"
-_BACKENDS: dict[str, Callable[[DistillConfig, int, str | None], Detector]] = {"torchvision": TorchvisionDetector}
+from stages.training import CHECKPOINT, LOG
+from stages.weights_file import read_description
 
 
 def run(config: DistillConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
     """Train a detector on the mined masks, then predict on every image (section 3 of the method).
 
     Reads `mine/masks.zarr` and `cluster/clusters.zarr`; writes `candidates.zarr` (MaskStore with score and cluster,
-    by descending score in each image), `detector.safetensors` and `training.jsonl`.
+    by descending score in each image), `detector.safetensors` and `training.jsonl`. Where there are several rounds,
+    the same files of an earlier one lie in `round1` and so on.
 
     Raises:
-        InputError: No training image has a mask, or the backbone's weights do not fit.
+        InputError: No training image has a mask, the backbone's weights do not fit, or the back end is not installed.
         CorruptArtifact: Masks and clusters do not go together.
         MaskDistillError: The loss is not finite, or an image changed since it was mined.
     """
+    config = config.resolved()
+    mined, k = read_mined(inputs)
+    targets, previous = mined, None
+    for number in range(1, config.rounds):
+        folder = workdir / f"round{number}"
+        training = DetectorTraining(config, inputs, folder, k, previous)
+        candidates = run_round(training, targets, mined, progress)
+        targets, previous = next_targets(candidates, targets, config.round_score), folder / WEIGHTS
+    candidates = run_round(DetectorTraining(config, inputs, workdir, k, previous), targets, mined, progress)
+    metrics = {"backend": config.backend, **describe(candidates), "iterations": config.iterations}
+    return StageOutputs(
+        items=len(candidates), unit="candidates", metrics={**metrics, "losses": final_losses(workdir / LOG)}
+    )
+
+
+def read_mined(inputs: StageInputs) -> tuple[MaskStore, int]:
+    """The mined masks with their clusters, and the number of clusters. Raises CorruptArtifact."""
     masks = MaskStore.open(inputs.artifacts["mine"] / "masks.zarr")
     clusters = ClusterStore.open(inputs.artifacts["cluster"] / "clusters.zarr")
-    detector = train_detector(config, inputs, masks, clusters, workdir, progress)
-    progress.start("predict", len(masks.image_ids), "images")
+    if len(masks) != len(clusters):
+        raise CorruptArtifact(f"{len(clusters)} clusters for {len(masks)} masks: run the cluster stage again")
+    return masks.with_columns(cluster=clusters.cluster), clusters.k
+
+
+def run_round(training: DetectorTraining, targets: MaskStore, mined: MaskStore, progress: Progress) -> MaskStore:
+    """Train on `targets` and predict; gives the candidates of all images of `mined`."""
+    config, inputs, folder = training.config, training.inputs, training.folder
+    store = folder / "candidates.zarr"
+    if store.exists():
+        return MaskStore.open(store)
+    if not (folder / WEIGHTS).exists():
+        folder.mkdir(exist_ok=True)
+        if not (folder / TARGETS).exists():
+            targets.save(folder / TARGETS)
+        count = count_devices(inputs.execution, config.batch_size)
+        run_on_devices(train_detector, training, count, inputs.execution, progress)
+    shutil.rmtree(folder / TARGETS, ignore_errors=True)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    candidates = predict_all(config, inputs, list(mined.image_ids), folder, progress)
+    if config.class_agnostic:
+        candidates = clusters_by_overlap(candidates, mined)
+    candidates.save(store)
+    shutil.rmtree(folder / "parts", ignore_errors=True)
+    return candidates
+
+
+def predict_all(
+    config: DistillConfig, inputs: StageInputs, image_ids: list[str], folder: Path, progress: Progress
+) -> MaskStore:
+    """Candidates of the detector in `folder`, in parts that a killed run does not lose."""
     device, execution = resolve_device(inputs.execution), inputs.execution
+    detector = load_detector(folder / WEIGHTS, device)
+    progress.start("predict", len(image_ids), "images")
 
     def compute(images: range, path: Path) -> None:
-        ids = list(masks.image_ids[images.start : images.stop])
+        ids = image_ids[images.start : images.stop]
         predict_part(detector, inputs.source, ids, config, execution.batch_size, device, progress).save(path)
 
-    folder = workdir / "parts"
-    parts = compute_parts(folder, len(masks.image_ids), execution.part_size, compute, on_skip=progress.advance)
-    candidates = merge_parts(parts, workdir / "candidates.zarr")
-    shutil.rmtree(folder, ignore_errors=True)
-    (workdir / CHECKPOINT).unlink()
-    metrics = {**describe(candidates), "iterations": config.iterations, "losses": final_losses(workdir / LOG)}
-    return StageOutputs(items=len(candidates), unit="candidates", metrics=metrics)
-
-
-def train_detector(
-    config: DistillConfig,
-    inputs: StageInputs,
-    masks: MaskStore,
-    clusters: ClusterStore,
-    workdir: Path,
-    progress: Progress,
-) -> Detector:
-    """Train from the last checkpoint in `workdir` and write the weights; gives the detector, ready for use."""
-    data = training_data(inputs.source, masks, clusters.cluster, config)
-    torch.manual_seed(derive_seed(inputs.seed))
-    detector = _BACKENDS[config.backend](config, clusters.k, config.weights)
-    trainer = Trainer(
-        module=detector.module,
-        losses=lambda batch: detector.losses(*batch),
-        samples=SampleStream(len(data), data.load, inputs.seed),
-        collate=collate,
-        recipe=config.recipe(),
-        workdir=workdir,
-        execution=inputs.execution,
-        device=resolve_device(inputs.execution),
-        progress=progress,
-    )
-    trainer.run()
-    save_weights(workdir / WEIGHTS, detector.module, {"config": config.model_dump(), "n_clusters": clusters.k})
-    return detector
+    parts = compute_parts(folder / "parts", len(image_ids), execution.part_size, compute, on_skip=progress.advance)
+    return MaskStore.concatenate([MaskStore.open(part) for part in parts])
 
 
 def load_detector(path: Path, device: torch.device) -> Detector:
@@ -92,10 +106,11 @@ def load_detector(path: Path, device: torch.device) -> Detector:
 
     Raises:
         MissingArtifact, CorruptArtifact: There is no such file, or it is of something else.
+        InputError: Its back end is not installed.
     """
     description = read_description(path)
     config = DistillConfig(**description["config"])
-    detector = _BACKENDS[config.backend](config, description["n_clusters"], None)
+    detector = create_detector(config, description["n_clusters"], None)
     detector.module.load_state_dict(load_file(path))
     detector.module.to(device).eval()
     return detector

@@ -6,7 +6,7 @@ candidates of a 12-megapixel photo would take 1 GB.
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,28 +19,15 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredic
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
 
+from stages.distill.architecture import ANCHOR_SHARES, ASPECT_RATIOS, HEADS
 from stages.distill.config import DistillConfig
 from stages.distill.detector import Detections, Target
-from stages.distill.geometry import resized_hw
+from stages.distill.geometry import resize_image, resized_hw
+from stages.distill.rounding import keep_float32
+from stages.distill.unmatched import ignore_unmatched
 from stages.resnet import RGB_MEAN, RGB_STD, build_resnet, freeze_norm, freeze_stages
 
-_ANCHOR_SHARES = (0.05, 0.1, 0.2, 0.4, 0.8)
-"""Anchor sides on the five pyramid levels, as shares of the image's short side."""
 _DIVISOR = 32
-
-
-class _Heads(NamedTuple):
-    fpn: int
-    box: int
-    mask: tuple[int, ...]
-    boxes_per_image: int
-    proposals: int
-
-
-_HEADS = {
-    "full": _Heads(fpn=256, box=1024, mask=(256,) * 4, boxes_per_image=512, proposals=1000),
-    "slim": _Heads(fpn=128, box=256, mask=(128,) * 2, boxes_per_image=64, proposals=300),
-}
 
 
 class TorchvisionDetector:
@@ -81,8 +68,8 @@ class TorchvisionDetector:
         return ceil(height / _DIVISOR) * _DIVISOR, ceil(width / _DIVISOR) * _DIVISOR
 
     def _resize(self, image: Tensor) -> Tensor:
-        size_hw = resized_hw((image.shape[1], image.shape[2]), self.config.image_size, self.config.max_size)
-        return nn.functional.interpolate(image[None], size=size_hw, mode="bilinear", antialias=True)[0]
+        size_hw = (image.shape[1], image.shape[2])
+        return resize_image(image, resized_hw(size_hw, self.config.image_size, self.config.max_size))
 
     def _to_image(self, result: dict[str, Tensor], inner_hw: tuple[int, int], size_hw: tuple[int, int]) -> Detections:
         """Bring one image's result to the image's own size, one mask at a time."""
@@ -102,15 +89,14 @@ class TorchvisionDetector:
 def build_mask_rcnn(config: DistillConfig, n_clusters: int, weights: str | None) -> Any:
     """torchvision's Mask R-CNN for `n_clusters` clusters, its backbone from `weights` or from nothing.
 
-    A backbone that comes with weights keeps its batch norm fixed, as small batches would spoil the statistics; one
-    that starts from nothing has to learn them.
+    A backbone that starts from nothing has to learn the statistics of its batch norm, whatever `freeze_norm` says.
     """
-    heads = _HEADS[config.heads]
+    heads = HEADS[config.heads]
     backbone = _pyramid(config, heads.fpn, weights)
-    sides = tuple((config.image_size * share,) for share in _ANCHOR_SHARES)
+    sides = tuple((config.image_size * share,) for share in ANCHOR_SHARES)
     model = MaskRCNN(
         backbone,
-        rpn_anchor_generator=AnchorGenerator(sides, ((0.5, 1.0, 2.0),) * len(sides)),
+        rpn_anchor_generator=AnchorGenerator(sides, (ASPECT_RATIOS,) * len(sides)),
         box_head=TwoMLPHead(heads.fpn * 7**2, heads.box),
         box_predictor=FastRCNNPredictor(heads.box, n_clusters + 1),
         mask_head=MaskRCNNHeads(heads.fpn, heads.mask, 1),
@@ -124,8 +110,8 @@ def build_mask_rcnn(config: DistillConfig, n_clusters: int, weights: str | None)
         box_nms_thresh=config.nms,
         box_detections_per_img=config.max_candidates,
     )
-    for head in (model.rpn.head, model.roi_heads.box_predictor, model.roi_heads.mask_predictor):
-        head.register_forward_hook(_to_float32)
+    keep_float32(model.rpn.head, model.roi_heads.box_predictor, model.roi_heads.mask_predictor)
+    ignore_unmatched(model, config.ignore_unmatched)
     return model
 
 
@@ -133,18 +119,11 @@ def _pyramid(config: DistillConfig, channels: int, weights: str | None) -> Any:
     """ResNet and feature pyramid with `channels` channels on each level."""
     body = build_resnet(config.backbone, weights)
     if config.weights is not None:
-        body = freeze_norm(body)
+        body = freeze_norm(body) if config.freeze_norm else body
         freeze_stages(body, config.freeze_stages)
     widths = [body.inplanes // 8 * 2**level for level in range(4)]
     layers = {f"layer{level + 1}": str(level) for level in range(4)}
     return BackboneWithFPN(body, layers, widths, channels)
-
-
-def _to_float32(module: nn.Module, inputs: Any, output: Any) -> Any:
-    """Undo bfloat16 behind a head: with 8 bits, box corners beyond 256 px would be rounded to 2 px and more."""
-    if isinstance(output, Tensor):
-        return output.float()
-    return type(output)(_to_float32(module, inputs, item) for item in output)
 
 
 def _normalise(image: Tensor) -> Tensor:

@@ -1,32 +1,44 @@
-"""The distill stage: targets at their edges, learning, predictions, resume."""
+"""The distill stage with either back end: learning, predictions, resume, masks and images at the edge."""
+
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
+from safetensors.torch import load_file
 
 from data.clusters import ClusterStore
 from data.errors import CorruptArtifact, InputError, MaskDistillError
 from data.images import ImageSource
 from data.masks import MaskStore, MaskStoreBuilder
-from stages.batching import batch_by_shape
 from stages.contract import ExecutionConfig, StageInputs
+from stages.distill.backends import create_detector
 from stages.distill.config import DistillConfig
-from stages.distill.dataset import augment
-from stages.distill.detector import Detector
-from stages.distill.geometry import boxes_of, resize_masks, resized_hw
+from stages.distill.detector import Detector, Target
+from stages.distill.geometry import boxes_of
 from stages.distill.predict import predict_part
 from stages.distill.stage import load_detector, run
-from stages.distill.torchvision_backend import TorchvisionDetector
 from stages.progress import Silent
 from stages.resnet import build_resnet
 
-# pycocotools 2.0 decodes without the copy keyword that NumPy 2 asks for.
-
 CPU = torch.device("cpu")
-TINY = DistillConfig(
+INSTALLED = find_spec("detectron2") is not None
+BACKENDS = [
+    "torchvision",
+    pytest.param(
+        "detectron2",
+        marks=[
+            pytest.mark.detectron2,
+            pytest.mark.skipif(not INSTALLED, reason="detectron2 is not installed"),
+            # detectron2 and its fvcore call what torch will drop.
+            pytest.mark.filterwarnings("ignore:.*torch.jit.script:FutureWarning"),
+            pytest.mark.filterwarnings("ignore:.*torch.meshgrid:UserWarning"),
+        ],
+    ),
+]
+SETTINGS = DistillConfig(
+    backend="torchvision",
     backbone="resnet18",
     heads="slim",
     image_size=64,
@@ -40,6 +52,14 @@ TINY = DistillConfig(
     schedule="cosine",
     precision="fp32",
 )
+
+
+@pytest.fixture(params=BACKENDS)
+def tiny(request) -> DistillConfig:
+    """Settings that learn in seconds, for each back end."""
+    return SETTINGS.model_copy(update={"backend": request.param})
+
+
 SIZES_HW = [(64, 96), (80, 64), (64, 64), (64, 96), (72, 64), (64, 80)]
 
 
@@ -83,10 +103,10 @@ def inputs(tmp_path):
     return StageInputs(source, artifacts, seed=2, execution=ExecutionConfig(device="cpu", part_size=4))
 
 
-def test_learns_predicts_and_reloads(inputs, tmp_path):
+def test_learns_predicts_and_reloads(tiny, inputs, tmp_path):
     work = tmp_path / "work"
     work.mkdir()
-    outputs = run(TINY, inputs, work, Silent())
+    outputs = run(tiny, inputs, work, Silent())
     candidates = MaskStore.open(work / "candidates.zarr")
     assert candidates.image_ids == inputs.source.ids
     for image in range(inputs.source.n_train):
@@ -97,20 +117,21 @@ def test_learns_predicts_and_reloads(inputs, tmp_path):
         assert candidates.cluster[rows.start] == image % 2
         assert candidates.size_hw[rows.start].tolist() == list(SIZES_HW[image])
     assert sum(outputs.metrics["score_histogram"]) == outputs.items == len(candidates)
-    assert outputs.metrics["iterations"] == TINY.iterations
-    assert {"loss", "loss_mask", "loss_classifier"} <= set(outputs.metrics["losses"])
-    assert sorted(path.name for path in work.iterdir()) == [
-        "candidates.zarr", "detector.safetensors", "training.jsonl"]  # fmt: skip
+    assert outputs.metrics["backend"] == tiny.backend
+    assert {"loss", "loss_mask", "loss_classifier", "loss_objectness"} <= set(outputs.metrics["losses"])
+    assert {path.name for path in work.iterdir()} - {"tensorboard"} == {
+        "candidates.zarr", "detector.safetensors", "training.jsonl"}  # fmt: skip
     again = predict(load_detector(work / "detector.safetensors", CPU), inputs.source, ["photo1"])
     np.testing.assert_allclose(again.score, candidates.select(candidates.image == 1).score, atol=1e-6)
 
 
 def predict(detector: Detector, source: ImageSource, ids: list[str], batch_size: int = 4) -> MaskStore:
-    return predict_part(detector, source, ids, TINY, batch_size, CPU, Silent())
+    return predict_part(detector, source, ids, SETTINGS, batch_size, CPU, Silent())
 
 
-def test_killed_and_resumed_is_identical(inputs, tmp_path, stop_at):
-    config = TINY.model_copy(update={"iterations": 4, "precision": "bf16", "scale": (0.8, 1.2)})
+@pytest.mark.parametrize("extra", [{}, {"copy_paste": 0.5, "ignore_unmatched": 0.05}], ids=["plain", "extras"])
+def test_killed_and_resumed_is_identical(tiny, inputs, tmp_path, stop_at, extra):
+    config = tiny.model_copy(update={"iterations": 4, "precision": "bf16", "scale": (0.8, 1.2), **extra})
     inputs = StageInputs(inputs.source, inputs.artifacts, 2, ExecutionConfig(device="cpu", checkpoint_seconds=0))
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
@@ -122,8 +143,32 @@ def test_killed_and_resumed_is_identical(inputs, tmp_path, stop_at):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
 
 
+def test_second_round_learns_from_the_first_and_resumes(inputs, tmp_path, stop_at):
+    config = SETTINGS.model_copy(update={"iterations": 3, "rounds": 2, "round_score": 0.0, "min_score": 0.0})
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+    run(config, inputs, tmp_path / "whole", Silent())
+    with pytest.raises(KeyboardInterrupt):
+        # Three steps and six images in the first round, then into the second.
+        run(config, inputs, tmp_path / "killed", stop_at(11))
+    run(config, inputs, tmp_path / "killed", Silent())
+    for name in ("round1/detector.safetensors", "detector.safetensors", "training.jsonl"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
+    assert sorted(path.name for path in (tmp_path / "whole" / "round1").iterdir() if path.name != "tensorboard") == [
+        "candidates.zarr", "detector.safetensors", "training.jsonl"]  # fmt: skip
+    first, second = (load_file(tmp_path / "whole" / name / "detector.safetensors") for name in ("round1", "."))
+    assert any(not torch.equal(first[name], second[name]) for name in first)
+
+
+def test_class_agnostic_detector_takes_clusters_from_the_mined_masks(tiny, inputs, tmp_path):
+    run(tiny.model_copy(update={"class_agnostic": True}), inputs, tmp_path, Silent())
+    candidates = MaskStore.open(tmp_path / "candidates.zarr")
+    assert set(np.unique(candidates.image)) >= set(range(inputs.source.n_train))
+    assert np.array_equal(candidates.cluster, candidates.image % 2)
+
+
 class Odd(ImageSource):
-    """Images and masks at the edge of what a detector can take."""
+    """Images and masks at the edge of what a detector can take; cluster 7 has one mask."""
 
     sizes_hw = ((1, 1), (90, 70), (64, 64), (3, 200), (500, 400))
 
@@ -138,6 +183,7 @@ class Odd(ImageSource):
         return np.full((*self.sizes_hw[index], 3), 90, dtype=np.uint8)
 
     def masks(self) -> MaskStore:
+        """All of the image, one pixel, and one row."""
         builder = MaskStoreBuilder()
         for image_id, size_hw in zip(self.ids, self.sizes_hw, strict=True):
             masks = np.zeros((3, *size_hw), dtype=bool)
@@ -149,21 +195,70 @@ class Odd(ImageSource):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_odd_masks_and_images_break_nothing(tmp_path, precision):
+def test_odd_masks_and_images_break_nothing(tiny, tmp_path, precision):
     source = Odd()
-    inputs = StageInputs(source, save_inputs(tmp_path, source.masks()), execution=ExecutionConfig(device="cpu"))
-    config = TINY.model_copy(update={"iterations": 2, "batch_size": 5, "precision": precision, "min_score": 0.0})
+    inputs = StageInputs(source, save_inputs(tmp_path, source.masks(), k=8), execution=ExecutionConfig(device="cpu"))
+    extra = {"flip_prediction": True, "copy_paste": 0.5} if precision == "fp32" else {}
+    config = tiny.model_copy(
+        update={"iterations": 2, "batch_size": 5, "precision": precision, "min_score": 0.0, **extra}
+    )
     outputs = run(config, inputs, tmp_path, Silent())
     assert np.isfinite(outputs.metrics["losses"]["loss"])
     candidates = MaskStore.open(tmp_path / "candidates.zarr")
     assert len(candidates)
+    assert np.bincount(candidates.image).max() <= config.max_candidates
     sizes = np.asarray(source.sizes_hw)[candidates.image]
     assert np.array_equal(candidates.size_hw, sizes)
 
 
-def test_prediction_does_not_depend_on_the_batch(inputs):
+def target_of(*masks: np.ndarray) -> Target:
+    stacked = torch.from_numpy(np.stack(masks)) if masks else torch.zeros((0, 64, 64), dtype=torch.bool)
+    return Target(boxes_xyxy=boxes_of(stacked), clusters=torch.zeros(len(masks), dtype=torch.int64), masks=stacked)
+
+
+@pytest.mark.parametrize("ignore_unmatched", [0.0, 0.1])
+def test_image_without_masks_trains(tiny, ignore_unmatched):
+    detector = create_detector(tiny.model_copy(update={"ignore_unmatched": ignore_unmatched}), 2, None)
+    detector.module.train()
+    images = [torch.zeros((3, 64, 64), dtype=torch.uint8)] * 2
+    losses = detector.losses(images, [target_of(), target_of(np.eye(64, dtype=bool))])
+    sum(losses.values()).backward()
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    alone = detector.losses(images, [target_of(), target_of()])
+    assert all(torch.isfinite(loss) for loss in alone.values())
+
+
+def test_unmatched_regions_have_no_say(tiny):
+    """With a threshold, what happens far from the mask must not reach the classifier's loss."""
+
+    def gradient_far_away(threshold: float) -> float:
+        torch.manual_seed(3)
+        config = tiny.model_copy(update={"ignore_unmatched": threshold})
+        detector = create_detector(config, 2, None)
+        detector.module.train()
+        # Fixed statistics: batch norm would let every pixel reach every other.
+        for module in detector.module.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.eval()
+        mask = np.zeros((512, 512), dtype=bool)
+        mask[8:40, 8:40] = True
+        noise = torch.nn.Parameter(torch.rand(3, 512, 512) * 255)
+        losses = detector.losses([noise], [target_of(mask)])
+        (losses["loss_objectness"] + losses["loss_classifier"]).backward()
+        return float(noise.grad[:, 400:, 400:].abs().sum())
+
+    assert gradient_far_away(0.0) > 0
+    assert gradient_far_away(0.3) == 0
+
+
+def test_loss_that_is_not_finite_names_iteration_and_images(tiny, inputs, tmp_path):
+    with pytest.raises(MaskDistillError, match=r"iteration \d+ .*loss_mask.*images photo\d, photo\d"):
+        run(tiny.model_copy(update={"lr": 1e30, "warmup_iterations": 0, "clip": None}), inputs, tmp_path, Silent())
+
+
+def test_prediction_does_not_depend_on_the_batch(tiny, inputs):
     torch.manual_seed(0)
-    detector = TorchvisionDetector(TINY.model_copy(update={"min_score": 0.0}), 2, None)
+    detector = create_detector(tiny.model_copy(update={"min_score": 0.0}), 2, None)
     detector.module.eval()
     ids = list(inputs.source.ids)
     alone, together = (predict(detector, inputs.source, ids, batch_size) for batch_size in (1, 6))
@@ -175,84 +270,72 @@ def test_prediction_does_not_depend_on_the_batch(inputs):
 def test_no_training_image_with_a_mask(inputs, tmp_path):
     inputs.source.n_train = 0
     with pytest.raises(InputError, match="nothing to learn from"):
-        run(TINY, inputs, tmp_path, Silent())
+        run(SETTINGS, inputs, tmp_path, Silent())
 
 
 def test_clusters_of_other_masks(inputs, tmp_path):
     masks = MaskStore.open(inputs.artifacts["mine"] / "masks.zarr")
     masks.select(masks.image < 3).save(inputs.artifacts["mine"] / "masks.zarr")
     with pytest.raises(CorruptArtifact, match="6 clusters for 3 masks"):
-        run(TINY, inputs, tmp_path, Silent())
+        run(SETTINGS, inputs, tmp_path, Silent())
 
 
 def test_image_that_changed_is_named(inputs, tmp_path):
     inputs.source.mask = lambda index: np.ones((5, 5), dtype=bool)
     inputs.source.read = lambda index: np.zeros((5, 5, 3), dtype=np.uint8)
     with pytest.raises(MaskDistillError, match=r"photo\d is 5 x 5 px and was .*run the mine stage again"):
-        run(TINY, inputs, tmp_path, Silent())
+        run(SETTINGS, inputs, tmp_path, Silent())
 
 
-def test_backbone_with_weights_is_frozen_in_part(tmp_path):
-    torch.save(build_resnet("resnet18", None).state_dict(), tmp_path / "r18.pth")
+def test_backbone_with_weights_is_frozen_in_part(tiny, tmp_path):
     path = str(tmp_path / "r18.pth")
-    given = TorchvisionDetector(TINY.model_copy(update={"weights": path}), 2, path).module.backbone
-    learns = {name.split(".")[1] for name, p in given.body.named_parameters(prefix="b") if p.requires_grad}
-    assert learns == {"layer2", "layer3", "layer4"}
+    torch.save(build_resnet("resnet18", None).state_dict(), path)
+    given = create_detector(tiny.model_copy(update={"weights": path}), 2, path).module
+    fixed = {name.split(".")[1] for name, p in given.backbone.named_parameters() if not p.requires_grad}
+    assert fixed <= {"conv1", "layer1", "stem", "res2"} and len(fixed) == 2
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in given.modules())
-    free = TorchvisionDetector(TINY, 2, None).module.backbone
+    free = create_detector(tiny, 2, None).module.backbone
     assert all(parameter.requires_grad for parameter in free.parameters())
 
 
-def test_boxes_span_whole_pixels():
-    masks = torch.zeros(3, 4, 6, dtype=torch.bool)
-    masks[0, 1, 2] = True
-    masks[1] = True
-    masks[2, 1:3, 4:6] = True
-    assert boxes_of(masks).tolist() == [[2, 1, 3, 2], [0, 0, 6, 4], [4, 1, 6, 3]]
-    assert boxes_of(masks[:0]).shape == (0, 4)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 20), st.integers(1, 20), st.integers(0, 99))
-def test_no_mask_is_lost_in_resizing(height, width, new_height, new_width, seed):
-    generator = np.random.default_rng(seed)
-    masks = np.zeros((3, height, width), dtype=bool)
-    masks[np.arange(3), generator.integers(height, size=3), generator.integers(width, size=3)] = True
-    small = resize_masks(masks, (new_height, new_width))
-    assert small.shape == (3, new_height, new_width)
-    assert small.flatten(1).any(dim=1).all()
-    boxes = boxes_of(small)
-    assert (boxes[:, 2:] > boxes[:, :2]).all()
-
-
 @pytest.mark.parametrize(
-    ("size_hw", "expected"),
-    [((100, 200), (50, 100)), ((200, 100), (100, 50)), ((10, 200), (6, 120)), ((1, 1), (50, 50)), ((1, 900), (1, 120))],
+    "fields",
+    [{"scale": (2.0, 1.0)}, {"max_size": 600, "image_size": 640}, {"backend": "x"}, {"neck": "c4", "heads": "slim"}],
 )
-def test_resized_size(size_hw, expected):
-    assert resized_hw(size_hw, 50, 120) == expected
-
-
-@pytest.mark.parametrize("flip", [0.0, 1.0])
-def test_flip_takes_masks_and_boxes_along(flip):
-    mask = np.zeros((1, 64, 64), dtype=bool)
-    mask[0, 10:20, 5:15] = True
-    pixels = np.repeat(mask[0, :, :, None] * np.uint8(200), 3, axis=2)
-    config = TINY.model_copy(update={"flip": flip, "color_jitter": 0.0})
-    image, target = augment(pixels, mask, np.array([1], dtype=np.int32), config)
-    assert torch.equal(image[0] > 100, target["masks"][0])
-    left = 49 if flip else 5
-    assert target["boxes_xyxy"].tolist() == [[left, 10, left + 10, 20]]
-    assert target["clusters"].tolist() == [1]
-
-
-def test_batches_of_one_shape():
-    batches = list(batch_by_shape(["a", "bb", "c", "dd", "e", "ff"], len, 2))
-    assert sorted(map(sorted, batches)) == [["a", "c"], ["bb", "dd"], ["e"], ["ff"]]
-    assert list(batch_by_shape([], len, 2)) == []
-
-
-@pytest.mark.parametrize("fields", [{"scale": (2.0, 1.0)}, {"max_size": 600, "image_size": 640}, {"backend": "x"}])
 def test_settings_are_checked(fields):
     with pytest.raises(ValueError, match=next(iter(fields))):
         DistillConfig(**fields)
+
+
+def test_auto_is_what_is_installed(monkeypatch):
+    assert DistillConfig().resolved().backend == ("detectron2" if INSTALLED else "torchvision")
+    monkeypatch.setattr("stages.distill.config.find_spec", lambda name: None)
+    assert DistillConfig().resolved().backend == "torchvision"
+    with pytest.raises(InputError, match=r"distill\.backend: detectron2 .*not on PyPI.*distill\.backend=torchvision"):
+        DistillConfig(backend="detectron2").resolved()
+
+
+@pytest.mark.detectron2
+@pytest.mark.skipif(not INSTALLED, reason="detectron2 is not installed")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:FutureWarning")
+@pytest.mark.parametrize(("backbone", "neck"), [("resnet18", "fpn"), ("resnet50", "fpn"), ("resnet50", "c4")])
+def test_backbone_weights_give_detectron2_the_same_features(tmp_path, backbone, neck):
+    torch.manual_seed(4)
+    resnet = build_resnet(backbone, None).train()
+    with torch.no_grad():
+        resnet(torch.randn(2, 3, 64, 64))  # statistics that are not 0 and 1
+    torch.save({"state_dict": {f"module.encoder_q.{k}": v for k, v in resnet.state_dict().items()}}, tmp_path / "r.pth")
+    path, heads = str(tmp_path / "r.pth"), "full" if neck == "c4" else "slim"
+    config = DistillConfig(backend="detectron2", backbone=backbone, neck=neck, heads=heads, weights=path)
+    model = create_detector(config, 2, path).module.eval()
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        trunk = getattr(model.backbone, "bottom_up", model.backbone)
+        found = list(trunk(image).values())
+        if neck == "c4":
+            found.append(model.roi_heads.res5(found[-1]))
+        expected, x = [], resnet.eval().maxpool(resnet.relu(resnet.bn1(resnet.conv1(image))))
+        for stage in (resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4):
+            expected.append(x := stage(x))
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(found[::-1], expected[::-1], strict=False))
+    assert len(found) == (2 if neck == "c4" else 4)

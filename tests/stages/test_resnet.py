@@ -18,6 +18,11 @@ def prefixed(tensors, prefix):
     return {prefix + name: value for name, value in tensors.items()}
 
 
+def halved(tensors):
+    """A second encoder, which must not be taken for the first."""
+    return {name: value // 2 if value.dtype == torch.int64 else value / 2 for name, value in tensors.items()}
+
+
 NOISE = {"module.projection_head.0.weight": torch.zeros(2), "module.prototypes.weight": torch.zeros(2)}
 
 
@@ -30,7 +35,7 @@ NOISE = {"module.projection_head.0.weight": torch.zeros(2), "module.prototypes.w
         pytest.param(
             lambda t: {
                 "state_dict": {
-                    **prefixed({name: value * 0 for name, value in t.items()}, "module.momentum_encoder."),
+                    **prefixed(halved(t), "module.momentum_encoder."),
                     **prefixed(t, "module.base_encoder."),
                 }
             },
@@ -39,6 +44,21 @@ NOISE = {"module.projection_head.0.weight": torch.zeros(2), "module.prototypes.w
         pytest.param(lambda t: {"state_dict": prefixed(t, "module.momentum_encoder.")}, id="MoCo v3, momentum only"),
         pytest.param(lambda t: {**prefixed(t, "module."), **NOISE}, id="SwAV"),
         pytest.param(lambda t: {"state_dict": prefixed(t, "backbone.")}, id="DenseCL"),
+        pytest.param(
+            lambda t: {
+                "state_dict": {
+                    **prefixed(t, "encoder_q.0."),
+                    **prefixed(halved(t), "encoder_k.0."),
+                    "queue": t["bn1.bias"],
+                }
+            },
+            id="DenseCL, full checkpoint",
+        ),
+        pytest.param(
+            lambda t: {"model": {**prefixed(t, "module.encoder_q."), **prefixed(halved(t), "module.encoder_k.")}},
+            id="SlotCon prefers the trained encoder",
+        ),
+        pytest.param(lambda t: {"model": prefixed(t, "module.encoder_k.")}, id="SlotCon, momentum only"),
         pytest.param(lambda t: {"teacher": prefixed(t, "backbone."), "student": {}}, id="DINO, full checkpoint"),
     ],
 )

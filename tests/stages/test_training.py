@@ -1,7 +1,9 @@
 """The training loop: exact resume, readable refusals."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -69,19 +71,71 @@ def weights_after(folder: Path, **options) -> dict[str, torch.Tensor]:
     return trainer.module.state_dict()
 
 
-def test_killed_and_resumed_training_is_bit_identical(tmp_path, monkeypatch):
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_killed_and_resumed_training_is_bit_identical(tmp_path, monkeypatch, precision):
     monkeypatch.setattr("stages.training.time", Clock())
-    whole = weights_after(tmp_path / "whole")
+    recipe = replace(RECIPE, precision=precision)
+    whole = weights_after(tmp_path / "whole", recipe=recipe)
     with pytest.raises(Stop):
-        make_trainer(tmp_path / "killed", StopAt(5)).run()
+        make_trainer(tmp_path / "killed", StopAt(5), recipe=recipe).run()
     log = tmp_path / "killed" / "training.jsonl"
     assert len(log.read_text().splitlines()) == 5, "the kill comes after the checkpoint at 3, or it tests nothing"
     with log.open("a") as file:
         file.write('{"iteration": 6, "lo')
-    resumed = weights_after(tmp_path / "killed")
+    resumed = weights_after(tmp_path / "killed", recipe=recipe)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert log.read_text() == (tmp_path / "whole" / "training.jsonl").read_text()
     assert [json.loads(line)["iteration"] for line in log.read_text().splitlines()] == list(range(1, 10))
+
+
+def test_fp16_scales_the_loss_and_takes_small_gradients_along(tmp_path):
+    """A gradient of 1e-8 is 0 in fp16, and must reach the weights all the same."""
+    model = nn.Linear(4, 1, bias=False)
+    before = model.weight.detach().clone()
+    recipe = Recipe(iterations=1, batch_size=2, lr=1e6, precision="fp16")
+
+    def losses(batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"fit": 1e-8 * model(batch).float().mean()}
+
+    stream = SampleStream(5, load, seed=3)
+    Trainer(model, losses, stream, torch.stack, recipe, tmp_path, ExecutionConfig(), CPU, Silent()).run()
+    assert (model.weight != before).all()
+
+
+@pytest.mark.parametrize(
+    ("asked", "recipe_says", "expected"), [(None, True, True), (False, True, False), (True, False, True)]
+)
+def test_memory_layout(tmp_path, asked, recipe_says, expected):
+    model = nn.Conv2d(3, 4, 3)
+    recipe = Recipe(iterations=1, batch_size=2, lr=0.1, channels_last=recipe_says)
+    execution = ExecutionConfig(channels_last=asked)
+    stream = SampleStream(5, load, seed=3)
+    Trainer(model, lambda batch: {}, stream, torch.stack, recipe, tmp_path, execution, CPU, Silent())
+    assert model.weight.is_contiguous(memory_format=torch.channels_last) == expected
+
+
+def test_event_files_where_tensorboard_is_installed(tmp_path, monkeypatch):
+    written = []
+
+    class Writer:
+        def __init__(self, folder: Path, purge_step: int) -> None:
+            written.append((folder, purge_step))
+
+        def add_scalar(self, name: str, value: float, iteration: int) -> None:
+            written.append((name, iteration))
+
+        def flush(self) -> None: ...
+
+        def close(self) -> None:
+            written.append("closed")
+
+    monkeypatch.setattr("stages.training.has_tensorboard", lambda: True)
+    monkeypatch.setattr("stages.event_log.import_module", lambda name: SimpleNamespace(SummaryWriter=Writer))
+    make_trainer(tmp_path).run()
+    assert written[0] == (tmp_path / "tensorboard", 1) and written[-1] == "closed"
+    assert ("loss", 9) in written and ("lr", 1) in written
+    monkeypatch.setattr("stages.training.has_tensorboard", lambda: False)
+    make_trainer(tmp_path, recipe=RECIPE).run()
 
 
 def test_workers_change_nothing(tmp_path):
@@ -146,6 +200,8 @@ def test_reading_samples_leaves_the_global_generator_alone():
         ("constant", [0.25, 0.5, 1, 1, 1, 1, 1, 1]),
         ("step", [0.25, 0.5, 1, 1, 0.1, 0.1, 0.01, 0.01]),
         ("cosine", [0.25, 0.5 * 0.9619398, 0.8535534, 0.6913417, 0.5, 0.3086583, 0.1464466, 0.0380602]),
+        # torch.optim.lr_scheduler.PolynomialLR(total_iters=8, power=0.9)
+        ("poly", [1.0, 0.8867624, 0.7718895, 0.6550765, 0.5358867, 0.4136453, 0.2871746, 0.1538931]),
     ],
 )
 def test_learning_rate(schedule, expected):

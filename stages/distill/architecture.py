@@ -1,0 +1,23 @@
+"""The sizes of Mask R-CNN that both back ends share, so that they differ in their library alone."""
+
+from typing import Literal, NamedTuple
+
+ANCHOR_SHARES = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Anchor sides on the five pyramid levels, as shares of the image's short side."""
+ASPECT_RATIOS = (0.5, 1.0, 2.0)
+
+
+class Heads(NamedTuple):
+    """Channels of the pyramid and of the heads, and how many boxes per image they learn from."""
+
+    fpn: int
+    box: int
+    mask: tuple[int, ...]
+    boxes_per_image: int
+    proposals: int
+
+
+HEADS: dict[Literal["full", "slim"], Heads] = {
+    "full": Heads(fpn=256, box=1024, mask=(256,) * 4, boxes_per_image=512, proposals=1000),
+    "slim": Heads(fpn=128, box=256, mask=(128,) * 2, boxes_per_image=64, proposals=300),
+}

@@ -1,0 +1,28 @@
+"""Which library the detector comes from."""
+
+from pathlib import Path
+
+from data.errors import InputError
+from stages.distill.config import DistillConfig
+from stages.distill.detector import Detector
+from stages.resnet import N_STAGES, stages_in
+
+
+def create_detector(config: DistillConfig, n_clusters: int, weights: str | None) -> Detector:
+    """A detector for `n_clusters` clusters, its backbone from the file `weights` or from nothing.
+
+    Raises:
+        InputError: The back end is not installed, or the weights do not fit.
+    """
+    if weights is not None and config.freeze_norm and stages_in(Path(weights)) < N_STAGES:
+        raise InputError(
+            f"distill.weights: {weights} holds the first {stages_in(Path(weights))} stages only, and the others have "
+            "no statistics to keep: set distill.freeze_norm to false"
+        )
+    if config.resolved().backend == "detectron2":
+        from stages.distill.detectron2_backend import Detectron2Detector
+
+        return Detectron2Detector(config, n_clusters, weights)
+    from stages.distill.torchvision_backend import TorchvisionDetector
+
+    return TorchvisionDetector(config, n_clusters, weights)

@@ -1,0 +1,74 @@
+"""Training the detector in one folder; what each process does where several train together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from data.masks import MaskStore
+from stages.contract import StageInputs
+from stages.device import resolve_device
+from stages.distill.backends import create_detector
+from stages.distill.config import DistillConfig
+from stages.distill.dataset import collate, training_data
+from stages.distributed import rank
+from stages.progress import Progress
+from stages.resnet import find_trunk
+from stages.samples import SampleStream, derive_seed
+from stages.training import Trainer
+from stages.weights_file import save_weights
+
+TARGETS = "targets.zarr"
+WEIGHTS = "detector.safetensors"
+
+
+@dataclass(frozen=True)
+class DetectorTraining:
+    """One training.
+
+    Attributes:
+        config: With its back end resolved.
+        inputs: The images, the seed and the device.
+        folder: Holds TARGETS (MaskStore with clusters); gets the checkpoint, the logs and WEIGHTS.
+        k: Number of clusters.
+        previous: Weights of a detector to start from; None = from `config.weights`.
+    """
+
+    config: DistillConfig
+    inputs: StageInputs
+    folder: Path
+    k: int
+    previous: Path | None
+
+
+def train_detector(training: DetectorTraining, progress: Progress) -> None:
+    """Train from the last checkpoint in the folder, and write the weights."""
+    config, inputs = training.config, training.inputs
+    targets = MaskStore.open(training.folder / TARGETS)
+    if config.class_agnostic:
+        targets = targets.with_columns(cluster=targets.cluster * 0)
+    n_clusters = 1 if config.class_agnostic else training.k
+    data = training_data(inputs.source, targets, config)
+    torch.manual_seed(derive_seed(inputs.seed))
+    detector = create_detector(
+        config, n_clusters, None if training.previous else find_trunk(config.weights, inputs.artifacts)
+    )
+    if training.previous is not None:
+        detector.module.load_state_dict(load_file(training.previous))
+    trainer = Trainer(
+        module=detector.module,
+        losses=lambda batch: detector.losses(*batch),
+        samples=SampleStream(len(data), data.load, inputs.seed),
+        collate=collate,
+        recipe=config.recipe(),
+        workdir=training.folder,
+        execution=inputs.execution,
+        device=resolve_device(inputs.execution),
+        progress=progress,
+        phase=f"train with {config.backend}",
+    )
+    trainer.run()
+    if rank() == 0:
+        description = {"config": config.model_dump(), "n_clusters": n_clusters}
+        save_weights(training.folder / WEIGHTS, detector.module, description)

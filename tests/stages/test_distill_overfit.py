@@ -1,0 +1,105 @@
+"""Both back ends learn 32 generated scenes by heart, in one process and in two that share each batch."""
+
+import contextlib
+import io
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from data.clusters import ClusterStore
+from data.coco_export import coco_dict
+from data.config import ScenesConfig
+from data.masks import MaskStore, MaskStoreBuilder
+from data.scenes import SceneSource
+from stages.contract import ExecutionConfig, StageInputs
+from stages.distill.config import DistillConfig
+from stages.distill.stage import run
+from stages.progress import Silent
+
+ITERATIONS = 150
+K = 8
+CONFIG = DistillConfig(
+    backend="torchvision",
+    backbone="resnet18",
+    heads="slim",
+    image_size=128,
+    max_size=128,
+    scale=(1.0, 1.0),
+    flip=0.0,
+    color_jitter=0.0,
+    iterations=ITERATIONS,
+    batch_size=4,
+    lr=1e-3,
+    optimizer="adamw",
+    warmup_iterations=20,
+    schedule="cosine",
+)
+DETECTRON2 = pytest.param(
+    "detectron2",
+    marks=[
+        pytest.mark.detectron2,
+        pytest.mark.skipif(find_spec("detectron2") is None, reason="detectron2 is not installed"),
+        pytest.mark.filterwarnings("ignore:.*torch.jit.script:FutureWarning"),
+        pytest.mark.filterwarnings("ignore:.*torch.meshgrid:UserWarning"),
+    ],
+)
+
+
+@pytest.fixture(scope="module")
+def scenes() -> tuple[SceneSource, MaskStore]:
+    """32 scenes, each object with its mask and its class as cluster."""
+    source = SceneSource(ScenesConfig(kind="scenes", n_train=32, n_val=0, size=128, gap=0.05))
+    builder = MaskStoreBuilder()
+    for index, image_id in enumerate(source.ids):
+        objects = source.read_instances(index)
+        builder.add_rles(image_id, objects.rles, clusters=objects.class_ids - 1)
+    return source, builder.build()
+
+
+def train(scenes: tuple[SceneSource, MaskStore], folder: Path, config: DistillConfig, devices: int = 1) -> float:
+    """Mask AP50 on the training images, by the reference implementation of COCO."""
+    source, masks = scenes
+    masks.save(folder / "mine" / "masks.zarr")
+    zeros = np.zeros((len(masks), 1), dtype=np.float32)
+    clusters = ClusterStore(zeros, masks.cluster, zeros[:, 0], np.zeros((K, 1), np.float32), np.ones(1, np.float32))
+    clusters.save(folder / "cluster" / "clusters.zarr")
+    execution = ExecutionConfig(device="cpu", devices=devices)
+    inputs = StageInputs(source, {name: folder / name for name in ("mine", "cluster")}, execution=execution)
+    (folder / "work").mkdir()
+    run(config, inputs, folder / "work", Silent())
+    return average_precision(masks, MaskStore.open(folder / "work" / "candidates.zarr"))
+
+
+def average_precision(truth: MaskStore, found: MaskStore) -> float:
+    sizes = dict.fromkeys(truth.image_ids, (128, 128))
+    results = coco_dict(found, sizes)["annotations"]
+    for entry, score in zip(results, found.score.tolist(), strict=True):
+        entry["score"] = score
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO()
+        coco.dataset = coco_dict(truth, sizes)
+        coco.createIndex()
+        evaluation = COCOeval(coco, coco.loadRes(results), "segm")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return float(evaluation.stats[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["torchvision", DETECTRON2])
+def test_scenes_are_learned_by_heart(scenes, tmp_path, backend):
+    precision = train(scenes, tmp_path, CONFIG.model_copy(update={"backend": backend}))
+    print(f"{backend}: mask AP50 {precision:.3f} after {ITERATIONS} iterations")
+    assert precision >= 0.6
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(scenes, tmp_path):
+    precision = train(scenes, tmp_path, CONFIG, devices=2)
+    print(f"two processes: mask AP50 {precision:.3f} after {ITERATIONS} iterations")
+    assert precision >= 0.6
