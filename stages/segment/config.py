@@ -6,7 +6,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from data.settings import Settings
-from stages.recipe import OptimizerName, Precision, Recipe, ScheduleName
+from stages.crf_config import CrfConfig
+from stages.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
 
 
 class SegmentConfig(Settings):
@@ -15,7 +16,8 @@ class SegmentConfig(Settings):
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """Depth of the ResNet."""
     weights: str | None = None
-    """Self-supervised weights of the backbone, a .pth or .safetensors file; None = from nothing."""
+    """Self-supervised weights of the backbone: a .pth or .safetensors file; `backbone` = the result of the backbone
+    stage, which then runs first; None = from nothing."""
     freeze_stages: int = Field(2, ge=0, le=4)
     """Stages of the backbone that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
     output_stride: Literal[8, 16] = 8
@@ -47,7 +49,7 @@ class SegmentConfig(Settings):
     warmup_iterations: int = Field(0, ge=0)
     """Steps over which the learning rate rises to `lr`."""
     schedule: ScheduleName = "step"
-    """"step" multiplies the rate by 0.1 at each of `step_at`."""
+    """"step" multiplies the rate by 0.1 at each of `step_at`; "poly" by (share that is left) ** 0.9."""
     step_at: tuple[float, ...] = (40 / 45,)
     """Shares of the training, 0-1."""
     keep_fraction: float = Field(0.2, gt=0, le=1)
@@ -56,14 +58,37 @@ class SegmentConfig(Settings):
     """Decay per step of the moving average of the weights, which then predicts; None = no average."""
     clip: float | None = Field(None, gt=0)
     """Largest L2 norm of the gradient; None = no clipping."""
-    precision: Precision = "bf16"
+    precision: TrainingPrecision = "bf16"
     """Type of the forward pass, in training and prediction."""
+    rounds: int = Field(1, ge=1)
+    """Trainings, one after the other and each from the start; a later one learns from what the one before predicts on
+    the training images."""
+    inference_scales: tuple[float, ...] = Field((1.0,), min_length=1)
+    """Sizes, relative to `image_size`, at which an image is predicted; the probabilities are averaged."""
+    inference_flip: bool = False
+    """Whether each of these sees the image's mirror image too."""
+    window: int | None = Field(None, ge=32)
+    """Side of the square windows in which a larger image is predicted, px; None = always the whole image."""
+    stride: int | None = Field(None, ge=1)
+    """Distance of two windows, px; where they overlap, the probabilities are averaged. None = half a window."""
+    crf: CrfConfig = Field(default_factory=CrfConfig)
+    """DenseCRF on label maps: where it applies, and how it works."""
 
     @model_validator(mode="after")
     def _check(self) -> "SegmentConfig":
         if not 0 < self.scale[0] <= self.scale[1]:
             raise ValueError(f"scale: {list(self.scale)} must be two positive numbers, the smaller one first")
+        if min(self.inference_scales) <= 0:
+            raise ValueError(f"inference_scales: {list(self.inference_scales)} must be positive numbers")
+        if self.stride is not None and (self.window is None or self.stride > self.window):
+            raise ValueError(f"stride: {self.stride} must be at most the window, which is {self.window}")
         return self
+
+    def unused(self) -> set[str]:
+        """What is frozen where no weights are given, and the CRF where it applies to nothing."""
+        frozen = {"freeze_stages"} if self.weights is None else set()
+        with_crf = self.crf.predictions or (self.crf.rounds and self.rounds > 1)
+        return frozen if with_crf else {*frozen, "crf"}
 
     def recipe(self, n_images: int) -> Recipe:
         """What the training loop needs to know, for `n_images` training images."""

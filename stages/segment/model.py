@@ -39,12 +39,17 @@ class Segmenter(nn.Module):
         self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(RGB_STD).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits at the resolution of the features, of images uint8 (B, 3, H, W) RGB."""
+    def features(self, images: Tensor) -> Tensor:
+        """Output of the backbone, (B, D, H / s, W / s), of images uint8 (B, 3, H, W) RGB."""
         net: Any = self.backbone
         x = (images.float() / 255 - self.mean) / self.std
         x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
-        logits: Tensor = self.head(net.layer4(net.layer3(net.layer2(net.layer1(x)))))
+        features: Tensor = net.layer4(net.layer3(net.layer2(net.layer1(x))))
+        return features
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits at the resolution of the features, of images uint8 (B, 3, H, W) RGB."""
+        logits: Tensor = self.head(self.features(images))
         return logits
 
     def full_logits(self, images: Tensor, size_hw: tuple[int, int]) -> Tensor:

@@ -1,24 +1,34 @@
 """Label maps of many images at their own sizes, in parts."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms import v2
 
 from data.images import ImageSource, UInt8Array
 from data.labels import write_labels
 from stages.batching import batch_by_shape
+from stages.crf import refine
+from stages.crf_config import CrfConfig
 from stages.device import autocast
 from stages.known_images import read_known
 from stages.progress import Progress
-from stages.segment.augment import scaled_hw
+from stages.resize import limit_long_side, resize
 from stages.segment.config import SegmentConfig
+from stages.segment.inference import combine_views, view_scores, views_of
 from stages.segment.model import Segmenter
 
-Item = tuple[str, tuple[int, int], Tensor]
-"""Image id, own size (height, width), pixels uint8 (3, h, w) at the size of prediction."""
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """An image to predict: its id, pixels uint8 (H, W, 3), and views uint8 (3, h, w), one for each scale."""
+
+    image_id: str
+    pixels: UInt8Array
+    views: tuple[Tensor, ...]
 
 
 def predict_part(
@@ -30,6 +40,8 @@ def predict_part(
     device: torch.device,
     progress: Progress,
     path: Path,
+    *,
+    with_crf: bool = False,
 ) -> None:
     """Write a LabelStore of some images at `path`; the model is in eval mode.
 
@@ -37,25 +49,40 @@ def predict_part(
         MaskDistillError: An image changed since it was mined.
     """
     found: dict[str, UInt8Array] = {}
-    for batch in batch_by_shape(_read(source, image_ids, config), lambda item: item[2].shape, batch_size):
-        images = torch.stack([pixels for _, _, pixels in batch]).to(device)
+    items = _read(source, image_ids, config)
+    for batch in batch_by_shape(items, lambda item: tuple(view.shape for view in item.views), batch_size):
+        views = [torch.stack(images).to(device) for images in zip(*(item.views for item in batch), strict=True)]
         with torch.inference_mode(), autocast(device, config.precision):
-            logits = model(images)
-        for (image_id, size_hw, _), own in zip(batch, logits, strict=True):
-            found[image_id] = to_labels(own, size_hw)
+            scores = view_scores(model, views, config)
+        for number, item in enumerate(batch):
+            own = [view[number] for view in scores]
+            with torch.inference_mode():
+                found[item.image_id] = to_labels(own, item.pixels, config.crf if with_crf else None)
         progress.advance(len(batch))
     write_labels(path, [(image_id, found[image_id]) for image_id in image_ids])
 
 
-def to_labels(logits: Tensor, size_hw: tuple[int, int]) -> UInt8Array:
-    """Class of each pixel, uint8 `size_hw`, of one image's logits (C, h, w), interpolated before the maximum."""
-    full = torch.nn.functional.interpolate(logits[None].float(), size=size_hw, mode="bilinear", align_corners=False)
-    return full[0].argmax(dim=0).to(torch.uint8).cpu().numpy()
+def to_labels(scores: list[Tensor], pixels: UInt8Array, crf: CrfConfig | None) -> UInt8Array:
+    """Class of each pixel of an image, uint8 (H, W).
+
+    Args:
+        scores: Of each of its views, (C, h', w'); interpolated before the maximum.
+        pixels: The image, (H, W, 3).
+        crf: How to refine them; None = not at all.
+    """
+    size_hw = (pixels.shape[0], pixels.shape[1])
+    if crf is None:
+        return _maximum(combine_views(scores, size_hw))
+    inner_hw = limit_long_side(size_hw, crf.max_side)
+    refined = refine(combine_views(scores, inner_hw), resize(pixels, inner_hw), crf)
+    return _maximum(F.interpolate(refined[None], size=size_hw, mode="bilinear", align_corners=False)[0])
+
+
+def _maximum(scores: Tensor) -> UInt8Array:
+    return scores.argmax(dim=0).to(torch.uint8).cpu().numpy()
 
 
 def _read(source: ImageSource, image_ids: list[str], config: SegmentConfig) -> Iterator[Item]:
     for image_id in image_ids:
-        pixels = torch.from_numpy(read_known(source, image_id)).permute(2, 0, 1)
-        size_hw = (pixels.shape[1], pixels.shape[2])
-        inner_hw = list(scaled_hw(size_hw, config.image_size))
-        yield image_id, size_hw, v2.functional.resize(pixels, inner_hw, antialias=True)
+        pixels = read_known(source, image_id)
+        yield Item(image_id, pixels, views_of(pixels, config))

@@ -1,115 +1,110 @@
 """The segment stage: pseudo-labels in, a segmentation model and its predictions out."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from safetensors.torch import load_file
 
-from data.clusters import ClusterStore
-from data.errors import InputError
-from data.images import ImageSource
+from data.clusters import read_k
 from data.labels import LabelStore, merge_label_parts
 from data.parts import compute_parts
 from stages.contract import StageInputs, StageOutputs
 from stages.device import resolve_device
+from stages.distributed import count_devices, run_on_devices
 from stages.loss_log import final_losses
 from stages.progress import Progress
-from stages.samples import SampleStream, derive_seed
-from stages.segment.augment import SegmentationData, collate
 from stages.segment.config import SegmentConfig
-from stages.segment.model import Segmenter
-from stages.segment.ohem import ohem_cross_entropy
 from stages.segment.predict import predict_part
-from stages.training import CHECKPOINT, LOG, Trainer
-from stages.weights_file import read_description, save_weights
+from stages.segment.train import WEIGHTS, SegmenterTraining, load_segmenter, train_segmenter, training_images
+from stages.training import CHECKPOINT, LOG
 
-WEIGHTS = "segmenter.safetensors"
+PREDICTIONS = "predictions.zarr"
+PREDICTIONS_CRF = "predictions_crf.zarr"
+LABELS = "labels.zarr"
+_FEWEST_CROPS = 2
+"""On each device, as batch norm sees one value per crop in the image-level branch."""
 
 
 def run(config: SegmentConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
     """Train DeepLab-v3 on the pseudo-labels of the training images, then predict on every image (section 5).
 
     Reads `filter/labels.zarr` and the number of clusters from `cluster/clusters.zarr`; writes `predictions.zarr`
-    (LabelStore, each map at its image's own size), `segmenter.safetensors` and `training.jsonl`.
+    (LabelStore, each map at its image's own size), `segmenter.safetensors` and `training.jsonl`; the predictions after
+    the CRF, where it applies to them, as `predictions_crf.zarr`. Where there are several rounds, weights and log of an
+    earlier one lie in `round1` and so on, with `labels.zarr`, what it predicts on the training images: the next learns
+    from that.
 
     Raises:
         InputError: There is no training image, or the backbone's weights do not fit.
         MaskDistillError: The loss is not finite, or an image changed since it was mined.
     """
-    labels = LabelStore.open(inputs.artifacts["filter"] / "labels.zarr")
-    n_classes = ClusterStore.open(inputs.artifacts["cluster"] / "clusters.zarr").k + 1
-    model = train_segmenter(config, inputs, labels, n_classes, workdir, progress)
-    progress.start("predict", len(labels), "images")
-    device, execution = resolve_device(inputs.execution), inputs.execution
-
-    def compute(images: range, path: Path) -> None:
-        ids = list(labels.image_ids[images.start : images.stop])
-        predict_part(model, inputs.source, ids, config, execution.batch_size, device, progress, path)
-
-    folder = workdir / "parts"
-    parts = compute_parts(folder, len(labels), execution.part_size, compute, on_skip=progress.advance)
-    predictions = merge_label_parts(parts, workdir / "predictions.zarr")
-    shutil.rmtree(folder, ignore_errors=True)
-    (workdir / CHECKPOINT).unlink()
-    metrics = {"losses": final_losses(workdir / LOG), **describe(predictions, n_classes)}
+    labels = inputs.artifacts["filter"] / LABELS
+    image_ids = LabelStore.open(labels).image_ids
+    n_classes = read_k(inputs.artifacts["cluster"] / "clusters.zarr") + 1
+    metrics: dict[str, Any] = {}
+    for number in range(1, config.rounds):
+        folder = workdir / f"round{number}"
+        found = run_round(SegmenterTraining(config, inputs, labels, folder, n_classes, number), progress)
+        metrics[f"round {number}"] = describe_round(folder, labels, found)
+        labels = folder / LABELS
+    last = SegmenterTraining(config, inputs, labels, workdir, n_classes, config.rounds)
+    train(last, progress)
+    predictions = predict(last, image_ids, PREDICTIONS, progress)
+    metrics |= {"losses": final_losses(workdir / LOG), **describe(predictions, n_classes)}
+    if config.crf.predictions:
+        refined = predict(last, image_ids, PREDICTIONS_CRF, progress, with_crf=True)
+        metrics["with_crf"] = {**describe(refined, n_classes), "changed": share_changed(predictions, refined)}
     return StageOutputs(items=len(predictions), unit="label maps", metrics=metrics)
 
 
-def train_segmenter(
-    config: SegmentConfig, inputs: StageInputs, labels: LabelStore, n_classes: int, workdir: Path, progress: Progress
-) -> Segmenter:
-    """Train from the last checkpoint in `workdir` and write the weights; gives the model, ready for use."""
-    images = training_images(inputs.source, labels)
-    data = SegmentationData(inputs.source, labels, images, config)
-    torch.manual_seed(derive_seed(inputs.seed))
-    model = Segmenter(config, n_classes, config.weights)
-
-    def losses(batch: Any) -> dict[str, torch.Tensor]:
-        crops, target = batch
-        logits = model.full_logits(crops, (config.crop, config.crop))
-        return {"loss": ohem_cross_entropy(logits, target, config.keep_fraction)}
-
-    trainer = Trainer(
-        module=model,
-        losses=losses,
-        samples=SampleStream(len(images), data.load, inputs.seed),
-        collate=collate,
-        recipe=config.recipe(len(images)),
-        workdir=workdir,
-        execution=inputs.execution,
-        device=resolve_device(inputs.execution),
-        progress=progress,
-    )
-    trainer.run()
-    save_weights(workdir / WEIGHTS, model, {"config": config.model_dump(), "n_classes": n_classes})
-    return model
+def run_round(training: SegmenterTraining, progress: Progress) -> LabelStore:
+    """Train, and give the pseudo-labels of the next round: the predictions on the training images."""
+    training.folder.mkdir(exist_ok=True)
+    train(training, progress)
+    learnt = LabelStore.open(training.labels)
+    image_ids = [learnt.image_ids[index] for index in training_images(training.inputs.source, learnt)]
+    return predict(training, image_ids, LABELS, progress, with_crf=training.config.crf.rounds)
 
 
-def load_segmenter(path: Path, device: torch.device) -> tuple[Segmenter, SegmentConfig]:
-    """A model ready for use and its settings, from the `segmenter.safetensors` of an artifact.
-
-    Raises:
-        MissingArtifact, CorruptArtifact: There is no such file, or it is of something else.
-    """
-    description = read_description(path)
-    config = SegmentConfig(**description["config"])
-    model = Segmenter(config, description["n_classes"], None)
-    model.load_state_dict(load_file(path))
-    model.to(device).eval()
-    return model, config
+def train(training: SegmenterTraining, progress: Progress) -> None:
+    """Train unless the weights are there, on as many devices as there are."""
+    if not (training.folder / WEIGHTS).exists():
+        execution = training.inputs.execution
+        count = count_devices(execution, training.config.batch_size, fewest=_FEWEST_CROPS)
+        run_on_devices(train_segmenter, training, count, execution, progress)
+    (training.folder / CHECKPOINT).unlink(missing_ok=True)
 
 
-def training_images(source: ImageSource, labels: LabelStore) -> NDArray[np.int64]:
-    """Indices into `labels` of the training images. Raises InputError where there are none."""
-    train_ids = set(source.ids[: source.n_train])
-    images = [index for index, image_id in enumerate(labels.image_ids) if image_id in train_ids]
-    if not images:
-        raise InputError("none of the pseudo-labels belongs to a training image, so there is nothing to learn from")
-    return np.asarray(images, dtype=np.int64)
+def predict(
+    training: SegmenterTraining, image_ids: Sequence[str], name: str, progress: Progress, *, with_crf: bool = False
+) -> LabelStore:
+    """Label maps of some images as the store `name`, in parts that a killed run does not lose."""
+    folder, config, execution = training.folder, training.config, training.inputs.execution
+    parts = folder / f"parts of {name}"
+    if not (folder / name).exists():
+        device = resolve_device(execution)
+        model, _ = load_segmenter(folder / WEIGHTS, device)
+        progress.start("predict with CRF" if with_crf else "predict", len(image_ids), "images")
+
+        def compute(images: range, path: Path) -> None:
+            predict_part(
+                model,
+                training.inputs.source,
+                list(image_ids[images.start : images.stop]),
+                config,
+                execution.batch_size,
+                device,
+                progress,
+                path,
+                with_crf=with_crf,
+            )
+
+        paths = compute_parts(parts, len(image_ids), execution.part_size, compute, on_skip=progress.advance)
+        merge_label_parts(paths, folder / name)
+    shutil.rmtree(parts, ignore_errors=True)
+    return LabelStore.open(folder / name)
 
 
 def describe(predictions: LabelStore, n_classes: int) -> dict[str, Any]:
@@ -118,3 +113,17 @@ def describe(predictions: LabelStore, n_classes: int) -> dict[str, Any]:
     for index in range(len(predictions)):
         counts += np.bincount(predictions.read(index).ravel(), minlength=n_classes)
     return {"pixel_share": (counts / max(1, counts.sum())).tolist()}
+
+
+def describe_round(folder: Path, learnt: Path, found: LabelStore) -> dict[str, Any]:
+    """Its losses, and the share of the training pixels whose label is another one for the next round."""
+    return {"losses": final_losses(folder / LOG), "changed": share_changed(LabelStore.open(learnt), found)}
+
+
+def share_changed(before: LabelStore, after: LabelStore) -> float:
+    """Share, 0-1, of the pixels of `after` that have another label in `before`, which holds the same images or more."""
+    changed = sum(
+        int((after.read(index) != before.read(before.index(image_id))).sum())
+        for index, image_id in enumerate(after.image_ids)
+    )
+    return changed / max(1, int(after.offsets[-1]))

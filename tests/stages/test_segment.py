@@ -17,7 +17,8 @@ from stages.resnet import build_resnet
 from stages.segment.augment import augment, scaled_hw
 from stages.segment.config import SegmentConfig
 from stages.segment.model import Segmenter, dilate
-from stages.segment.stage import load_segmenter, run
+from stages.segment.stage import run
+from stages.segment.train import load_segmenter
 
 TINY = SegmentConfig(
     backbone="resnet18",

@@ -1,0 +1,87 @@
+"""Class scores of images at their own sizes: in windows, at several scales, mirrored, and averaged.
+
+B images, C classes. Scores are logits: their softmax is the probability.
+"""
+
+from collections.abc import Sequence
+from math import log
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.transforms import v2
+
+from data.images import UInt8Array
+from stages.segment.augment import scaled_hw
+from stages.segment.config import SegmentConfig
+from stages.segment.model import Segmenter
+
+_LEAST = 1e-30
+
+
+def views_of(pixels: UInt8Array, config: SegmentConfig) -> tuple[Tensor, ...]:
+    """An image (H, W, 3) at each of the inference scales, uint8 (3, h, w)."""
+    image = torch.from_numpy(pixels).permute(2, 0, 1)
+    size_hw = (pixels.shape[0], pixels.shape[1])
+    sizes = [list(scaled_hw(size_hw, config.image_size, scale)) for scale in config.inference_scales]
+    return tuple(v2.functional.resize(image, size, antialias=True) for size in sizes)
+
+
+def view_scores(model: Segmenter, views: Sequence[Tensor], config: SegmentConfig) -> list[Tensor]:
+    """Scores of every view and, where so configured, of its mirror image turned back.
+
+    Args:
+        model: In eval mode.
+        views: uint8 (B, 3, h, w) each; sizes differ between views.
+        config: Windows and mirror images.
+
+    Returns:
+        Scores (B, C, h', w') each, at the model's resolution, or that of the view where it was cut into windows.
+    """
+    scores = []
+    for images in views:
+        scores.append(window_scores(model, images, config))
+        if config.inference_flip:
+            scores.append(window_scores(model, images.flip(-1), config).flip(-1))
+    return scores
+
+
+def window_scores(model: Segmenter, images: Tensor, config: SegmentConfig) -> Tensor:
+    """Scores (B, C, h', w') of images uint8 (B, 3, h, w): in one go, or averaged over windows where they are larger."""
+    size_hw = (images.shape[2], images.shape[3])
+    if config.window is None or max(size_hw) <= config.window:
+        logits: Tensor = model(images)
+        return logits
+    stride = config.stride or max(1, config.window // 2)
+    tops, lefts = (window_starts(side, config.window, stride) for side in size_hw)
+    total, count = images.new_zeros(0), images.new_zeros(size_hw, dtype=torch.float32)
+    for top in tops:
+        for left in lefts:
+            place = (..., slice(top, top + config.window), slice(left, left + config.window))
+            inside = images[place]
+            found = model.full_logits(inside, (inside.shape[2], inside.shape[3])).softmax(dim=1)
+            if not total.numel():
+                total = found.new_zeros(found.shape[:2] + size_hw)
+            total[place] += found
+            count[place] += 1
+    return (total / count).clamp_min(_LEAST).log()
+
+
+def window_starts(side: int, window: int, stride: int) -> list[int]:
+    """Where the windows begin along one side, px: they cover it, and the last one ends with it."""
+    last = max(0, side - window)
+    return [*range(0, last, stride), last]
+
+
+def combine_views(scores: Sequence[Tensor], size_hw: tuple[int, int]) -> Tensor:
+    """Scores float32 (C, *size_hw) of one image from those of its views, (C, h', w') each.
+
+    One view is merely interpolated; of several, the probabilities are averaged.
+    """
+    full = [F.interpolate(own[None].float(), size=size_hw, mode="bilinear", align_corners=False)[0] for own in scores]
+    if len(full) == 1:
+        return full[0]
+    total = full[0].log_softmax(dim=0)
+    for own in full[1:]:
+        total = torch.logaddexp(total, own.log_softmax(dim=0))
+    return total - log(len(full))

@@ -1,0 +1,109 @@
+"""Training the segmenter in one folder; what each process does where several train together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from data.errors import InputError
+from data.images import ImageSource
+from data.labels import LabelStore
+from stages.contract import StageInputs
+from stages.device import resolve_device
+from stages.distributed import rank
+from stages.progress import Progress
+from stages.resnet import find_trunk
+from stages.samples import SampleStream, derive_seed
+from stages.segment.augment import SegmentationData, collate
+from stages.segment.config import SegmentConfig
+from stages.segment.model import Segmenter
+from stages.segment.ohem import ohem_cross_entropy
+from stages.training import Trainer
+from stages.weights_file import read_description, save_weights
+
+WEIGHTS = "segmenter.safetensors"
+
+
+@dataclass(frozen=True)
+class SegmenterTraining:
+    """One training.
+
+    Attributes:
+        config: Of the stage.
+        inputs: The images, the seed and the device.
+        labels: LabelStore to learn from, that of some images at least.
+        folder: Gets the checkpoint, the logs and WEIGHTS.
+        n_classes: Clusters + 1.
+        round: Number of the round, from 1; every round shuffles and starts differently.
+    """
+
+    config: SegmentConfig
+    inputs: StageInputs
+    labels: Path
+    folder: Path
+    n_classes: int
+    round: int = 1
+
+    @property
+    def seed(self) -> int:
+        """Base of the random numbers of this round."""
+        return self.inputs.seed if self.round == 1 else derive_seed(self.inputs.seed, self.round)
+
+
+def train_segmenter(training: SegmenterTraining, progress: Progress) -> None:
+    """Train from the last checkpoint in the folder, and write the weights; runs in each process that takes part."""
+    config, inputs = training.config, training.inputs
+    labels = LabelStore.open(training.labels)
+    images = training_images(inputs.source, labels)
+    data = SegmentationData(inputs.source, labels, images, config)
+    torch.manual_seed(derive_seed(training.seed))
+    model = Segmenter(config, training.n_classes, find_trunk(config.weights, inputs.artifacts))
+
+    def losses(batch: Any) -> dict[str, torch.Tensor]:
+        crops, target = batch
+        logits = model.full_logits(crops, (config.crop, config.crop))
+        return {"loss": ohem_cross_entropy(logits, target, config.keep_fraction)}
+
+    trainer = Trainer(
+        module=model,
+        losses=losses,
+        samples=SampleStream(len(images), data.load, training.seed),
+        collate=collate,
+        recipe=config.recipe(len(images)),
+        workdir=training.folder,
+        execution=inputs.execution,
+        device=resolve_device(inputs.execution),
+        progress=progress,
+        phase="train" if config.rounds == 1 else f"train, round {training.round}",
+    )
+    trainer.run()
+    if rank() == 0:
+        description = {"config": config.model_dump(), "n_classes": training.n_classes}
+        save_weights(training.folder / WEIGHTS, model, description)
+
+
+def load_segmenter(path: Path, device: torch.device) -> tuple[Segmenter, SegmentConfig]:
+    """A model ready for use and its settings, from the `segmenter.safetensors` of an artifact.
+
+    Raises:
+        MissingArtifact, CorruptArtifact: There is no such file, or it is of something else.
+    """
+    description = read_description(path)
+    config = SegmentConfig(**description["config"])
+    model = Segmenter(config, description["n_classes"], None)
+    model.load_state_dict(load_file(path))
+    model.to(device).eval()
+    return model, config
+
+
+def training_images(source: ImageSource, labels: LabelStore) -> NDArray[np.int64]:
+    """Indices into `labels` of the training images. Raises InputError where there are none."""
+    train_ids = set(source.ids[: source.n_train])
+    images = [index for index, image_id in enumerate(labels.image_ids) if image_id in train_ids]
+    if not images:
+        raise InputError("none of the pseudo-labels belongs to a training image, so there is nothing to learn from")
+    return np.asarray(images, dtype=np.int64)
