@@ -1,6 +1,10 @@
-"""Scores of finished stages against the ground truth, kept beside the artifacts so that none is computed twice."""
+"""Scores of finished stages against the ground truth, kept beside the artifacts so that none is computed twice.
+
+What they are called and what they mean stands in `stages/evaluate/figures.py`.
+"""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +15,12 @@ from pipeline.artifacts import hash_key
 from pipeline.dag import STAGE_NAMES
 from pipeline.plan import Plan
 from pipeline.progress import show_progress
+from stages.contract import StageInputs
 
-_VERSION = 1
+_VERSION = 2
 NO_TRUTH = {"status": "no ground truth"}
+BASELINES, LINEAR_PROBE = "baselines", "linear_probe"
+"""Folders, beside those of the stages, of what is scored of other things."""
 
 
 def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
@@ -23,23 +30,78 @@ def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
     """
     if stage not in STAGE_NAMES:
         return {}
-    fingerprint = plan.labels_fingerprint
-    if fingerprint is None:
+    if plan.labels_fingerprint is None:
         return NO_TRUTH
-    labels = hash_key({"version": _VERSION, "labels": fingerprint, **plan.config.evaluate.model_dump(mode="json")})
-    path = plan.store.evaluation_path(stage, plan.stages[stage].key, labels)
+
+    def compute() -> dict[str, Any]:
+        from stages.evaluate.stage import evaluate
+
+        folders = {name: plan.require(name, f"the evaluation of {stage}") for name in plan.upstream(stage)}
+        with show_progress(stage, console) as progress:
+            return evaluate(plan.config.evaluate, stage, plan.source, folders, progress)
+
+    return _once(plan.store.evaluation_path(stage, plan.stages[stage].key, _truth_key(plan)), compute)
+
+
+def evaluate_baselines(plan: Plan, console: Console) -> dict[str, dict[str, Any]]:
+    """Results of the baselines of the mined masks by name, each with `items`, `seconds` and `scores`.
+
+    {} where `evaluate.baselines` is off or there is no ground truth.
+    """
+    config = plan.config
+    if not config.evaluate.baselines or plan.labels_fingerprint is None:
+        return {}
+
+    def compute() -> dict[str, Any]:
+        from stages.evaluate.baselines import evaluate_baselines as evaluate
+
+        folders = {name: plan.require(name, "the random ViT") for name in plan.stages["mine"].inputs}
+        inputs = StageInputs(plan.source, folders, config.seed, config.execution, config.data.max_failure_rate)
+        with show_progress(BASELINES, console) as progress:
+            return evaluate(config.evaluate, config.mine, config.cluster, inputs, progress)
+
+    # Otsu needs none of this, but is not worth a file of its own.
+    settings = {"cluster": config.cluster.model_dump(mode="json"), "images": config.evaluate.baseline_images}
+    key = hash_key({"truth": _truth_key(plan), "seed": config.seed, **settings})
+    return _once(plan.store.evaluation_path(BASELINES, plan.stages["mine"].key, key), compute)
+
+
+def evaluate_linear_probe(plan: Plan, console: Console) -> dict[str, Any]:
+    """Scores by split of a linear classifier of the segmenter's frozen features, which is trained on ground truth.
+
+    Raises:
+        MissingArtifact: The segmenter has not been made.
+    """
+    config, segment = plan.config, STAGE_NAMES[-1]
+    if plan.labels_fingerprint is None:
+        return NO_TRUTH
+    folder = plan.require(segment, "the linear probe")
+
+    def compute() -> dict[str, Any]:
+        from stages.evaluate.linear_probe import linear_probe
+
+        with show_progress("linear probe", console) as progress:
+            return linear_probe(
+                config.evaluate, plan.source, {segment: folder}, progress, config.execution, config.seed
+            )
+
+    settings = config.evaluate.linear_probe.model_dump(mode="json")
+    key = hash_key({"truth": _truth_key(plan), "seed": config.seed, **settings})
+    return _once(plan.store.evaluation_path(LINEAR_PROBE, plan.stages[segment].key, key), compute)
+
+
+def _truth_key(plan: Plan) -> str:
+    """Hash of the ground truth as it is scored."""
+    return hash_key(
+        {"version": _VERSION, "labels": plan.labels_fingerprint, **plan.config.evaluate.model_dump(include={"classes"})}
+    )
+
+
+def _once(path: Path, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The content of a JSON file, computed and written where it is not there."""
     if path.exists():
-        scores: dict[str, Any] = json.loads(path.read_text())
-        return scores
-    return _evaluate(plan, stage, console, path)
-
-
-def _evaluate(plan: Plan, stage: str, console: Console, path: Path) -> dict[str, Any]:
-    from stages.evaluate.stage import evaluate
-
-    upstream = STAGE_NAMES[: STAGE_NAMES.index(stage) + 1]
-    folders = {name: plan.require(name, f"the evaluation of {stage}") for name in upstream}
-    with show_progress(stage, console) as progress:
-        scores: dict[str, Any] = evaluate(plan.config.evaluate, stage, plan.source, folders, progress)
-    write_json(path, scores)
-    return scores
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+    result = compute()
+    write_json(path, result)
+    return result

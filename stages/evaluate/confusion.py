@@ -23,12 +23,15 @@ class ConfusionMatrix:
     def __init__(self, n_true: int, n_predicted: int) -> None:
         self.matrix: IntArray = np.zeros((n_true, n_predicted), dtype=np.int64)
 
-    def update(self, truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> None:
+    def update(self, truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> IntArray:
         """Count the pixels of one image.
 
         Args:
             truth: integers of any shape, 0 to T - 1 or 255.
             prediction: integers of the same shape, 0 to P - 1 or 255.
+
+        Returns:
+            int64 (T, P), the counts of this image alone.
 
         Raises:
             ValueError: The shapes differ, or a value is out of range.
@@ -42,5 +45,6 @@ class ConfusionMatrix:
         for name, values, n in (("truth", rows, n_true), ("prediction", columns, n_predicted)):
             if values.size and not (values.min() >= 0 and values.max() < n):
                 raise ValueError(f"{name} holds {values.max()}, beyond the {n} ids that are expected")
-        counts = np.bincount(rows * n_predicted + columns, minlength=n_true * n_predicted)
-        self.matrix += counts.reshape(n_true, n_predicted)
+        counts = np.bincount(rows * n_predicted + columns, minlength=n_true * n_predicted).reshape(n_true, n_predicted)
+        self.matrix += counts
+        return counts

@@ -1,4 +1,4 @@
-"""The label map that each stage's artifact holds for an image, read one at a time."""
+"""The label maps and masks that each stage's artifact holds, read one at a time."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +14,11 @@ from data.masks import MaskStore
 Maps = Callable[[str], UInt8Array | None]
 """Gives the label map of an image id, uint8 (height, width); None where the artifact lacks the image."""
 
+_LABEL_FILES = {"filter": "labels.zarr", "segment": "predictions.zarr"}
+_REFINED_FILE = "predictions_crf.zarr"
+_MASK_FILES = {"mine": ("mine", "masks.zarr"), "cluster": ("mine", "masks.zarr"),
+               "distill": ("distill", "candidates.zarr"), "filter": ("filter", "masks.zarr")}  # fmt: skip
+
 
 def predicted_maps(stage: str, artifacts: Mapping[str, Path]) -> Maps:
     """How to get the prediction of `stage`: 0 = background, c + 1 = cluster c.
@@ -23,21 +28,40 @@ def predicted_maps(stage: str, artifacts: Mapping[str, Path]) -> Maps:
     Raises:
         InputError: There is nothing to evaluate of such a stage, or its artifact is not among `artifacts`.
     """
-    if stage in ("filter", "segment"):
-        name = "labels.zarr" if stage == "filter" else "predictions.zarr"
-        return _from_labels(LabelStore.open(_folder(stage, artifacts) / name))
-    if stage == "distill":
-        return _from_masks(MaskStore.open(_folder(stage, artifacts) / "candidates.zarr"))
-    if stage not in ("mine", "cluster"):
+    if stage in _LABEL_FILES:
+        return _from_labels(LabelStore.open(_folder(stage, artifacts) / _LABEL_FILES[stage]))
+    masks = predicted_masks(stage, artifacts)
+    if masks is None:
         raise InputError(f"stage {stage!r} cannot be evaluated; choose mine, cluster, distill, filter or segment")
-    masks = MaskStore.open(_folder("mine", artifacts) / "masks.zarr")
+    return _from_masks(masks)
+
+
+def refined_maps(artifacts: Mapping[str, Path]) -> Maps | None:
+    """How to get the predictions of `segment` after the CRF; None where it was not asked for."""
+    path = _folder("segment", artifacts) / _REFINED_FILE
+    return _from_labels(LabelStore.open(path)) if path.is_dir() else None
+
+
+def predicted_masks(stage: str, artifacts: Mapping[str, Path]) -> MaskStore | None:
+    """The masks of `stage` with their scores and clusters, those of `mine` all in cluster 0; None where it has none.
+
+    Raises:
+        InputError: The artifact is not among `artifacts`.
+        CorruptArtifact: Masks and clusters do not go together.
+    """
+    if stage not in _MASK_FILES:
+        return None
+    source, name = _MASK_FILES[stage]
+    masks = MaskStore.open(_folder(source, artifacts) / name)
     if stage == "mine":
-        return _from_masks(masks.with_columns(cluster=np.zeros(len(masks))))
+        return masks.with_columns(cluster=np.zeros(len(masks)))
+    if stage != "cluster":
+        return masks
     path = _folder("cluster", artifacts) / "clusters.zarr"
     cluster = read_cluster(path)
     if len(cluster) != len(masks):
         raise CorruptArtifact(f"{path}: {len(cluster)} clusters for {len(masks)} masks")
-    return _from_masks(masks.with_columns(cluster=cluster))
+    return masks.with_columns(cluster=cluster)
 
 
 def _folder(stage: str, artifacts: Mapping[str, Path]) -> Path:
