@@ -98,3 +98,22 @@ def test_shipped_profiles_are_valid(path: Path) -> None:
 def test_field_names_cover_all_sections() -> None:
     names = set(field_names())
     assert {"data.root", "data.n_train", "mine.block", "cluster.k", "filter.threshold", "execution.device"} <= names
+
+
+def test_experiments_of_the_paper() -> None:
+    voc, coco = (ConfigSource((ROOT / "configs" / name,)).load() for name in ("voc2012.yaml", "coco20k.yaml"))
+    for config, k in ((voc, 20), (coco, 80)):
+        assert (config.mine.short_side, config.mine.n_heads) == (640, 5)
+        assert (config.mine.topk_fraction, config.mine.attention_mass) == (0.4, 0.5)
+        assert (config.cluster.k, config.cluster.batch_size_kmeans, config.cluster.view) == (k, 1000, "crop")
+        assert (config.mine.model, config.cluster.model) == ("vit_small_patch16_224.dino", "vit_small_patch8_224.dino")
+        assert (config.distill.backbone, config.filter.threshold) == ("resnet50", 0.9)
+    segment = voc.segment
+    assert (segment.backbone, segment.output_stride, segment.freeze_stages) == ("resnet50", 8, 2)
+    assert segment.keep_fraction == 0.2
+    assert (segment.lr, segment.momentum, segment.weight_decay, segment.optimizer) == (0.002, 0.9, 1e-4, "sgd")
+    assert (segment.epochs, segment.batch_size, segment.crop) == (45, 16, 512)
+    assert (segment.scale, segment.rotation, segment.flip) == ((0.75, 1.25), 5, 0.5)
+    assert segment.schedule == "step"
+    assert segment.step_at == pytest.approx((40 / 45,), abs=1e-4)
+    assert (voc.data.kind, coco.data.kind) == ("voc", "coco")

@@ -172,6 +172,10 @@ def test_prefect_gives_the_same_artifacts(unbroken: Plan, config_file: Path, tmp
     assert tasks == [(f"{name}-{keys[name]}", "COMPLETED") for name in STAGE_NAMES]
     ((table,),) = query(history, "SELECT data FROM artifact WHERE key = 'maskdistill-stages'")
     assert all(key in table for key in keys.values())
+    sections = dict(query(history, "SELECT key, data FROM artifact WHERE type = 'markdown'"))
+    assert "+ final model" in sections["maskdistill-steps"]
+    assert "mined masks" in sections["maskdistill-funnel"]
+    assert "background" in sections["maskdistill-classes"]
 
 
 def test_an_error_under_prefect_keeps_its_text_and_exit_code(config_file: Path, tmp_path: Path) -> None:

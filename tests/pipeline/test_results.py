@@ -14,9 +14,9 @@ UNLABELLED = StageResult("mine", "k3", 7, "masks", 3.0, False, {"status": "no gr
 def test_rows_hold_the_figures_that_some_stage_has() -> None:
     rows = result_rows([MINE, CLUSTER])
     expected = {"stage": "mine", "made": "7 masks, 2 skipped", "time": "3.0 s", "state": "cached",
-                "foreground IoU": "0.500 / -", "mIoU": "", "key": "k1"}  # fmt: skip
+                "foreground IoU": "0.500/-", "mIoU": "", "key": "k1"}  # fmt: skip
     assert rows[0] == expected
-    assert rows[1]["mIoU"] == "0.250 / 0.125"
+    assert rows[1]["mIoU"] == "0.250/0.125"
     assert (rows[1]["time"], rows[1]["state"]) == ("1 min 15 s", "new")
 
 
@@ -34,3 +34,21 @@ def test_without_ground_truth_there_are_no_columns_for_scores() -> None:
     text = output.getvalue()
     assert "no ground truth" in text
     assert "a note" in text
+
+
+def test_baselines_are_rows_too() -> None:
+    scores = {"train": {"corloc": 0.25, "iou_per_class": {}}, "val": {"corloc": 0.5}}
+    rows = result_rows([MINE, *StageResult.of_baselines({"coin": {"items": 4, "seconds": 1.5, "scores": scores}})])
+    expected = {"stage": "coin", "made": "4 masks", "time": "1.5 s", "state": "baseline", "foreground IoU": "",
+                "CorLoc": "0.250/0.500", "key": ""}  # fmt: skip
+    assert rows[1] == expected
+
+
+def test_the_widest_table_fits_120_columns() -> None:
+    names = ("purity", "foreground_iou", "corloc", "ap50_agnostic", "miou", "miou_majority")
+    figures = dict.fromkeys(names, 0.123)
+    long = StageResult("Otsu on colour", "", 2998, "candidates", 3661.0, True, {"train": figures, "val": figures})
+    output = StringIO()
+    print_results([long], Console(width=120, file=output), "")
+    assert output.getvalue().count("0.123/0.123") == 5
+    assert "2998 candidates" in output.getvalue()

@@ -1,0 +1,98 @@
+"""The table that compares the values of a sweep, on the terminal and as Markdown, JSON or CSV."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from data.atomic import atomic_path
+from data.errors import InputError
+from pipeline.ablate.sweep import Outcome
+from pipeline.report.blocks import EMPTY, Table
+from pipeline.report.markdown import table_to_markdown
+from pipeline.results import StageResult
+
+FORMATS = (".md", ".json", ".csv")
+_COLUMNS = {
+    "pseudo-labels, mIoU": ("filter", "miou"),
+    "pseudo-labels, majority mIoU": ("filter", "miou_majority"),
+    "final model, mIoU": ("segment", "miou"),
+    "final model with CRF, mIoU": ("segment", "miou_crf"),
+    "final model, majority mIoU": ("segment", "miou_majority"),
+}
+
+
+def compare(setting: str, outcomes: Sequence[Outcome], *, with_new: bool = True) -> Table:
+    """One row per value: the pseudo-labels, the final model trained from them, and where wanted what was made new."""
+    rows = [_row(outcome) for outcome in outcomes]
+    scores = [name for name in _COLUMNS if any(row[name] for row in rows)]
+    columns = ["masks", *scores, *(["made new"] if with_new else [])]
+    cells = [
+        [str(outcome.value), *(row[name] or EMPTY for name in columns)]
+        for outcome, row in zip(outcomes, rows, strict=True)
+    ]
+    note = "Scores on training / validation images." if scores else "No ground truth."
+    return Table(f"Final model by {setting}", [setting, *columns], cells, note)
+
+
+def print_comparison(table: Table, console: Console) -> None:
+    """Print the table with its note."""
+    shown = RichTable(*table.columns)
+    for row in table.rows:
+        shown.add_row(*map(str, row))
+    console.print(shown)
+    console.print(table.note, highlight=False)
+
+
+def check_format(out: Path) -> None:
+    """Raise InputError unless the ending of a file to write is that of a known format."""
+    if out.suffix not in FORMATS:
+        raise InputError(f"--out {out}: the ending says how to write it; it must be one of {', '.join(FORMATS)}")
+
+
+def write_comparison(out: Path, setting: str, outcomes: Sequence[Outcome]) -> None:
+    """Write what came out of a sweep: the table as Markdown, or all figures as JSON or CSV, by the file's ending."""
+    check_format(out)
+    if out.suffix == ".md":
+        text = table_to_markdown(compare(setting, outcomes)) + "\n"
+    elif out.suffix == ".json":
+        text = json.dumps({"setting": setting, "outcomes": [asdict(outcome) for outcome in outcomes]}, indent=1) + "\n"
+    else:
+        text = _to_csv(setting, outcomes)
+    with atomic_path(out) as temporary:
+        temporary.write_text(text)
+
+
+def _row(outcome: Outcome) -> dict[str, str]:
+    by_stage = {result.stage: result for result in outcome.results}
+    row = {
+        name: by_stage[stage].score(figure) if stage in by_stage else "" for name, (stage, figure) in _COLUMNS.items()
+    }
+    new = [result.stage for result in outcome.results if not result.cached]
+    row["masks"] = str(by_stage["filter"].items) if by_stage else ""
+    row["made new"] = f"failed: {outcome.error}" if outcome.error else ", ".join(new) or "nothing"
+    return row
+
+
+def _to_csv(setting: str, outcomes: Sequence[Outcome]) -> str:
+    """One line per figure: value, stage, split, figure, score."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([setting, "stage", "split", "figure", "score"])
+    for outcome in outcomes:
+        for result in outcome.results:
+            writer.writerows([outcome.value, result.stage, *figure] for figure in _figures(result))
+    return text.getvalue()
+
+
+def _figures(result: StageResult) -> Iterator[tuple[str, str, float]]:
+    splits: Mapping[str, Any] = result.scores
+    for split, figures in splits.items():
+        if isinstance(figures, Mapping):
+            yield from ((split, name, value) for name, value in figures.items() if isinstance(value, int | float))

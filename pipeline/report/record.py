@@ -1,0 +1,163 @@
+"""What is known of a run: its plan, manifests, scores and masks, each read once, and what to say of what is missing."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from data.clusters import ClusterStore
+from data.images import ImageSource
+from data.labels import LabelStore
+from data.masks import MaskStore
+from pipeline.artifacts import Manifest
+from pipeline.dag import STAGE_NAMES
+from pipeline.evaluation import evaluate_stage
+from pipeline.plan import Plan
+from pipeline.report.blocks import Note
+from stages.evaluate.truth import Truth
+from stages.training import LOG
+
+FINAL = STAGE_NAMES[-1]
+
+
+class RunRecord:
+    """A run as the report sees it, finished or not.
+
+    Attributes:
+        plan: The configuration and its artifacts.
+        console: Where progress of a first evaluation is shown.
+        manifests: Manifest of each stage that is finished.
+    """
+
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self.plan, self.console = plan, console
+        found = {spec.name: plan.manifest(spec.name) for spec in plan.specs}
+        self.manifests: dict[str, Manifest] = {name: manifest for name, manifest in found.items() if manifest}
+        self._scores: dict[str, dict[str, Any]] = {}
+
+    @property
+    def source(self) -> ImageSource:
+        """The images."""
+        return self.plan.source
+
+    @cached_property
+    def split(self) -> str:
+        """The images that are shown: "val" where there are scored ones or nothing is scored, else "train"."""
+        scored = {split for stage in self.manifests for split in self.scores(stage)}
+        available = scored or ({"val"} if self.source.n_train < len(self.source) else {"train"})
+        return "val" if "val" in available else "train"
+
+    @property
+    def split_name(self) -> str:
+        """What those images are called."""
+        return "validation images" if self.split == "val" else "training images"
+
+    @property
+    def shown_images(self) -> range:
+        """Indices of those images."""
+        return range(self.source.n_train, len(self.source)) if self.split == "val" else range(self.source.n_train)
+
+    @property
+    def planned(self) -> tuple[str, ...]:
+        """The stages that a whole run consists of."""
+        return tuple(spec.name for spec in self.plan.specs)
+
+    def has(self, *stages: str) -> bool:
+        """Whether these stages are finished."""
+        return all(stage in self.manifests for stage in stages)
+
+    def missing(self, stage: str) -> Note:
+        """What to say in place of what a stage that is not finished would give."""
+        command = f"maskdistill run {self.plan.config_source.arguments()} --to {stage}"
+        return Note(f"Stage {stage} has not been run to its end. Make it with:", command)
+
+    def scores(self, stage: str) -> dict[str, dict[str, Any]]:
+        """Figures of a stage by split; {} where it or a stage before it is not finished, or without ground truth."""
+        if not self.has(*self.plan.upstream(stage)):
+            return {}
+        if stage not in self._scores:
+            found = evaluate_stage(self.plan, stage, self.console)
+            self._scores[stage] = {split: figures for split, figures in found.items() if isinstance(figures, dict)}
+        return self._scores[stage]
+
+    def figures(self, stage: str) -> dict[str, Any]:
+        """Figures of a stage on the split that is shown; {} without."""
+        return self.scores(stage).get(self.split, {})
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether some finished stage could be scored on the split that is shown."""
+        return any(self.figures(stage) for stage in self.manifests)
+
+    @cached_property
+    def truth(self) -> Truth:
+        """The ground truth as it is scored."""
+        return Truth(self.plan.config.evaluate, self.source)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, background first; empty without ground truth."""
+        return self.truth.class_names
+
+    def file(self, stage: str, name: str) -> Path:
+        """A file or store of a stage's artifact."""
+        return self.plan.path(stage) / name
+
+    @cached_property
+    def mined(self) -> MaskStore:
+        """The mined masks, with their clusters where those are there."""
+        masks = MaskStore.open(self.file("mine", "masks.zarr"))
+        return masks.with_columns(cluster=self.clusters.cluster) if self.has("cluster") else masks
+
+    @cached_property
+    def clusters(self) -> ClusterStore:
+        """Clusters of the mined masks."""
+        return ClusterStore.open(self.file("cluster", "clusters.zarr"))
+
+    @cached_property
+    def candidates(self) -> MaskStore:
+        """The detector's candidates."""
+        return MaskStore.open(self.file("distill", "candidates.zarr"))
+
+    @cached_property
+    def kept(self) -> MaskStore:
+        """The masks of the pseudo-labels."""
+        return MaskStore.open(self.file("filter", "masks.zarr"))
+
+    @cached_property
+    def pseudo_labels(self) -> LabelStore:
+        """The pseudo-labels."""
+        return LabelStore.open(self.file("filter", "labels.zarr"))
+
+    @cached_property
+    def predictions(self) -> LabelStore:
+        """The final model's predictions."""
+        return LabelStore.open(self.file(FINAL, "predictions.zarr"))
+
+    @cached_property
+    def predictions_crf(self) -> LabelStore | None:
+        """The same after the CRF; None where none was asked for."""
+        path = self.file(FINAL, "predictions_crf.zarr")
+        return LabelStore.open(path) if path.exists() else None
+
+    @property
+    def threshold(self) -> float | None:
+        """Score from which masks are kept; None where all of them are."""
+        section = self.plan.config.filter
+        return None if "threshold" in section.unused() else section.threshold
+
+    def losses(self, stage: str) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Columns of the training logs of a finished stage, by the folder that each lies in."""
+        folder = self.plan.path(stage)
+        logs = sorted(folder.rglob(LOG)) if self.has(stage) else []
+        return {log.parent.relative_to(folder).as_posix(): _read_columns(log) for log in logs}
+
+
+def _read_columns(log: Path) -> dict[str, NDArray[np.float64]]:
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    names = [name for name in lines[0] if all(name in line for line in lines)] if lines else []
+    return {name: np.asarray([line[name] for line in lines], dtype=float) for name in names}
