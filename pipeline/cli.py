@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from data.errors import MaskDistillError
-from pipeline.commands import artifacts, config, inspect, run
+from pipeline.commands import ablate, artifacts, config, evaluate, export, inspect, predict, report, run, view
 
 app = typer.Typer(
     name="maskdistill",
@@ -22,8 +22,15 @@ for command in (
     run.run,
     run.stage,
     artifacts.status,
+    predict.predict,
     inspect.inspect,
+    inspect.diff,
+    export.export,
     inspect.gallery,
+    evaluate.evaluate,
+    view.view,
+    report.report,
+    ablate.ablate,
     artifacts.verify,
     artifacts.gc,
 ):

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from pipeline.evaluation import BASELINES, LINEAR_PROBE
 from pipeline.plan import Plan
 
 
@@ -24,5 +25,6 @@ def remove_garbage(plan: Plan, folders: list[Path]) -> None:
         stage, key = folder.parent.name, folder.stem
         with plan.store.lock(stage, key):
             shutil.rmtree(folder)
-            for path in (*plan.store.evaluations(stage, key), plan.store.gallery_path(key)):
+            scores = [path for name in (stage, BASELINES, LINEAR_PROBE) for path in plan.store.evaluations(name, key)]
+            for path in (*scores, plan.store.gallery_path(key)):
                 path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 from data.config import DataConfig
 from data.errors import InputError
 from data.settings import Settings
+from stages.backbone.config import BackboneConfig
 from stages.cluster.config import ClusterConfig
 from stages.contract import ExecutionConfig
 from stages.distill.config import DistillConfig
@@ -29,6 +30,7 @@ class Config(Settings):
 
     data: DataConfig
     pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
+    backbone: BackboneConfig = Field(default_factory=BackboneConfig)
     mine: MineConfig = Field(default_factory=MineConfig)
     cluster: ClusterConfig = Field(default_factory=ClusterConfig)
     distill: DistillConfig = Field(default_factory=DistillConfig)
@@ -43,13 +45,14 @@ class Config(Settings):
 
     def resolved(self) -> "Config":
         """The same with the settings filled in that one stage takes over from another."""
-        cluster = self.cluster.model_copy(
-            update={
-                "model": self.cluster.model or self.mine.model,
-                "weights": self.cluster.weights or self.mine.weights,
-            }
-        )
-        return self.model_copy(update={"cluster": cluster})
+        followers: dict[str, BackboneConfig | ClusterConfig] = {"backbone": self.backbone, "cluster": self.cluster}
+        update: dict[str, Any] = {
+            name: section.model_copy(
+                update={"model": section.model or self.mine.model, "weights": section.weights or self.mine.weights}
+            )
+            for name, section in followers.items()
+        }
+        return self.model_copy(update={**update, "distill": self.distill.resolved()})
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def field_names(data_kind: str | None = None) -> Iterator[str]:
         sections = chosen if name == "data" else [field.annotation]
         for section in sections:
             if isinstance(section, type) and issubclass(section, BaseModel):
-                yield from (f"{name}.{child}" for child in section.model_fields)
+                yield from (f"{name}.{child.alias or key}" for key, child in section.model_fields.items())
 
 
 def _data_models() -> dict[str, type[BaseModel]]:

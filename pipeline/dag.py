@@ -6,9 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from data.errors import InputError
+from data.settings import Settings
 from stages.contract import StageInputs, StageOutputs
 from stages.progress import Progress
 
@@ -21,7 +20,7 @@ class StageSpec:
 
     Attributes:
         name: Name of the stage, of its configuration section and of its package.
-        inputs: The stages whose artifacts it reads, all of them earlier ones.
+        inputs: The stages whose artifacts it reads, all of them earlier ones; some settings change them.
         version: Raised whenever the same settings and inputs come to give another result.
         shows: What `maskdistill inspect` calls its output; empty where it has nothing to show.
         random: Whether the seed changes its result.
@@ -38,13 +37,26 @@ class StageSpec:
         function: StageFunction = import_module(f"stages.{self.name}.stage").run
         return function
 
-    def uses_seed(self, section: BaseModel) -> bool:
+    def inputs_for(self, section: Settings) -> tuple[str, ...]:
+        """The stages whose artifacts it reads with these settings."""
+        inputs = _INPUTS_OF_INITIAL_MASKS if getattr(section, "masks", None) == "initial" else self.inputs
+        weights = _weights(section)
+        return (*inputs, weights) if weights in OPTIONAL_NAMES else inputs
+
+    def uses_seed(self, section: Settings) -> bool:
         """Whether the seed enters the key: random weights make even a deterministic stage depend on it."""
-        return self.random or getattr(section, "weights", None) == "random"
+        return self.random or _weights(section) == "random"
 
 
-PRETRAIN = StageSpec("pretrain", inputs=(), version=1, shows="")
-"""Stage zero: runs only where a stage's weights are "pretrain", which then reads its artifact."""
+def _weights(section: Settings) -> str | None:
+    return None if "weights" in section.unused() else getattr(section, "weights", None)
+
+
+OPTIONAL_STAGES = (
+    StageSpec("pretrain", inputs=(), version=1, shows=""),
+    StageSpec("backbone", inputs=(), version=1, shows=""),
+)
+"""What trains weights on the images alone: each runs only where another stage's weights carry its name."""
 STAGES = (
     StageSpec("mine", inputs=(), version=1, shows="masks", random=False),
     StageSpec("cluster", inputs=("mine",), version=1, shows="clusters"),
@@ -52,15 +64,20 @@ STAGES = (
     StageSpec("filter", inputs=("distill",), version=1, shows="pseudo-labels", random=False),
     StageSpec("segment", inputs=("cluster", "filter"), version=1, shows="predictions"),
 )
+_INPUTS_OF_INITIAL_MASKS = ("mine", "cluster")
+"""What filter reads where it takes the mined masks: a run then needs no detector."""
 STAGE_NAMES = tuple(spec.name for spec in STAGES)
+OPTIONAL_NAMES = tuple(spec.name for spec in OPTIONAL_STAGES)
+ALL_STAGES = (OPTIONAL_STAGES[0], *STAGES[:2], OPTIONAL_STAGES[1], *STAGES[2:])
+"""In the order in which they run: a ResNet that imitates the ViT comes where the detector needs it."""
 
 
 def find_stage(name: str) -> StageSpec:
     """The stage of that name. Raises InputError with the valid names."""
-    for spec in (PRETRAIN, *STAGES):
+    for spec in ALL_STAGES:
         if spec.name == name:
             return spec
-    raise InputError(f"{name}: no such stage; the stages are {', '.join(STAGE_NAMES)}, and pretrain")
+    raise InputError(f"{name}: no such stage; the stages are {', '.join((*STAGE_NAMES, *OPTIONAL_NAMES))}")
 
 
 def stage_range(stages: Sequence[StageSpec], first: str | None, last: str | None) -> Sequence[StageSpec]:

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow, task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 
 from pipeline.config import ConfigSource
+from pipeline.evaluation import evaluate_baselines
 from pipeline.plan import Plan
+from pipeline.report.build import overview_sections
+from pipeline.report.markdown import section_to_markdown
 from pipeline.results import StageResult, result_rows
 from pipeline.run import finish_stage
 
@@ -46,6 +49,11 @@ def maskdistill(
         upstream = [results[needed] for needed in planned.inputs if needed in results]
         run = run_stage.with_options(name=name)
         results[name] = run(plan, name, planned.key, upstream, force=name in forced)
-    rows = result_rows(list(results.values()))
+    baselines = StageResult.of_baselines(evaluate_baselines(plan, Console(stderr=True)))
+    rows = result_rows([*results.values(), *baselines])
     create_table_artifact(rows, key="maskdistill-stages", description=f"Stages of {', '.join(config)}")
+    for section in overview_sections(plan, Console(stderr=True)):
+        create_markdown_artifact(
+            section_to_markdown(section), key=f"maskdistill-{section.anchor}", description=section.title
+        )
     return list(results.values())

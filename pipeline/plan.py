@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ from data.errors import InputError, MissingArtifact
 from data.images import ImageSource
 from pipeline.artifacts import ArtifactStore, Manifest, hash_file, hash_key
 from pipeline.config import Config, ConfigSource
-from pipeline.dag import PRETRAIN, STAGES, StageSpec
+from pipeline.dag import ALL_STAGES, OPTIONAL_NAMES, STAGE_NAMES, StageSpec
 
-_NAMED_WEIGHTS = (None, "pretrained", "random", PRETRAIN.name)
+_NAMED_WEIGHTS = (None, "pretrained", "random", *OPTIONAL_NAMES)
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Plan:
     """A configuration, its images, and the artifacts that belong to it.
 
     Attributes:
-        stages: Every stage by name, pretrain included.
-        specs: The stages that a whole run consists of, in order.
+        stages: Every stage by name, the optional ones included.
+        specs: The stages that a whole run consists of, in order: the last one and all that it depends on.
     """
 
     def __init__(self, config_source: ConfigSource) -> None:
@@ -44,10 +44,10 @@ class Plan:
         self.config: Config = config_source.load()
         self.store = ArtifactStore(self.config.artifacts)
         self.stages: dict[str, PlannedStage] = {}
-        for spec in (PRETRAIN, *STAGES):
+        for spec in ALL_STAGES:
             self.stages[spec.name] = self._plan(spec)
-        pretrained = any(PRETRAIN.name in planned.inputs for planned in self.stages.values())
-        self.specs: tuple[StageSpec, ...] = (PRETRAIN, *STAGES) if pretrained else STAGES
+        needed = self.upstream(STAGE_NAMES[-1])
+        self.specs = tuple(planned.spec for planned in self.stages.values() if planned.name in needed)
 
     @cached_property
     def source(self) -> ImageSource:
@@ -66,9 +66,9 @@ class Plan:
 
     def _plan(self, spec: StageSpec) -> PlannedStage:
         section = getattr(self.config, spec.name)
-        settings = section.model_dump(mode="json")
+        settings = section.model_dump(mode="json", exclude=section.unused())
         ingredients: dict[str, Any] = {"stage": spec.name, "version": spec.version, "settings": settings}
-        inputs = (*spec.inputs, PRETRAIN.name) if settings.get("weights") == PRETRAIN.name else spec.inputs
+        inputs = spec.inputs_for(section)
         ingredients["inputs"] = {name: self.stages[name].key for name in inputs}
         if not spec.inputs:
             ingredients["data"] = self.data_fingerprint
@@ -76,7 +76,17 @@ class Plan:
             ingredients["seed"] = self.config.seed
         if "weights" in settings:
             ingredients["weights"] = _weights_fingerprint(spec.name, settings.pop("weights"))
+        if "import" in settings:
+            ingredients["import"] = _file_fingerprint("mine.import", settings.pop("import"), "a COCO annotation file")
         return PlannedStage(spec, hash_key(ingredients), inputs, ingredients)
+
+    def upstream(self, stage: str) -> tuple[str, ...]:
+        """The stages that one depends on, and itself, in order."""
+        needed = {stage}
+        for planned in reversed(self.stages.values()):
+            if planned.name in needed:
+                needed.update(planned.inputs)
+        return tuple(name for name in self.stages if name in needed)
 
     def path(self, stage: str) -> Path:
         """Folder of the artifact that this configuration gives a stage."""
@@ -113,10 +123,21 @@ def _weights_fingerprint(stage: str, weights: str | None) -> str | None:
     """Names stand for themselves, files for their content: a moved checkpoint is the same checkpoint."""
     if weights in _NAMED_WEIGHTS or weights is None:
         return weights
-    path = Path(weights)
+    return _file_fingerprint(f"{stage}.weights", weights, "a checkpoint")
+
+
+def _file_fingerprint(field: str, name: str, kind: str) -> str:
+    path = Path(name)
     if not path.is_file():
-        raise InputError(f"{stage}.weights: {weights}: no such file; give the path of a checkpoint")
-    return f"sha256:{hash_file(path)}"
+        raise InputError(f"{field}: {name}: no such file; give the path of {kind}")
+    stat = path.stat()
+    return f"sha256:{_hash_once(path, stat.st_size, stat.st_mtime_ns)}"
+
+
+@lru_cache(maxsize=16)
+def _hash_once(path: Path, size: int, mtime_ns: int) -> str:
+    """Hash of a file that several stages may share, and that a run plans with twice."""
+    return hash_file(path)
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -131,7 +152,9 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _changed(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    return [name for name in sorted({*mine, *theirs}) if mine.get(name) != theirs.get(name)]
+    names = [name for name in sorted({*mine, *theirs}) if mine.get(name) != theirs.get(name)]
+    # Imported masks depend on no setting: that mined ones have some says nothing.
+    return [name for name in names if "import" not in names or name in ("import", "data", "version")]
 
 
 def _describe_change(stage: str, name: str, old: Any, new: Any) -> str:
@@ -139,6 +162,6 @@ def _describe_change(stage: str, name: str, old: Any, new: Any) -> str:
         return f"{stage}.{name.removeprefix('settings.')}: {old} -> {new}"
     if name.startswith("inputs."):
         return f"input {name.removeprefix('inputs.')} changed"
-    if name in ("data", "weights"):
+    if name in ("data", "weights", "import"):
         return f"{name} changed"
     return f"{name}: {old} -> {new}"

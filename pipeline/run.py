@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +20,13 @@ def finish_stage(plan: Plan, stage: str, console: Console, *, force: bool = Fals
     cached = plan.manifest(stage) is not None and not force
     manifest = run_stage(plan, stage, console, force=force)
     return StageResult.of(manifest, evaluate_stage(plan, stage, console), cached=cached)
+
+
+def with_import(plan: Plan, stages: Sequence[StageSpec]) -> Sequence[StageSpec]:
+    """The stages, after `mine` where it is not made and only has to read the file of masks that `mine.import` names."""
+    mine = STAGES[0]
+    waiting = plan.config.mine.import_from is not None and plan.manifest(mine.name) is None
+    return (mine, *stages) if waiting and mine not in stages else stages
 
 
 def run_stages(
@@ -58,8 +65,13 @@ def run_with_prefect(
 
 
 def describe_run(plan: Plan, results: Collection[StageResult]) -> str:
-    """What to say below the table: where the artifacts lie, and the picture of a whole run, drawn where it is not."""
+    """What to say below the table: where the artifacts lie, the detector's library, and the picture of a whole run.
+
+    The picture is drawn where it is not there.
+    """
     lines = [f"artifacts: {plan.store.root}"]
+    if any(result.stage == "distill" for result in results):
+        lines.append(f"detector: {plan.config.distill.backend}")
     last = next((result for result in results if result.stage == STAGES[-1].name), None)
     if last is not None and all(plan.manifest(spec.name) for spec in STAGES):
         picture = plan.store.gallery_path(last.key)

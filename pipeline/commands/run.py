@@ -6,10 +6,11 @@ import typer
 from rich.console import Console
 
 from pipeline.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
-from pipeline.dag import STAGE_NAMES, find_stage, stage_range
+from pipeline.dag import OPTIONAL_NAMES, STAGE_NAMES, find_stage, stage_range
+from pipeline.evaluation import evaluate_baselines
 from pipeline.plan import Plan
-from pipeline.results import print_results
-from pipeline.run import describe_run, finish_stage, forced_stages, run_stages, run_with_prefect
+from pipeline.results import StageResult, print_results
+from pipeline.run import describe_run, finish_stage, forced_stages, run_stages, run_with_prefect, with_import
 
 
 def run(
@@ -25,10 +26,10 @@ def run(
 ) -> None:
     """Run the pipeline: all stages that are not cached, in order."""
     plan = Plan(config_source(config, overrides))
-    stages = stage_range(plan.specs, first, last)
+    stages = with_import(plan, stage_range(plan.specs, first, last))
     forced = forced_stages(plan, find_stage(force).name if force else None)
     if first:
-        for needed in plan.stages[first].inputs:
+        for needed in set(plan.stages[first].inputs) - {spec.name for spec in stages}:
             plan.require(needed, f"--from {first}")
     waiting = [spec.name for spec in stages if spec.name in forced or plan.manifest(spec.name) is None]
     if dry_run:
@@ -42,11 +43,12 @@ def run(
         results = run_with_prefect(plan, stages, console, forced=forced)
     else:
         results = run_stages(plan, stages, console, forced=forced)
-    print_results(results, output(), note=describe_run(plan, results))
+    baselines = StageResult.of_baselines(evaluate_baselines(plan, console))
+    print_results([*results, *baselines], output(), note=describe_run(plan, results))
 
 
 def stage(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(STAGE_NAMES)}, pretrain.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join((*STAGE_NAMES, *OPTIONAL_NAMES))}.")],
     config: ConfigOption = DEFAULT_CONFIG,
     overrides: SetOption = None,
     force: Annotated[bool, typer.Option("--force", help="Make it anew although it is cached.")] = False,

@@ -8,11 +8,18 @@ from data.settings import Settings
 
 
 class FilterConfig(Settings):
-    """Which of the detector's candidates become pseudo-labels (section 4 of the method)."""
+    """Which masks become pseudo-labels (section 4 of the method)."""
 
+    masks: Literal["initial", "candidates", "confident"] = "confident"
+    """The set of masks: "confident" = the detector's candidates of which it is sure; "candidates" = all of them;
+    "initial" = the mined masks with their clusters, without any detector. The others are there to compare with."""
     threshold: float = Field(0.9, ge=0, le=1)
-    """Lowest score that is kept. The best candidate of each image is kept whatever its score."""
+    """Lowest score of a confident mask. The best candidate of each image is kept whatever its score."""
     overlap: Literal["drop", "occlude"] = "occlude"
-    """Where candidates overlap: "drop" removes the weaker one, "occlude" leaves it the pixels that are free."""
+    """Where masks overlap: "drop" removes the weaker one, "occlude" leaves it the pixels that are free."""
     max_per_image: int | None = Field(None, ge=1)
-    """Most candidates kept per image, the best ones; None = no limit."""
+    """Most masks kept per image, the best ones; None = no limit."""
+
+    def unused(self) -> set[str]:
+        """No threshold where all masks are kept."""
+        return set() if self.masks == "confident" else {"threshold"}

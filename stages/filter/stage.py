@@ -1,13 +1,15 @@
-"""The filter stage: candidates in, pseudo-masks and pseudo-label maps out."""
+"""The filter stage: scored masks in, pseudo-masks and pseudo-label maps out."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import InputError
+from data.clusters import read_cluster
+from data.errors import CorruptArtifact, InputError
 from data.images import ImageSource
 from data.labels import LabelStore, merge_label_parts, paint, write_labels
 from data.masks import MaskStore, MaskStoreBuilder, merge_parts
@@ -24,16 +26,18 @@ MAX_CLUSTERS = 254
 
 
 def run(config: FilterConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
-    """Keep confident candidates and paint them (section 4 of the method).
+    """Keep confident masks and paint them (section 4 of the method).
 
-    Reads `distill/candidates.zarr`; writes `masks.zarr` (MaskStore of the kept masks, disjoint in each image) and
-    `labels.zarr` (LabelStore of all images of the candidate store; cluster c is c + 1).
+    Reads `distill/candidates.zarr`, or for the initial masks `mine/masks.zarr` and `cluster/clusters.zarr`; writes
+    `masks.zarr` (MaskStore of the kept masks, disjoint in each image) and `labels.zarr` (LabelStore of all images that
+    were read; cluster c is c + 1).
 
     Raises:
         InputError: More clusters than fit in a label map.
+        CorruptArtifact: Masks and clusters do not go together.
         MaskDistillError: An image changed since it was mined.
     """
-    candidates = MaskStore.open(inputs.artifacts["distill"] / "candidates.zarr")
+    candidates = read_candidates(config, inputs.artifacts)
     _check_clusters(candidates)
     confident = select_candidates(candidates, config)
     progress.start("filter", len(candidates.image_ids), "images")
@@ -50,9 +54,22 @@ def run(config: FilterConfig, inputs: StageInputs, workdir: Path, progress: Prog
     return StageOutputs(items=len(masks), unit="masks", metrics=describe(candidates, confident, masks, labels))
 
 
+def read_candidates(config: FilterConfig, artifacts: Mapping[str, Path]) -> MaskStore:
+    """The masks to choose from, each with its cluster: those of the detector, or the mined ones."""
+    if config.masks != "initial":
+        return MaskStore.open(artifacts["distill"] / "candidates.zarr")
+    masks = MaskStore.open(artifacts["mine"] / "masks.zarr")
+    path = artifacts["cluster"] / "clusters.zarr"
+    cluster = read_cluster(path)
+    if len(cluster) != len(masks):
+        raise CorruptArtifact(f"{path}: {len(cluster)} clusters for {len(masks)} masks")
+    return masks.with_columns(cluster=cluster)
+
+
 def select_candidates(candidates: MaskStore, config: FilterConfig) -> MaskStore:
     """The candidates that are confident enough, in descending order of score within each image left as it was."""
-    keep = select(candidates.score, candidates.image, config.threshold)
+    threshold = config.threshold if config.masks == "confident" else 0.0
+    keep = select(candidates.score, candidates.image, threshold)
     if config.max_per_image is not None:
         keep &= rank_in_image(candidates.score, candidates.image) < config.max_per_image
     return candidates.select(keep)

@@ -27,10 +27,9 @@ def effective_rank(embeddings: Tensor) -> float:
 
 
 @torch.no_grad()
-def assignment_entropy(probabilities: Tensor) -> float:
-    """How evenly samples spread over prototypes: entropy of the mean row of (N, K) as share of ln K, 0 to 1."""
-    mean = probabilities.float().mean(dim=0)
-    return float(torch.special.entr(mean).sum()) / math.log(len(mean))
+def assignment_entropy(shares: Tensor) -> float:
+    """How evenly samples spread over prototypes: entropy of the prototypes' shares (K,) as share of ln K, 0 to 1."""
+    return float(torch.special.entr(shares.float()).sum()) / math.log(len(shares))
 
 
 class CollapseMonitor:

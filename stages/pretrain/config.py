@@ -60,7 +60,8 @@ class PrototypesConfig(Settings):
 
 
 class DinoConfig(Settings):
-    """Self-distillation without labels (DINO, arXiv 2104.14294), for many images."""
+    """Self-distillation without labels (DINO, arXiv 2104.14294), for many images; with `patch_weight`, of patches as
+    well (iBOT, arXiv 2111.07832)."""
 
     outputs: int = Field(4096, ge=2)
     """Width of the head's output; 65536 in the paper."""
@@ -78,6 +79,22 @@ class DinoConfig(Settings):
     """Share of the old centre in the new one."""
     frozen_until: float = Field(0.01, ge=0, le=1)
     """Share of the training for which the head's last layer stays as it is."""
+    patch_weight: float = Field(0.0, ge=0)
+    """Weight of the patch loss, that of the class token being 1; 0 = no patch is hidden, 1 = iBOT."""
+    shared_head: bool = True
+    """Whether patches go through the head of the class token; else they have one of the same size."""
+    masking: Literal["blocks", "random"] = "blocks"
+    """How patches are hidden: in rectangles, or each by itself."""
+    masked_views: float = Field(0.5, ge=0, le=1)
+    """Share of the large views of which patches are hidden."""
+    mask_ratio: tuple[float, float] = (0.1, 0.5)
+    """Smallest and largest share of the patches of such a view that are hidden."""
+
+    @model_validator(mode="after")
+    def _ratios_are_in_order(self) -> "DinoConfig":
+        if not 0 <= self.mask_ratio[0] <= self.mask_ratio[1] <= 1:
+            raise ValueError(f"mask_ratio must be two numbers with 0 <= first <= second <= 1, not {self.mask_ratio}")
+        return self
 
 
 class PretrainConfig(Settings):
@@ -95,7 +112,7 @@ class PretrainConfig(Settings):
     samples: int = Field(250_000, ge=1)
     """Images to train on, repetitions counted."""
     batch_size: int = Field(128, ge=2)
-    """Images per step."""
+    """Images per step, over all devices."""
     views: ViewsConfig = ViewsConfig()
     prototypes: PrototypesConfig = PrototypesConfig()
     """Used by `method: prototypes`."""
@@ -117,6 +134,10 @@ class PretrainConfig(Settings):
     token attends to and the others; None = it stays in."""
     precision: Literal["bf16", "fp32"] = "bf16"
     """Arithmetic of the ViT in training."""
+
+    def unused(self) -> set[str]:
+        """The settings of the other method."""
+        return {"dino", "prototypes"} - {self.method}
 
     @property
     def iterations(self) -> int:

@@ -1,6 +1,10 @@
 """The method `dino`: a student predicts what its own average sees in other views of an image (arXiv 2104.14294).
 
-Shapes: B images, V small views, D dimensions of the ViT, K outputs of the head.
+With `dino.patch_weight`, patches are hidden from the student as well, and it predicts what the average sees of them
+(iBOT, arXiv 2111.07832).
+
+Shapes: B images of this process, V small views, D dimensions of the ViT, K outputs of a head, N patches of a large
+view, M hidden patches.
 """
 
 from typing import Any
@@ -9,83 +13,104 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stages.distributed import mean_over_processes
 from stages.pretrain.config import DinoConfig, PretrainConfig
+from stages.pretrain.dino_head import DinoHead
 from stages.pretrain.encoder import finish, last_input, random_corner
-from stages.pretrain.losses import dino_loss, moved_centre
+from stages.pretrain.losses import dino_loss, moved_centre, patch_loss
+from stages.pretrain.masking import hide_patches
 from stages.pretrain.method import Method, Outcome, frozen_copy, move_towards
+from stages.pretrain.parallel import gather
 from stages.pretrain.schedules import cosine, ramp
 
 
-class DinoHead(nn.Module):
-    """Three layers, a unit-length bottleneck, and a last layer of unit-length rows: (N, D) to float32 (N, K)."""
+class DinoNetwork(nn.Module):
+    """A ViT, its heads for the class token and for patches, and what stands in for a hidden patch."""
 
-    def __init__(self, dim: int, config: DinoConfig) -> None:
+    def __init__(self, vit: nn.Module, config: DinoConfig) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(dim, config.hidden),
-            nn.GELU(),
-            nn.Linear(config.hidden, config.hidden),
-            nn.GELU(),
-            nn.Linear(config.hidden, config.bottleneck),
-        )
-        self.last = nn.Parameter(torch.randn(config.outputs, config.bottleneck))
-        for layer in self.layers:
-            if isinstance(layer, nn.Linear):
-                nn.init.trunc_normal_(layer.weight, std=0.02)
-                nn.init.zeros_(layer.bias)
+        dim = int(vit.embed_dim)  # type: ignore[arg-type]
+        self.vit, self.head = vit, DinoHead(dim, config)
+        own_head = config.patch_weight > 0 and not config.shared_head
+        self.patch_head = DinoHead(dim, config) if own_head else self.head
+        self.mask_token = nn.Parameter(torch.zeros(dim))
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Cosine similarity of each token's bottleneck to each row of the last layer."""
-        bottleneck = F.normalize(self.layers(tokens).float(), dim=-1)
-        return bottleneck @ F.normalize(self.last, dim=-1).T
+    def tokens(self, views: Tensor, corner: tuple[int, int], hidden: Tensor | None = None) -> Tensor:
+        """Tokens (V * B, 1 + N, D) of views (V, B, 3, T, T), class token first."""
+        masked = None if hidden is None else (hidden, self.mask_token)
+        return finish(self.vit, last_input(self.vit, views.flatten(0, 1), corner, late=False, masked=masked))
 
 
 class DinoMethod(Method):
-    """Student and teacher, each a ViT and a head; the teacher is the student's average, and the result."""
+    """Student and teacher; the teacher is the student's average, and its ViT the result."""
 
     centre: Tensor
+    patch_centre: Tensor
 
     def __init__(self, vit: nn.Module, config: PretrainConfig) -> None:
         super().__init__()
-        dim = int(vit.embed_dim)  # type: ignore[arg-type]
-        self.vit, self.head = vit, DinoHead(dim, config.dino)
-        self.teacher_vit, self.teacher_head = frozen_copy(self.vit), frozen_copy(self.head)
+        self.student = DinoNetwork(vit, config.dino)
+        self.teacher: Any = frozen_copy(self.student)
         self.register_buffer("centre", torch.zeros(config.dino.outputs))
+        self.register_buffer("patch_centre", torch.zeros(config.dino.outputs))
         self.config, self.ema_decay = config.dino, config.ema_decay
 
     def losses(self, large: Tensor, small: Tensor, share: float) -> Outcome:
-        """DINO's loss; moves the centre."""
-        config = self.config
-        temperature = config.teacher_temperature[0] + ramp(share, config.teacher_warmup) * (
-            config.teacher_temperature[1] - config.teacher_temperature[0]
-        )
-        n_images = large.shape[1]
-        classes = [_class_tokens(self.vit, views) for views in (large, small) if len(views)]
-        student = self.head(torch.cat(classes)).view(-1, n_images, config.outputs)
+        """DINO's loss, and iBOT's where it has a weight; moves the centres."""
+        config, temperature = self.config, self._teacher_temperature(share)
+        corner = random_corner(self.student.vit, large.shape[-1])
+        hidden = self._hide(large) if config.patch_weight > 0 else None
         with torch.no_grad():
-            teacher = self.teacher_head(_class_tokens(self.teacher_vit, large)).view(2, n_images, config.outputs)
-        loss = dino_loss(teacher, student, self.centre, temperature, config.student_temperature)
-        probabilities = F.softmax((teacher - self.centre) / temperature, dim=-1).flatten(0, 1)
+            seen = self.teacher.tokens(large, corner)
+            teacher = self.teacher.head(seen[:, 0]).unflatten(0, large.shape[:2])
+        tokens = self.student.tokens(large, corner, hidden)
+        student = self._student_scores(tokens[:, 0], small, large.shape[1])
+        losses = {"dino": dino_loss(teacher, student, self.centre, temperature, config.student_temperature)}
+        if hidden is not None:
+            losses["patches"] = config.patch_weight * self._patch_loss(seen, tokens, hidden, temperature)
+        shares = F.softmax((teacher - self.centre) / temperature, dim=-1).mean(dim=(0, 1))
         self.centre = moved_centre(self.centre, teacher, config.centre_momentum)
-        return Outcome({"dino": loss}, classes[0].detach(), probabilities)
+        return Outcome(losses, gather(tokens[:, 0].detach()), mean_over_processes(shares))
 
     def before_update(self, share: float) -> None:
-        """Keep the head's last layer as it is at the start."""
+        """Keep the heads' last layers as they are at the start."""
         if share < self.config.frozen_until:
-            self.head.last.grad = None
+            self.student.head.last.grad = None
+            self.student.patch_head.last.grad = None
 
     def after_update(self, step: int, share: float, next_share: float) -> None:
         """Move the teacher towards the student."""
-        decay = min(cosine(share, self.ema_decay[0], 1.0), self.ema_decay[1])
-        move_towards(self.teacher_vit, self.vit, decay)
-        move_towards(self.teacher_head, self.head, decay)
+        move_towards(self.teacher, self.student, min(cosine(share, self.ema_decay[0], 1.0), self.ema_decay[1]))
 
     def result(self) -> nn.Module:
         """The teacher's ViT, in evaluation mode."""
-        return self.teacher_vit.eval()
+        vit: nn.Module = self.teacher.vit
+        return vit.eval()
 
+    def _teacher_temperature(self, share: float) -> float:
+        start, end = self.config.teacher_temperature
+        return start + ramp(share, self.config.teacher_warmup) * (end - start)
 
-def _class_tokens(vit: Any, views: Tensor) -> Tensor:
-    """Class tokens (V * B, D) of views (V, B, 3, T, T)."""
-    inner = last_input(vit, views.flatten(0, 1), random_corner(vit, views.shape[-1]), late=False)
-    return finish(vit, inner)[:, 0]
+    def _hide(self, large: Tensor) -> Tensor:
+        """Which patches are hidden from the student: bool (2 * B, N)."""
+        vit: Any = self.student.vit
+        side = large.shape[-1] // int(vit.patch_embed.patch_size[0])
+        return hide_patches(2 * large.shape[1], (side, side), self.config).to(large.device)
+
+    def _student_scores(self, classes: Tensor, small: Tensor, n_images: int) -> Tensor:
+        """Scores (2 + V, B, K) of the class tokens (2 * B, D) of the large views, and of the small views."""
+        if len(small):
+            corner = random_corner(self.student.vit, small.shape[-1])
+            classes = torch.cat([classes, self.student.tokens(small, corner)[:, 0]])
+        scores: Tensor = self.student.head(classes)
+        return scores.unflatten(0, (-1, n_images))
+
+    def _patch_loss(self, seen: Tensor, tokens: Tensor, hidden: Tensor, temperature: float) -> Tensor:
+        """iBOT's loss on tokens (2 * B, 1 + N, D) of the teacher and of the student; moves the patches' centre."""
+        config = self.config
+        with torch.no_grad():
+            teacher = self.teacher.patch_head(seen[:, 1:][hidden])
+        student = self.student.patch_head(tokens[:, 1:][hidden])
+        loss = patch_loss(teacher, student, hidden, self.patch_centre, temperature, config.student_temperature)
+        self.patch_centre = moved_centre(self.patch_centre, teacher, config.centre_momentum)
+        return loss

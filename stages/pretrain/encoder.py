@@ -40,7 +40,9 @@ def random_corner(vit: Any, size: int) -> tuple[int, int]:
     return row, column
 
 
-def last_input(vit: Any, views: Tensor, corner: tuple[int, int], late: bool) -> Tensor:
+def last_input(
+    vit: Any, views: Tensor, corner: tuple[int, int], late: bool, masked: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
     """Tokens before the last block, class token first.
 
     Args:
@@ -48,12 +50,16 @@ def last_input(vit: Any, views: Tensor, corner: tuple[int, int], late: bool) -> 
         views: float (B, 3, height, width), normalised.
         corner: First row and column of the view in the position grid.
         late: Whether the class token joins here only; else it passes all blocks.
+        masked: Patches to hide, bool (B, N), and the embedding (D,) that each of them gets instead of its own.
 
     Returns:
         float (B, 1 + N, D).
     """
     patches = vit.patch_embed(views)
     rows, columns = patches.shape[1:3]
+    if masked is not None:
+        hidden, stand_in = masked
+        patches = torch.where(hidden.view(-1, rows, columns, 1), stand_in.to(patches.dtype), patches)
     grid = vit.pos_embed[:, 1:].unflatten(1, vit.patch_embed.grid_size)
     window = grid[:, corner[0] : corner[0] + rows, corner[1] : corner[1] + columns]
     tokens = (patches + window).flatten(1, 2)

@@ -1,11 +1,13 @@
 """The training loop of pre-training: views, losses, one optimiser step, averaged weights, checkpoint.
 
 Interrupted and resumed, it gives the same weights, bit for bit, as in one go on a CPU with the same number of threads:
-images and random numbers of a step follow from seed and step, and the checkpoint holds the rest.
+images and random numbers of a step follow from seed and step, and the checkpoint holds the rest. Several processes
+share each batch, and draw the views of their share with random numbers of their own.
 """
 
 import math
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,13 @@ from data.errors import MaskDistillError
 from stages.checkpoints import load_checkpoint, save_checkpoint
 from stages.contract import ExecutionConfig
 from stages.device import autocast
+from stages.distributed import mean_over_processes, n_processes, rank
 from stages.loss_log import LossLog
+from stages.pool import draw_batch
 from stages.pretrain.collapse import CollapseMonitor, assignment_entropy, effective_rank
 from stages.pretrain.config import PretrainConfig
 from stages.pretrain.method import Method, Outcome
-from stages.pretrain.pool import draw_batch
+from stages.pretrain.parallel import average_gradients
 from stages.pretrain.schedules import cosine, ramp, warmed_up
 from stages.pretrain.views import multi_crop
 from stages.progress import Progress
@@ -46,7 +50,7 @@ class PretrainLoop:
     Args:
         method: What is trained, initialised; moved to `device`.
         pool: Training images, uint8 (n, 3, S, S).
-        config: The settings of the stage.
+        config: The settings of the stage; the number of processes divides `batch_size`.
         seed: Base of every random number.
         workdir: Holds `training.pt` and `training.jsonl`.
         execution: Time between checkpoints.
@@ -70,7 +74,8 @@ class PretrainLoop:
         self.execution, self.device, self.progress = execution, device, progress
         self.optimizer = _make_optimizer(method, config)
         self.monitor = CollapseMonitor()
-        self.identity = {**config.model_dump(mode="json"), "seed": seed, "training images": len(pool)}
+        settings = config.model_dump(mode="json", exclude=config.unused())
+        self.identity = {**settings, "seed": seed, "training images": len(pool)}
 
     def run(self) -> nn.Module:
         """Train to the end; gives the ViT with its averaged weights, in evaluation mode.
@@ -84,14 +89,15 @@ class PretrainLoop:
         self.progress.advance(done)
         self.method.train()
         saved_at = time.monotonic()
-        with LossLog(self.workdir / LOG, done) as log:
+        with LossLog(self.workdir / LOG, done) if rank() == 0 else nullcontext() as log:
             for step in range(done, iterations):
                 figures = self._step(step)
-                log.write(step + 1, **figures)
-                if step + 1 == iterations or time.monotonic() - saved_at >= self.execution.checkpoint_seconds:
-                    log.flush()
-                    self._save(step + 1)
-                    saved_at = time.monotonic()
+                if log is not None:
+                    log.write(step + 1, **figures)
+                    if step + 1 == iterations or time.monotonic() - saved_at >= self.execution.checkpoint_seconds:
+                        log.flush()
+                        self._save(step + 1)
+                        saved_at = time.monotonic()
                 self.progress.advance(1, loss=figures["loss"])
         return self.method.result()
 
@@ -102,26 +108,34 @@ class PretrainLoop:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
             group["weight_decay"] = cosine(share, *config.weight_decay) if group["decays"] else 0.0
-        seed_step(self.seed, step)
+        seed_step(self.seed, step, rank())
         outcome = self._look(step, share)
         loss = torch.stack([value.float() for value in outcome.losses.values()]).sum()
-        figures = {"loss": loss.item(), **{name: value.item() for name, value in outcome.losses.items()}, "lr": lr}
-        if not math.isfinite(figures["loss"]):
-            raise MaskDistillError(
-                f"the loss is not finite at iteration {step + 1}; lower pretrain.lr or set pretrain.precision to fp32"
-            )
-        if (step + 1) % _CHECK_EVERY == 0:
-            figures |= self._check(step + 1, outcome)
+        figures = {**self._figures(step, loss, outcome), "lr": lr}
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        average_gradients(self.method.parameters())
         nn.utils.clip_grad_norm_(self.method.parameters(), config.clip_norm)
         self.method.before_update(share)
         self.optimizer.step()
         self.method.after_update(step, share, (step + 1) / config.iterations)
         return figures
 
+    def _figures(self, step: int, loss: Tensor, outcome: Outcome) -> dict[str, float]:
+        """The sum of the losses and each of them, as means over all processes, and at times a check for collapse."""
+        named = {"loss": loss, **outcome.losses}
+        values = mean_over_processes(torch.stack([value.detach().float() for value in named.values()]))
+        figures = dict(zip(named, values.tolist(), strict=True))
+        if not math.isfinite(figures["loss"]):
+            raise MaskDistillError(
+                f"the loss is not finite at iteration {step + 1}; lower pretrain.lr or set pretrain.precision to fp32"
+            )
+        return figures | self._check(step + 1, outcome) if (step + 1) % _CHECK_EVERY == 0 else figures
+
     def _look(self, step: int, share: float) -> Outcome:
-        images = draw_batch(self.pool, self.seed, step, self.config.batch_size).to(self.device).float() / 255
+        # A step's batch is cut into as many smaller ones as there are processes.
+        share_number, share_size = step * n_processes() + rank(), self.config.batch_size // n_processes()
+        images = draw_batch(self.pool, self.seed, share_number, share_size).to(self.device).float() / 255
         large, small = multi_crop(images, self.config.views, ramp(share, self.config.views.curriculum))
         large, small = normalise(large, self.method.result()), normalise(small, self.method.result())
         with autocast(self.device, self.config.precision):
@@ -130,8 +144,8 @@ class PretrainLoop:
     def _check(self, done: int, outcome: Outcome) -> dict[str, float]:
         """Stop if the embeddings have collapsed; gives the figures of the check."""
         figures = {"rank": effective_rank(outcome.embeddings)}
-        if outcome.probabilities is not None:
-            figures["entropy"] = assignment_entropy(outcome.probabilities)
+        if outcome.shares is not None:
+            figures["entropy"] = assignment_entropy(outcome.shares)
         self.monitor.check(done, figures["rank"], figures.get("entropy"))
         return figures
 

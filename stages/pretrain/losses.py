@@ -1,6 +1,7 @@
 """The losses of pre-training, as functions of embeddings and scores.
 
-Shapes: V views, B images, K prototypes, D dimensions. Views of one image have the same place in the batch.
+Shapes: V views, B images, K prototypes or outputs, D dimensions, N patches of a view. Views of one image have the same
+place in the batch.
 """
 
 import math
@@ -8,6 +9,8 @@ import math
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from stages.distributed import mean_over_processes
 
 
 def info_nce(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
@@ -85,8 +88,44 @@ def dino_loss(
     return torch.stack(pairs).mean()
 
 
+def patch_loss(
+    teacher: Tensor,
+    student: Tensor,
+    hidden: Tensor,
+    centre: Tensor,
+    teacher_temperature: float,
+    student_temperature: float,
+) -> Tensor:
+    """Cross-entropy between what the teacher makes of a patch and what the student, from which it is hidden, expects
+    there (iBOT, equation 2).
+
+    Args:
+        teacher: float (M, K), the teacher's outputs for the M hidden patches; no gradient flows into them.
+        student: float (M, K), the student's outputs for the same patches.
+        hidden: bool (V, N), which patches of each view they are: the M that are set, row by row.
+        centre: float (K,), subtracted from the teacher's outputs.
+        teacher_temperature: Low: sharpens the targets.
+        student_temperature: Divides the student's outputs.
+
+    Returns:
+        Mean over the hidden patches of a view, then over all views, a scalar; a view with nothing hidden counts as 0.
+    """
+    targets = F.softmax((teacher.detach().float() - centre) / teacher_temperature, dim=-1)
+    log_predicted = F.log_softmax(student.float() / student_temperature, dim=-1)
+    shares = hidden / hidden.sum(dim=1, keepdim=True).clamp_min(1) / len(hidden)
+    return -(shares[hidden] * (targets * log_predicted).sum(dim=-1)).sum()
+
+
 @torch.no_grad()
 def moved_centre(centre: Tensor, teacher: Tensor, momentum: float) -> Tensor:
-    """The centre (K,) moved towards the mean of the teacher's outputs (..., K) (DINO, equation 4)."""
-    mean = teacher.float().flatten(0, -2).mean(dim=0)
-    return centre * momentum + mean * (1 - momentum)
+    """The centre (K,) moved towards the mean of the teacher's outputs (DINO, equation 4).
+
+    Args:
+        centre: float (K,).
+        teacher: float (..., K); those of all processes count. Where there are none at all, the centre stays.
+        momentum: Share of the old centre in the new one.
+    """
+    rows = teacher.float().flatten(0, -2)
+    sums = mean_over_processes(torch.cat([rows.sum(dim=0), rows.new_tensor([len(rows)])]))
+    moved = centre * momentum + sums[:-1] / sums[-1].clamp_min(1e-6) * (1 - momentum)
+    return torch.where(sums[-1] > 0, moved, centre)

@@ -13,14 +13,16 @@ class Outcome:
     """What a method makes of one batch of views.
 
     Attributes:
-        losses: Weighted losses by name; their sum is minimised.
-        embeddings: float (N, D), one row per large view: what must not collapse.
-        probabilities: float (N, K), how far each large view belongs to each prototype or output; None = to none yet.
+        losses: Weighted losses by name; their sum is minimised. Where several processes share the batch, their mean
+            over the processes is the loss of the batch, and so with the gradients.
+        embeddings: float (N, D), one row per large view of all processes: what must not collapse.
+        shares: float (K,), how much of the large views of all processes belongs to each prototype or output, sum 1;
+            None = the method does not say.
     """
 
     losses: dict[str, Tensor]
     embeddings: Tensor
-    probabilities: Tensor | None = None
+    shares: Tensor | None = None
 
 
 class Method(nn.Module, ABC):
@@ -28,7 +30,8 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def losses(self, large: Tensor, small: Tensor, share: float) -> Outcome:
-        """Look at normalised views (2, B, 3, T, T) and (V, B, 3, T', T') when `share` of the training is done."""
+        """Look at this process's normalised views (2, B, 3, T, T) and (V, B, 3, T', T') when `share` of the training is
+        done."""
 
     def before_update(self, share: float) -> None:
         """Called between the backward pass and the optimiser's step."""

@@ -4,7 +4,9 @@ Views of an image are to be found among a batch (InfoNCE), which teaches shapes 
 assignment to a few prototypes (SwAV) groups images of a kind; and patches that the class token attends to predict
 their view's partner as well, which makes the attention cover objects.
 
-Shapes: B images, V small views, K prototypes of a set, D dimensions of the ViT.
+Each of them compares images with each other: class tokens and drawn patches are gathered from all processes first.
+
+Shapes: B images of all processes, V small views, K prototypes of a set, D dimensions of the ViT.
 """
 
 import torch
@@ -16,6 +18,7 @@ from stages.pretrain.encoder import class_attention, finish, last_input, random_
 from stages.pretrain.key_offset import shrink_unread_keys
 from stages.pretrain.losses import assignment_loss, info_nce, swapped_assignment_loss
 from stages.pretrain.method import Method, Outcome, frozen_copy, move_towards
+from stages.pretrain.parallel import gather
 from stages.pretrain.schedules import average_decay, ramp
 from stages.pretrain.sinkhorn import balanced_assignments
 
@@ -66,15 +69,18 @@ class PrototypesMethod(Method):
         """Instance discrimination, and from their time on the assignments of class tokens and of patches."""
         inner = self._encode(large, share)
         tokens = finish(self.vit, inner)
-        classes = tokens[:, 0]
-        small_classes = finish(self.vit, self._encode(small, share))[:, 0] if len(small) else classes[:0]
-        embedded, small_embedded = self._split(self.projector(torch.cat([classes, small_classes])), large)
-        losses = {"nce": self._instance_loss(embedded, small_embedded)}
+        classes = _of_all(tokens[:, 0], len(large))
+        small_classes = classes[:0]
+        if len(small):
+            small_classes = _of_all(finish(self.vit, self._encode(small, share))[:, 0], len(small))
+        embedded = self.projector(torch.cat([classes, small_classes])).unflatten(0, (-1, len(classes) // 2))
+        losses = {"nce": self._instance_loss(embedded[:2], embedded[2:])}
         weight = ramp(share, self.config.ramp)
         if weight > 0:
-            dense = self._attended(tokens, inner) if share >= self.config.scrub_at else None
+            attended = share >= self.config.scrub_at
+            dense = _of_all(self._attended(tokens, inner), len(large)) if attended else None
             losses |= self._prototype_losses(classes, small_classes, dense, weight)
-        return Outcome(losses, embedded.flatten(0, 1))
+        return Outcome(losses, embedded[:2].flatten(0, 1))
 
     def after_update(self, step: int, share: float, next_share: float) -> None:
         """Average the ViT; shrink the unread keys where the training passes that point."""
@@ -92,11 +98,6 @@ class PrototypesMethod(Method):
         """Tokens before the last block, of all views."""
         late = share < self.config.late_until
         return last_input(self.vit, views.flatten(0, 1), random_corner(self.vit, views.shape[-1]), late)
-
-    def _split(self, embedded: Tensor, large: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows by view: (2, B, D) and (V, B, D)."""
-        by_view = embedded.view(-1, large.shape[1], embedded.shape[-1])
-        return by_view[:2], by_view[2:]
 
     def _instance_loss(self, large: Tensor, small: Tensor) -> Tensor:
         temperature = self.config.nce_temperature
@@ -129,3 +130,8 @@ class PrototypesMethod(Method):
         if patchwise:
             losses["dense"] = weight * config.dense_weight * torch.stack(patchwise).mean()
         return losses
+
+
+def _of_all(rows: Tensor, n_views: int) -> Tensor:
+    """The rows of all processes, view by view, of this process's rows, view by view."""
+    return gather(rows.unflatten(0, (n_views, -1)), dim=1).flatten(0, 1)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from data.errors import InputError, UnreadableImage
+from data.clusters import ClusterStore
+from data.errors import CorruptArtifact, InputError, UnreadableImage
 from data.images import ImageSource
 from data.labels import LabelStore
 from data.masks import MaskStore, MaskStoreBuilder
@@ -74,6 +75,45 @@ def test_masks_and_labels(inputs, tmp_path, overlap):
     assert outputs.metrics["coverage"] == pytest.approx(painted / (24 + 6 + 24))
     assert (outputs.metrics["candidates"], outputs.metrics["confident"], outputs.items) == (6, 4, len(scores))
     assert outputs.metrics["kept_per_cluster"] == ([1, 1, 1] if overlap == "occlude" else [0, 1, 1])
+
+
+def test_all_candidates_are_painted_best_first(inputs, tmp_path):
+    outputs = run(FilterConfig(masks="candidates", threshold=0.9), inputs, tmp_path / "work", Silent())
+    labels = LabelStore.open(tmp_path / "work" / "labels.zarr")
+    # The one of 0.5 in the corner comes in, the one of 0.91 lies below that of 0.97; each keeps what is free.
+    assert ["".join(map(str, row)) for row in labels.read(0)] == ["333110", "333110", "001110", "001112"]
+    assert ["".join(map(str, row)) for row in labels.read(2)] == ["222222", "222222", "000000", "000000"]
+    assert outputs.metrics["confident"] == outputs.metrics["candidates"] == 6
+
+
+def write_initial(folder, clusters):
+    builder = MaskStoreBuilder()
+    builder.add("crossing", rectangle(0, 2, 4, 5)[None])
+    builder.add("bare", np.zeros((0, *BARE_HW), dtype=bool))
+    builder.add("weak", rectangle(1, 0, 2, 6)[None])
+    builder.build().save(folder / "mine" / "masks.zarr")
+    empty = np.zeros((len(clusters), 2), np.float32)
+    ClusterStore(empty, np.asarray(clusters, np.int32), empty[:, 0], np.zeros((3, 2)), np.ones(2)).save(
+        folder / "cluster" / "clusters.zarr"
+    )
+    return StageInputs(Sizes(), {name: folder / name for name in ("mine", "cluster")})
+
+
+def test_initial_masks_take_their_clusters_and_need_no_detector(tmp_path):
+    inputs = write_initial(tmp_path, [2, 0])
+    outputs = run(FilterConfig(masks="initial"), inputs, tmp_path / "work", Silent())
+    labels = LabelStore.open(tmp_path / "work" / "labels.zarr")
+    assert labels.image_ids == IDS
+    assert np.array_equal(labels.read(0), 3 * rectangle(0, 2, 4, 5))
+    assert np.array_equal(labels.read(1), np.zeros(BARE_HW))
+    assert np.array_equal(labels.read(2), 1 * rectangle(1, 0, 2, 6))
+    assert outputs.items == 2
+
+
+def test_initial_masks_of_other_clusters_are_refused(tmp_path):
+    inputs = write_initial(tmp_path, [2])
+    with pytest.raises(CorruptArtifact, match="1 clusters for 2 masks"):
+        run(FilterConfig(masks="initial"), inputs, tmp_path / "work", Silent())
 
 
 def test_limit_per_image(inputs, tmp_path):

@@ -4,10 +4,14 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, jaccard_score
+from torchmetrics.classification import MulticlassJaccardIndex
 
 from stages.evaluate import scores
+from stages.evaluate.confusion import ConfusionMatrix
 from stages.evaluate.matching import hungarian, majority, pairwise_iou
 
 
@@ -66,3 +70,20 @@ def test_boxes_by_hand():
     assert scores.is_localised(boxes, others[:1])
     assert not scores.is_localised(boxes, others[1:])
     assert not scores.is_localised(boxes[:0], others)
+
+
+@given(seed=st.integers(0, 999))
+def test_scores_equal_torchmetrics_and_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    truth, prediction = rng.integers(0, 4, (2, 200))
+    truth[:20] = 255
+    confusion = ConfusionMatrix(4, 4)
+    confusion.update(truth, prediction)
+    itself = np.arange(4)
+    jaccard = MulticlassJaccardIndex(4, average="macro", ignore_index=255)
+    expected = float(jaccard(torch.as_tensor(prediction), torch.as_tensor(truth)))
+    assert scores.miou(scores.iou_per_class(confusion.matrix, itself)) == pytest.approx(expected, abs=1e-6)
+    accuracy = accuracy_score(truth[20:], prediction[20:])
+    assert scores.pixel_accuracy(confusion.matrix, itself) == pytest.approx(accuracy)
+    foreground = jaccard_score(truth[20:] > 0, prediction[20:] > 0)
+    assert scores.foreground_iou(confusion.matrix) == pytest.approx(foreground)

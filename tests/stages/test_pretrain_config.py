@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from data.config import ScenesConfig
-from stages.pretrain.config import PretrainConfig
+from stages.pretrain.config import DinoConfig, PretrainConfig
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -22,3 +23,14 @@ def test_weights_are_trained_on_scenes_that_the_demo_never_shows() -> None:
 def test_iterations_are_whole_batches() -> None:
     assert PretrainConfig(samples=1000, batch_size=128).iterations == 7
     assert PretrainConfig(samples=1, batch_size=128).iterations == 1
+
+
+def test_settings_of_the_other_method_are_not_used() -> None:
+    assert PretrainConfig(method="dino").unused() == {"prototypes"}
+    assert PretrainConfig().unused() == {"dino"}
+
+
+@pytest.mark.parametrize("ratios", [(0.5, 0.1), (-0.1, 0.5), (0.5, 1.1)])
+def test_mask_ratios_out_of_order_are_refused(ratios: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="mask_ratio must be two numbers"):
+        DinoConfig(mask_ratio=ratios)

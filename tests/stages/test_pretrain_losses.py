@@ -119,9 +119,9 @@ def test_effective_rank() -> None:
 
 
 def test_assignment_entropy() -> None:
-    assert assignment_entropy(torch.eye(4)) == pytest.approx(1)
-    assert assignment_entropy(torch.eye(4)[[0, 0]]) == 0
-    assert assignment_entropy(torch.eye(4)[[0, 1]]) == pytest.approx(0.5)
+    assert assignment_entropy(torch.full((4,), 0.25)) == pytest.approx(1)
+    assert assignment_entropy(torch.tensor([1.0, 0, 0, 0])) == 0
+    assert assignment_entropy(torch.tensor([0.5, 0.5, 0, 0])) == pytest.approx(0.5)
 
 
 def test_monitor_stops_a_collapsed_training_only() -> None:

@@ -34,6 +34,9 @@ CONFIG = PretrainConfig.model_validate(
 DINO = CONFIG.model_copy(
     update={"method": "dino", "dino": DinoConfig(outputs=16, hidden=8, bottleneck=4), "weight_decay": (0.04, 0.4)}
 )
+IBOT = DINO.model_copy(
+    update={"dino": DinoConfig(outputs=16, hidden=8, bottleneck=4, patch_weight=1.0, shared_head=False)}
+)
 
 
 class Stop(Exception):
@@ -62,7 +65,7 @@ def run(source: ImageSource, folder: Path, progress: Any = None, config: Pretrai
     return stage.run(config, inputs, folder, progress or Silent())
 
 
-@pytest.mark.parametrize("config", [CONFIG, DINO], ids=["prototypes", "dino"])
+@pytest.mark.parametrize("config", [CONFIG, DINO, IBOT], ids=["prototypes", "dino", "ibot"])
 def test_a_killed_training_ends_with_the_same_weights(
     config: PretrainConfig, tiny_source: ImageSource, tmp_path: Path
 ) -> None:
@@ -84,6 +87,12 @@ def test_a_checkpoint_of_another_training_is_refused(tiny_source: ImageSource, t
         run(tiny_source, tmp_path / "run", StopAt(3))
     with pytest.raises(MaskDistillError, match=r"another training .*lr"):
         run(tiny_source, tmp_path / "run", config=CONFIG.model_copy(update={"lr": 2e-3}))
+
+
+def test_settings_of_the_other_method_may_change(tiny_source: ImageSource, tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        run(tiny_source, tmp_path / "run", StopAt(3))
+    run(tiny_source, tmp_path / "run", config=CONFIG.model_copy(update={"dino": DinoConfig(outputs=2)}))
 
 
 def test_every_phase_comes_up(tiny_source: ImageSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from data.errors import InputError
 from data.images import ImageSource
+from stages.pool import draw_batch, open_pool, remove_pool, square
 from stages.pretrain.colours import erase_colours, jitter_colours
 from stages.pretrain.config import PretrainConfig, ViewsConfig
 from stages.pretrain.encoder import build_vit, class_attention, finish, last_input, queries_keys, random_corner
 from stages.pretrain.initial import initialise, whiten_patches
 from stages.pretrain.key_offset import estimate_offset, fold_offset, shrink_unread_keys
 from stages.pretrain.loop import normalise
-from stages.pretrain.pool import draw_batch, open_pool, remove_pool, square
 from stages.pretrain.views import blur, crop, multi_crop
 from stages.progress import Silent
 

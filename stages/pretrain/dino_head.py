@@ -1,0 +1,31 @@
+"""The head of DINO, which turns tokens into scores of many outputs (arXiv 2104.14294, appendix C)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from stages.pretrain.config import DinoConfig
+
+
+class DinoHead(nn.Module):
+    """Three layers, a unit-length bottleneck, and a last layer of unit-length rows: (N, D) to float32 (N, K)."""
+
+    def __init__(self, dim: int, config: DinoConfig) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(dim, config.hidden),
+            nn.GELU(),
+            nn.Linear(config.hidden, config.hidden),
+            nn.GELU(),
+            nn.Linear(config.hidden, config.bottleneck),
+        )
+        self.last = nn.Parameter(torch.randn(config.outputs, config.bottleneck))
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Cosine similarity of each token's bottleneck to each row of the last layer."""
+        bottleneck = F.normalize(self.layers(tokens).float(), dim=-1)
+        return bottleneck @ F.normalize(self.last, dim=-1).T

@@ -1,0 +1,72 @@
+"""Pre-training in one folder; what each process does where several share each batch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from stages.contract import StageInputs
+from stages.device import resolve_device
+from stages.distributed import rank
+from stages.pool import draw_batch, open_pool
+from stages.pretrain.config import PretrainConfig
+from stages.pretrain.dino import DinoMethod
+from stages.pretrain.encoder import build_vit
+from stages.pretrain.initial import initialise
+from stages.pretrain.key_offset import estimate_offset, fold_offset
+from stages.pretrain.loop import PretrainLoop, normalise
+from stages.pretrain.prototypes import PrototypesMethod
+from stages.pretrain.views import multi_crop
+from stages.progress import Progress
+from stages.samples import derive_seed
+from stages.weights_file import save_weights
+
+POOL = "images.npy"
+WEIGHTS = "vit.safetensors"
+_IMAGES_TO_WHITEN = 512
+_IMAGES_FOR_OFFSET = 256
+
+
+@dataclass(frozen=True)
+class VitTraining:
+    """One training.
+
+    Attributes:
+        config: Of the stage.
+        inputs: The images, the seed and the device.
+        folder: Holds POOL; gets the checkpoint, the log and WEIGHTS.
+    """
+
+    config: PretrainConfig
+    inputs: StageInputs
+    folder: Path
+
+
+def train_vit(training: VitTraining, progress: Progress) -> None:
+    """Train from the last checkpoint in the folder, and write the weights."""
+    config, inputs = training.config, training.inputs
+    pool, _ = open_pool(inputs.source, config.image_size, training.folder / POOL, progress)
+    device = resolve_device(inputs.execution)
+    torch.manual_seed(derive_seed(inputs.seed))
+    vit = build_vit(config.model, config.overrides)
+    images = draw_batch(pool, inputs.seed, 0, min(_IMAGES_TO_WHITEN, len(pool))).float() / 255
+    initialise(vit, normalise(multi_crop(images, config.views, strength=1.0)[0].flatten(0, 1), vit))
+    method = (DinoMethod if config.method == "dino" else PrototypesMethod)(vit, config)
+    loop = PretrainLoop(method, pool, config, inputs.seed, training.folder, inputs.execution, device, progress)
+    trained = loop.run()
+    if rank() == 0:
+        if config.key_offset is not None:
+            batches = _normalised(pool[:_IMAGES_FOR_OFFSET], trained, config.batch_size, device)
+            fold_offset(trained, estimate_offset(trained, batches, config.key_offset))
+        description = {"model": config.model, "overrides": config.overrides, "config": config.model_dump(mode="json")}
+        save_weights(training.folder / WEIGHTS, trained.half(), description)
+
+
+def _normalised(images: NDArray[np.uint8], vit: nn.Module, batch_size: int, device: torch.device) -> Iterator[Tensor]:
+    for start in range(0, len(images), batch_size):
+        batch = torch.from_numpy(np.array(images[start : start + batch_size]))
+        yield normalise(batch.to(device).float() / 255, vit)
