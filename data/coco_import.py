@@ -18,7 +18,8 @@ from data.masks import MaskStore, MaskStoreBuilder
 
 MAX_PIXELS = 100_000_000
 """Largest height x width that is believed where no image tells the true size."""
-_LARGEST_SCORE = float(np.finfo(np.float32).max)
+_LARGEST_SCORE = float(str(np.finfo(np.float32).max))
+"""As the largest float32 is written, which is more than it is."""
 _KIND = "a COCO annotation file is an object with images and annotations"
 
 
