@@ -22,6 +22,9 @@ from pipeline.report.provenance import provenance_section
 from pipeline.report.record import FINAL, RunRecord
 from pipeline.report.settings import settings_section
 
+_MOST_CHANGES = 4
+"""Changed settings that are named below the title; all of them stand among the settings."""
+
 
 def build_report(plan: Plan, console: Console) -> Report:
     """The report of a run, finished or not; what is missing is named with the command that makes it.
@@ -67,14 +70,17 @@ def _subtitle(record: RunRecord) -> str:
     """The configuration, less what says where and how rather than what."""
     source = record.plan.config_source
     changes = [one for one in source.overrides if not one.strip().startswith(("artifacts", "execution"))]
+    shown = changes[:_MOST_CHANGES]
+    if len(changes) > len(shown):
+        shown.append(f"{len(changes) - len(shown)} more settings changed")
     names = " + ".join(path.name for path in source.paths)
-    return f"{names} with {', '.join(changes)}" if changes else names
+    return f"{names} with {', '.join(shown)}" if shown else names
 
 
 def _tiles(record: RunRecord) -> list[Tile]:
     source, config, made = record.source, record.plan.config, record.manifests
     miou = record.figures(FINAL).get("miou")
-    n_classes = len(record.class_names) - 1
+    n_classes = len(config.evaluate.classes or record.class_names[1:])
     commits = sorted({(one.environment.get("commit") or "unknown")[:10] for one in made.values()})
     return [
         Tile("mIoU of the final model", share(miou), record.split_name if miou is not None else "not measured"),

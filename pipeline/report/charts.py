@@ -10,7 +10,8 @@ from pipeline.report.blocks import Chart
 from pipeline.report.svg import Drawing, Plot, extent, series_colour
 
 _MOST_POINTS = 240
-_CELL_LARGE, _CELL_SMALL, _FEW = 46, 14, 16
+_CELL_LARGE, _CELL_SMALL, _FEW = 46, 10, 16
+_MATRIX_WIDTH = 860
 
 
 def loss_chart(title: str, iterations: ArrayLike, losses: Mapping[str, ArrayLike], *, raw: bool) -> Chart:
@@ -76,7 +77,7 @@ def heat_map(title: str, shares: NDArray[np.float64], rows: Sequence[str], colum
         columns: Name of each column; those of the rows are among them.
     """
     few = len(columns) <= _FEW
-    cell = _CELL_LARGE if few else max(_CELL_SMALL, 720 // len(columns))
+    cell = _CELL_LARGE if few else max(_CELL_SMALL, _MATRIX_WIDTH // len(columns))
     font = min(13, cell - 1)
     margin = 16 + round(font * 0.62 * max(len(name) for name in (*rows, *columns)))
     right = [shares[i, columns.index(name)] for i, name in enumerate(rows)]

@@ -22,8 +22,7 @@ def classes_section(record: RunRecord) -> Section:
         blocks.append(class_table(record))
     if confusion := record.figures(FINAL).get("confusion"):
         blocks += confusion_blocks(confusion["classes"], np.asarray(confusion["px"], dtype=np.int64))
-    elif not record.has(FINAL):
-        blocks.append(record.missing(FINAL))
+    blocks += record.missing(FINAL)
     return Section("classes", "Classes", lead, blocks or [Note("The data has no ground truth.")])
 
 

@@ -36,8 +36,7 @@ def comparison_section(record: RunRecord) -> Section:
         blocks += [steps_table(record), scores_table(record), *baselines_tables(record)]
     elif record.manifests:
         blocks.append(Note("The data has no ground truth, so nothing can be scored."))
-    steps = [stage for stage in record.planned if stage in {stage for stage, _ in _STEPS.values()}]
-    blocks += [record.missing(stage) for stage in steps if not record.has(stage)]
+    blocks += record.missing(*(stage for stage, _ in _STEPS.values()))
     return Section("steps", "What each stage buys", lead, [*blocks, *_comparisons(record)])
 
 

@@ -15,7 +15,7 @@ def confidence_section(record: RunRecord) -> Section:
     if "distill" not in record.planned:
         return Section("confidence", "Confidence", lead, [Note("This configuration trains no detector.")])
     if not record.has("distill"):
-        return Section("confidence", "Confidence", lead, [record.missing("distill")])
+        return Section("confidence", "Confidence", lead, record.missing("distill"))
     charts = [score_histogram(record.candidates.score, record.threshold)]
     bins = record.figures("distill").get("reliability") or []
     blocks: list[Block] = [Charts(charts)]

@@ -16,7 +16,7 @@ def clusters_section(record: RunRecord) -> Section:
     """A card per cluster, the largest first."""
     title = "Clusters"
     if not record.has("mine", "cluster"):
-        return Section("clusters", title, "", [record.missing("cluster")])
+        return Section("clusters", title, "", record.missing("mine", "cluster"))
     sizes = np.bincount(record.clusters.cluster, minlength=record.clusters.k)
     shown = largest_clusters(record.clusters)
     stage = FINAL if record.has(FINAL) else "cluster"

@@ -26,8 +26,7 @@ def curves_section(record: RunRecord) -> Section:
         ]
         if charts:
             blocks.append(Charts(charts))
-        elif not record.has(stage):
-            blocks.append(record.missing(stage))
+    blocks += record.missing(*set(record.planned).difference(_NOTHING_TO_TRAIN))
     lead = "Faint: the loss of each iteration. Strong: its moving average over a twenty-fifth of the training."
     return Section("training", "Training", lead, blocks)
 

@@ -15,7 +15,7 @@ _EACH = 4
 def examples_section(record: RunRecord) -> Section:
     """The images that the final model predicts best and worst, or some images where nobody can say."""
     if not record.has("mine"):
-        return Section("images", "Images", "", [record.missing("mine")])
+        return Section("images", "Images", "", record.missing("mine"))
     best, worst = (record.figures(FINAL).get(name, []) for name in ("best_images", "worst_images"))
     if not best:
         lead = "Images spread evenly over the data; without scores of a final model none of them is best or worst."

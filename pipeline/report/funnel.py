@@ -21,7 +21,7 @@ _MOST_REASONS = 500
 def funnel_section(record: RunRecord) -> Section:
     """The funnel, and the images that were skipped."""
     blocks: list[Table | Note] = [funnel_table(record)] if record.has("mine") else []
-    blocks += [record.missing(stage) for stage in (*_MASKS, FINAL) if stage in record.planned and not record.has(stage)]
+    blocks += record.missing(*_MASKS, FINAL)
     reasons = [(image_id, reason) for made in record.manifests.values() for image_id, reason in made.failures.items()]
     if reasons:
         note = f"The first {_MOST_REASONS} of them." if len(reasons) > _MOST_REASONS else ""

@@ -21,8 +21,7 @@ def provenance_section(record: RunRecord) -> Section:
     blocks: list[Block] = []
     if made:
         blocks = [_artifacts(made), _fingerprints(made), _software(made)]
-    blocks += [record.missing(stage) for stage in record.planned if stage not in made]
-    return Section("provenance", "Provenance", lead, blocks)
+    return Section("provenance", "Provenance", lead, [*blocks, *record.missing(*record.planned)])
 
 
 def _artifacts(made: dict[str, Manifest]) -> Table:

@@ -70,10 +70,13 @@ class RunRecord:
         """Whether these stages are finished."""
         return all(stage in self.manifests for stage in stages)
 
-    def missing(self, stage: str) -> Note:
-        """What to say in place of what a stage that is not finished would give."""
-        command = f"maskdistill run {self.plan.config_source.arguments()} --to {stage}"
-        return Note(f"Stage {stage} has not been run to its end. Make it with:", command)
+    def missing(self, *stages: str) -> list[Note]:
+        """What to say in place of what those of these stages would give that a run needs and that are not finished."""
+        waiting = [stage for stage in self.planned if stage in stages and not self.has(stage)]
+        if not waiting:
+            return []
+        command = f"maskdistill run {self.plan.config_source.arguments()} --to {waiting[-1]}"
+        return [Note(f"Not finished: {', '.join(waiting)}. Make what is missing with:", command)]
 
     def scores(self, stage: str) -> dict[str, dict[str, Any]]:
         """Figures of a stage by split; {} where it or a stage before it is not finished, or without ground truth."""
