@@ -9,6 +9,8 @@ from data.errors import MaskDistillError
 
 _LOWEST_RANK = 2.0
 _LOWEST_ENTROPY = 0.05
+_LOWEST_INFORMATION = 0.001
+_UNIFORM_AT_FIRST = 0.25
 
 
 @torch.no_grad()
@@ -27,9 +29,14 @@ def effective_rank(embeddings: Tensor) -> float:
 
 
 @torch.no_grad()
-def assignment_entropy(shares: Tensor) -> float:
-    """How evenly samples spread over prototypes: entropy of the prototypes' shares (K,) as share of ln K, 0 to 1."""
-    return float(torch.special.entr(shares.float()).sum()) / math.log(len(shares))
+def assignment_entropy(shares: Tensor) -> Tensor:
+    """Entropy of shares of prototypes, (..., K) with sum 1, as share of ln K: (...), 0 to 1.
+
+    Of the mean over samples it says how evenly they spread over the prototypes. What it exceeds the mean of the
+    samples' own entropies by is the mutual information of sample and prototype: 0 where all get the same shares.
+    """
+    entropy: Tensor = torch.special.entr(shares.float()).sum(dim=-1)
+    return entropy / math.log(shares.shape[-1])
 
 
 class CollapseMonitor:
@@ -43,22 +50,30 @@ class CollapseMonitor:
         self.patience = patience
         self.bad_checks = 0
 
-    def check(self, step: int, rank: float, entropy: float | None = None) -> None:
+    def check(
+        self, step: int, share: float, rank: float, entropy: float | None = None, information: float | None = None
+    ) -> None:
         """Look at the figures of one step.
 
         Args:
             step: Steps done.
+            share: Share of the training that is done; at first a student may well know nothing yet.
             rank: Of `effective_rank`.
-            entropy: Of `assignment_entropy`; None where the method assigns nothing yet.
+            entropy: Of the mean assignment, 0 to 1; None where the method assigns nothing.
+            information: Mutual information of sample and prototype, 0 to 1; None likewise.
 
         Raises:
             MaskDistillError: The last `patience` checks were all bad.
         """
-        is_bad = rank < _LOWEST_RANK or (entropy is not None and entropy < _LOWEST_ENTROPY)
-        self.bad_checks = self.bad_checks + 1 if is_bad else 0
+        is_narrow = rank < _LOWEST_RANK or (entropy is not None and entropy < _LOWEST_ENTROPY)
+        is_uniform = information is not None and information < _LOWEST_INFORMATION and share >= _UNIFORM_AT_FIRST
+        self.bad_checks = self.bad_checks + 1 if is_narrow or is_uniform else 0
         if self.bad_checks >= self.patience:
-            spread = "" if entropy is None else f" and their assignments {entropy:.0%} of the largest entropy"
+            figures = [f"the embeddings of a batch span {rank:.1f} dimensions"]
+            if entropy is not None and information is not None:
+                figures.append(f"their assignments have {entropy:.0%} of the largest entropy")
+                figures.append(f"and tell {information:.1%} of what they could about an image")
             raise MaskDistillError(
-                f"pre-training collapsed: at step {step} the embeddings of a batch span {rank:.1f} dimensions{spread}; "
-                "lower pretrain.lr, raise pretrain.batch_size or lengthen pretrain.views.curriculum"
+                f"pre-training collapsed: at step {step} {', '.join(figures)}; lower pretrain.lr, raise "
+                "pretrain.batch_size or the first pretrain.ema_decay, or lengthen pretrain.views.curriculum"
             )

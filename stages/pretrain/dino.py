@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stages.distributed import mean_over_processes
+from stages.pretrain.collapse import assignment_entropy
 from stages.pretrain.config import DinoConfig, PretrainConfig
 from stages.pretrain.dino_head import DinoHead
 from stages.pretrain.encoder import finish, last_input, random_corner
@@ -62,15 +63,16 @@ class DinoMethod(Method):
         hidden = self._hide(large) if config.patch_weight > 0 else None
         with torch.no_grad():
             seen = self.teacher.tokens(large, corner)
-            teacher = self.teacher.head(seen[:, 0]).unflatten(0, large.shape[:2])
+            teacher = self.teacher.head(seen[:, 0]).view(*large.shape[:2], -1)
         tokens = self.student.tokens(large, corner, hidden)
         student = self._student_scores(tokens[:, 0], small, large.shape[1])
         losses = {"dino": dino_loss(teacher, student, self.centre, temperature, config.student_temperature)}
         if hidden is not None:
             losses["patches"] = config.patch_weight * self._patch_loss(seen, tokens, hidden, temperature)
-        shares = F.softmax((teacher - self.centre) / temperature, dim=-1).mean(dim=(0, 1))
+        shares = F.softmax((teacher - self.centre) / temperature, dim=-1).flatten(0, 1)
         self.centre = moved_centre(self.centre, teacher, config.centre_momentum)
-        return Outcome(losses, gather(tokens[:, 0].detach()), mean_over_processes(shares))
+        doubt = mean_over_processes(assignment_entropy(shares).mean())
+        return Outcome(losses, gather(tokens[:, 0].detach()), mean_over_processes(shares.mean(dim=0)), doubt)
 
     def before_update(self, share: float) -> None:
         """Keep the heads' last layers as they are at the start."""
@@ -103,7 +105,7 @@ class DinoMethod(Method):
             corner = random_corner(self.student.vit, small.shape[-1])
             classes = torch.cat([classes, self.student.tokens(small, corner)[:, 0]])
         scores: Tensor = self.student.head(classes)
-        return scores.unflatten(0, (-1, n_images))
+        return scores.view(-1, n_images, scores.shape[-1])
 
     def _patch_loss(self, seen: Tensor, tokens: Tensor, hidden: Tensor, temperature: float) -> Tensor:
         """iBOT's loss on tokens (2 * B, 1 + N, D) of the teacher and of the student; moves the patches' centre."""

@@ -144,9 +144,10 @@ class PretrainLoop:
     def _check(self, done: int, outcome: Outcome) -> dict[str, float]:
         """Stop if the embeddings have collapsed; gives the figures of the check."""
         figures = {"rank": effective_rank(outcome.embeddings)}
-        if outcome.shares is not None:
-            figures["entropy"] = assignment_entropy(outcome.shares)
-        self.monitor.check(done, figures["rank"], figures.get("entropy"))
+        if outcome.shares is not None and outcome.doubt is not None:
+            entropy = assignment_entropy(outcome.shares)
+            figures |= {"entropy": entropy.item(), "information": (entropy - outcome.doubt).item()}
+        self.monitor.check(done, done / self.config.iterations, **figures)
         return figures
 
     def _save(self, done: int) -> None:

@@ -18,11 +18,13 @@ class Outcome:
         embeddings: float (N, D), one row per large view of all processes: what must not collapse.
         shares: float (K,), how much of the large views of all processes belongs to each prototype or output, sum 1;
             None = the method does not say.
+        doubt: Mean over those views of the `assignment_entropy` of a view's own shares, a scalar; None likewise.
     """
 
     losses: dict[str, Tensor]
     embeddings: Tensor
     shares: Tensor | None = None
+    doubt: Tensor | None = None
 
 
 class Method(nn.Module, ABC):

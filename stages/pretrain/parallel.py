@@ -24,7 +24,7 @@ def gather(rows: Tensor, dim: int = 0) -> Tensor:
         rows: float, of any shape.
         dim: Along which dimension the processes' rows are joined.
     """
-    return rows if n_processes() == 1 else _Gather.apply(rows, dim)  # type: ignore[no-untyped-call]
+    return rows if n_processes() == 1 else _Gather.apply(rows, dim)
 
 
 class _Gather(torch.autograd.Function):
@@ -37,7 +37,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat(parts, dim=dim)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         # Each process has the same loss, so the sum over their losses has n times this gradient.
         return gradient.chunk(n_processes(), dim=ctx.dim)[rank()] * n_processes(), None
 
@@ -51,5 +51,6 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     if n_processes() > 1 and gradients:
         means = mean_over_processes(torch.cat([gradient.flatten() for gradient in gradients]))
-        for gradient, mean in zip(gradients, means.split([gradient.numel() for gradient in gradients]), strict=True):
+        sizes = [gradient.numel() for gradient in gradients]
+        for gradient, mean in zip(gradients, torch.split(means, sizes), strict=True):
             gradient.copy_(mean.view_as(gradient))

@@ -73,7 +73,8 @@ class PrototypesMethod(Method):
         small_classes = classes[:0]
         if len(small):
             small_classes = _of_all(finish(self.vit, self._encode(small, share))[:, 0], len(small))
-        embedded = self.projector(torch.cat([classes, small_classes])).unflatten(0, (-1, len(classes) // 2))
+        rows = self.projector(torch.cat([classes, small_classes]))
+        embedded = rows.view(-1, len(classes) // 2, rows.shape[-1])
         losses = {"nce": self._instance_loss(embedded[:2], embedded[2:])}
         weight = ramp(share, self.config.ramp)
         if weight > 0:
@@ -134,4 +135,4 @@ class PrototypesMethod(Method):
 
 def _of_all(rows: Tensor, n_views: int) -> Tensor:
     """The rows of all processes, view by view, of this process's rows, view by view."""
-    return gather(rows.unflatten(0, (n_views, -1)), dim=1).flatten(0, 1)
+    return gather(rows.view(n_views, -1, *rows.shape[1:]), dim=1).flatten(0, 1)

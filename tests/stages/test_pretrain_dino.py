@@ -95,6 +95,19 @@ def test_only_the_student_gets_gradients() -> None:
     assert outcome.shares is not None
     assert outcome.shares.shape == (K,)
     assert outcome.shares.sum().item() == pytest.approx(1)
+    assert outcome.doubt is not None
+    assert 0 < outcome.doubt.item() < 1
+
+
+def test_doubt_is_the_entropy_of_each_view_and_shares_are_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Views that are each sure of another output: no doubt, and shares as even as can be; and the other way round."""
+    method = make_method(teacher_temperature=(0.01, 0.01))
+    for scores, doubt in ((torch.eye(6, K).index_fill(0, torch.tensor(5), 0.2), 1 / 6), (torch.full((6, K), 0.3), 1.0)):
+        method.centre.zero_()
+        monkeypatch.setattr(method.teacher.head, "forward", lambda _, scores=scores: scores)
+        outcome = method.losses(*make_views(), share=0.5)
+        torch.testing.assert_close(outcome.shares, torch.full((K,), 1 / K))
+        torch.testing.assert_close(outcome.doubt, torch.tensor(doubt))
 
 
 def test_small_views_are_optional() -> None:

@@ -119,21 +119,28 @@ def test_effective_rank() -> None:
 
 
 def test_assignment_entropy() -> None:
-    assert assignment_entropy(torch.full((4,), 0.25)) == pytest.approx(1)
-    assert assignment_entropy(torch.tensor([1.0, 0, 0, 0])) == 0
-    assert assignment_entropy(torch.tensor([0.5, 0.5, 0, 0])) == pytest.approx(0.5)
+    shares = torch.tensor([[0.25, 0.25, 0.25, 0.25], [1, 0, 0, 0], [0.5, 0.5, 0, 0]])
+    torch.testing.assert_close(assignment_entropy(shares), torch.tensor([1, 0, 0.5]))
 
 
 def test_monitor_stops_a_collapsed_training_only() -> None:
     monitor = CollapseMonitor(patience=3)
     for step, rank in enumerate([1.0, 1.0, 9.0, 1.0, 1.0]):  # recovered in between
-        monitor.check(step, rank)
-    with pytest.raises(MaskDistillError, match=r"collapsed.* 1\.0 dimensions.*lower pretrain\.lr"):
-        monitor.check(5, 1.0)
+        monitor.check(step, 0.0, rank)
+    with pytest.raises(MaskDistillError, match=r"collapsed.* 1\.0 dimensions; lower pretrain\.lr"):
+        monitor.check(5, 0.0, 1.0)
 
 
 def test_monitor_looks_at_assignments_too() -> None:
     monitor = CollapseMonitor(patience=1)
-    monitor.check(0, rank=9.0, entropy=0.5)
-    with pytest.raises(MaskDistillError, match="assignments 1%"):
-        monitor.check(1, rank=9.0, entropy=0.01)
+    monitor.check(0, 0.0, rank=9.0, entropy=0.5, information=0.4)
+    with pytest.raises(MaskDistillError, match="assignments have 1% of the largest entropy"):
+        monitor.check(1, 0.0, rank=9.0, entropy=0.01, information=0.01)
+
+
+def test_monitor_stops_a_training_that_stays_uniform() -> None:
+    monitor = CollapseMonitor(patience=1)
+    for share, information in ((0.2, 0.0), (0.3, 0.01)):  # early, or a little that is learned
+        monitor.check(1, share, rank=9.0, entropy=1.0, information=information)
+    with pytest.raises(MaskDistillError, match=r"tell 0\.0% of what they could"):
+        monitor.check(2, 0.3, rank=9.0, entropy=1.0, information=0.0002)
