@@ -1,8 +1,7 @@
 """Training on several devices of one machine: one process each, their gradients averaged.
 
 The batch of the configuration is split over the processes, so that the number of devices is no setting of the result.
-It is not bit-equal though: each process draws its own boxes, takes its own mean over its share of the batch and, on a
-CPU, has its own batch norm statistics, of which those of the first process are kept.
+It is not bit-equal though: each process draws its own boxes and takes its own mean over its share of the batch.
 """
 
 import queue
@@ -17,6 +16,7 @@ from torch.multiprocessing import get_context
 from torch.multiprocessing.spawn import ProcessException, start_processes
 
 from data.errors import InputError, MaskDistillError
+from stages.batch_norm import synchronise_norm
 from stages.contract import ExecutionConfig
 from stages.device import resolve_device
 from stages.progress import Progress, Silent
@@ -64,12 +64,14 @@ class _Losses(nn.Module):
 
 
 def synchronised(module: nn.Module, losses: Callable[[Any], Any], device: torch.device) -> Callable[[Any], Any]:
-    """The losses, with gradients of `module` averaged over the processes in the backward pass."""
+    """The losses, with batch norm over the whole batch, and gradients of `module` averaged in the backward pass."""
     if n_processes() == 1:
         return losses
     on_cuda = device.type == "cuda"
-    if on_cuda:  # torch has it for GPUs only
+    if on_cuda:
         nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+    else:
+        synchronise_norm(module)
     devices = [torch.cuda.current_device()] if on_cuda else None
     return nn.parallel.DistributedDataParallel(_Losses(module, losses), device_ids=devices)
 

@@ -68,6 +68,7 @@ def run_round(training: DetectorTraining, targets: MaskStore, mined: MaskStore, 
     config, inputs, folder = training.config, training.inputs, training.folder
     store = folder / "candidates.zarr"
     if store.exists():
+        shutil.rmtree(folder / "parts", ignore_errors=True)
         return MaskStore.open(store)
     if not (folder / WEIGHTS).exists():
         folder.mkdir(exist_ok=True)

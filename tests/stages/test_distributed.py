@@ -1,6 +1,8 @@
 """Training in two processes on the CPU: who does what, exact resume, errors."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +25,11 @@ TWO = ExecutionConfig(device="cpu", devices=2, checkpoint_seconds=0)
 
 @dataclass(frozen=True)
 class Work:
-    """A linear fit in `folder`; from the iteration `poison` on, its loss is not finite."""
+    """A fit in `folder`; after `poison` iterations its loss is not finite, after `kill` its first process is killed."""
 
     folder: Path
     poison: int | None = None
+    kill: int | None = None
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -51,10 +54,12 @@ def load(item: int):
 
 def fit(work: Work, progress: Progress) -> None:
     torch.manual_seed(0)
-    model = nn.Linear(4, 1)
+    model = nn.Sequential(nn.Unflatten(1, (1, 2, 2)), nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(4, 1))
     seen: list[torch.Tensor] = []
 
     def losses(batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        if rank() == 0 and len(seen) == work.kill:
+            os.kill(os.getpid(), signal.SIGKILL)
         seen.append(batch)
         error = (model(batch)[:, 0] - batch.sum(dim=1)).square().mean()
         return {"fit": error * float("nan") if work.poison is not None and len(seen) > work.poison else error}
@@ -69,19 +74,9 @@ def fit(work: Work, progress: Progress) -> None:
     assert gather_ids([f"from{rank()}"]) == [f"from{number}" for number in range(n_processes())]
 
 
-class StopAfter(Silent):
-    def __init__(self, iterations: int) -> None:
-        self.left = iterations
-
-    def advance(self, n: int = 1, **info: float) -> None:
-        self.left -= n
-        if self.left <= 0:
-            raise KeyboardInterrupt
-
-
-def run(folder: Path, count: int, progress: Progress | None = None, **options) -> None:
+def run(folder: Path, count: int, **options) -> None:
     folder.mkdir(exist_ok=True)
-    run_on_devices(fit, Work(folder, **options), count, TWO, progress or Silent())
+    run_on_devices(fit, Work(folder, **options), count, TWO, Silent())
 
 
 def read(folder: Path, name: str):
@@ -108,8 +103,9 @@ def test_two_processes_share_each_batch_and_come_to_the_same_weights(two, tmp_pa
 
 
 def test_two_killed_and_resumed_are_bit_identical(two, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, 2, StopAfter(3))
+    with pytest.raises(MaskDistillError, match="a training process failed"):
+        run(tmp_path, 2, kill=3)
+    assert not (tmp_path / "model0.pt").exists()
     run(tmp_path, 2)
     for name in ("training.jsonl", "model0.pt"):
         assert (two / name).read_bytes() == (tmp_path / name).read_bytes()
