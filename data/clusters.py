@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import CorruptArtifact
+from data.masks import MaskStore
 from data.stores import create_array, create_store, get_array, open_store, read_array
 
 _DTYPES = {"embedding": "f4", "cluster": "i4", "distance": "f4", "centroids": "f4", "scale": "f4"}
@@ -73,3 +74,15 @@ def read_k(path: Path) -> int:
 def read_cluster(path: Path) -> NDArray[np.int32]:
     """Cluster of each mask, int32 (M,), without reading the embeddings."""
     return read_array(open_store(path, "clusters"), "cluster", "i4")
+
+
+def with_clusters(masks: MaskStore, path: Path) -> MaskStore:
+    """The same masks, each with its cluster from the ClusterStore at `path`.
+
+    Raises:
+        CorruptArtifact: The store is of other masks.
+    """
+    cluster = read_cluster(path)
+    if len(cluster) != len(masks):
+        raise CorruptArtifact(f"{path}: {len(cluster)} clusters for {len(masks)} masks: run the cluster stage again")
+    return masks.with_columns(cluster=cluster)

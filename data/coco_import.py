@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.coco_export import CLUSTER
-from data.coco_segmentation import Rle, read_segmentation
+from data.coco_segmentation import read_segmentation
 from data.errors import InputError
 from data.json_fields import json_field, json_items, read_json_object
 from data.masks import MaskStore, MaskStoreBuilder
+from data.rle import Rle
 
 MAX_PIXELS = 100_000_000
 """Largest height x width that is believed where no image tells the true size."""

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-Rle = dict[str, Any]
+from data.rle import Rle
+
 _FIRST = 48
 _MOST_DIGITS = 7
 """A run of a mask below 2^31 px takes no more characters than that, each of 5 bits."""

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from data.rle import Rle
+
 if TYPE_CHECKING:  # the store hands these out
-    from data.masks import MaskStore, Rle
+    from data.masks import MaskStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,6 @@ class ImageMasks:
         """Clusters, int32 (n,), -1 = none."""
         return self.store.cluster[self.rows.start : self.rows.stop]
 
-    def rles(self) -> list["Rle"]:
+    def rles(self) -> list[Rle]:
         """The masks as pycocotools takes them."""
         return [self.store.rle(row) for row in self.rows]

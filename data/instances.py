@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from data.images import UInt8Array
-
-Rle = dict[str, Any]
+from data.rle import Rle
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,9 +27,9 @@ from data import mask_table
 from data.coco_export import coco_dict
 from data.errors import CorruptArtifact
 from data.image_masks import ImageMasks
+from data.rle import Rle
 from data.stores import create_array, create_store, open_store, read_array, read_strings, write_strings
 
-Rle = dict[str, Any]
 _DTYPES = {"image": "i4", "size_hw": "i4", "bbox_xywh": "f4", "area": "i4", "score": "f4", "cluster": "i4",
            "offsets": "i8", "counts": "u1"}  # fmt: skip
 _ROW_SHAPES = {"size_hw": (2,), "bbox_xywh": (4,)}

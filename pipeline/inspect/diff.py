@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from data.clusters import read_cluster
+from data.clusters import with_clusters
 from data.errors import InputError
 from data.labels import LabelStore
 from data.masks import MaskStore
@@ -93,4 +93,4 @@ def _masks(store: ArtifactStore, manifest: Manifest) -> MaskStore:
     if manifest.stage != "cluster":
         return MaskStore.open(folder / _MASK_FILES[manifest.stage])
     masks = MaskStore.open(store.path("mine", manifest.ingredients["inputs"]["mine"]) / "masks.zarr")
-    return masks.with_columns(cluster=read_cluster(folder / "clusters.zarr"))
+    return with_clusters(masks, folder / "clusters.zarr")

@@ -9,7 +9,8 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 
 from data.images import ImageSource
-from data.masks import MaskStore, MaskStoreBuilder, Rle
+from data.masks import MaskStore, MaskStoreBuilder
+from data.rle import Rle
 from stages.batching import batch_by_shape
 from stages.device import autocast
 from stages.distill.config import DistillConfig

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from data.clusters import ClusterStore
-from data.errors import CorruptArtifact
+from data.clusters import read_k, with_clusters
 from data.masks import MaskStore
 from data.parts import compute_parts
 from stages.contract import StageInputs, StageOutputs
@@ -57,10 +56,8 @@ def run(config: DistillConfig, inputs: StageInputs, workdir: Path, progress: Pro
 def read_mined(inputs: StageInputs) -> tuple[MaskStore, int]:
     """The mined masks with their clusters, and the number of clusters. Raises CorruptArtifact."""
     masks = MaskStore.open(inputs.artifacts["mine"] / "masks.zarr")
-    clusters = ClusterStore.open(inputs.artifacts["cluster"] / "clusters.zarr")
-    if len(masks) != len(clusters):
-        raise CorruptArtifact(f"{len(clusters)} clusters for {len(masks)} masks: run the cluster stage again")
-    return masks.with_columns(cluster=clusters.cluster), clusters.k
+    clusters = inputs.artifacts["cluster"] / "clusters.zarr"
+    return with_clusters(masks, clusters), read_k(clusters)
 
 
 def run_round(training: DetectorTraining, targets: MaskStore, mined: MaskStore, progress: Progress) -> MaskStore:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from data.instances import Instances, Rle
+from data.instances import Instances
+from data.rle import Rle
 from stages.evaluate.scores import box_iou
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.clusters import read_cluster
-from data.errors import CorruptArtifact, InputError
+from data.clusters import with_clusters
+from data.errors import InputError
 from data.images import UInt8Array
 from data.labels import LabelStore, paint
 from data.masks import MaskStore
@@ -57,11 +57,7 @@ def predicted_masks(stage: str, artifacts: Mapping[str, Path]) -> MaskStore | No
         return masks.with_columns(cluster=np.zeros(len(masks)))
     if stage != "cluster":
         return masks
-    path = _folder("cluster", artifacts) / "clusters.zarr"
-    cluster = read_cluster(path)
-    if len(cluster) != len(masks):
-        raise CorruptArtifact(f"{path}: {len(cluster)} clusters for {len(masks)} masks")
-    return masks.with_columns(cluster=cluster)
+    return with_clusters(masks, _folder("cluster", artifacts) / "clusters.zarr")
 
 
 def _folder(stage: str, artifacts: Mapping[str, Path]) -> Path:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.clusters import read_cluster
-from data.errors import CorruptArtifact, InputError
+from data.clusters import with_clusters
+from data.errors import InputError
 from data.images import ImageSource
 from data.labels import LabelStore, merge_label_parts, paint, write_labels
 from data.masks import MaskStore, MaskStoreBuilder, merge_parts
@@ -58,12 +58,7 @@ def read_candidates(config: FilterConfig, artifacts: Mapping[str, Path]) -> Mask
     """The masks to choose from, each with its cluster: those of the detector, or the mined ones."""
     if config.masks != "initial":
         return MaskStore.open(artifacts["distill"] / "candidates.zarr")
-    masks = MaskStore.open(artifacts["mine"] / "masks.zarr")
-    path = artifacts["cluster"] / "clusters.zarr"
-    cluster = read_cluster(path)
-    if len(cluster) != len(masks):
-        raise CorruptArtifact(f"{path}: {len(cluster)} clusters for {len(masks)} masks")
-    return masks.with_columns(cluster=cluster)
+    return with_clusters(MaskStore.open(artifacts["mine"] / "masks.zarr"), artifacts["cluster"] / "clusters.zarr")
 
 
 def select_candidates(candidates: MaskStore, config: FilterConfig) -> MaskStore:
