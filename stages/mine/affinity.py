@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from stages.mine.tidy import tidy
+
 
 def object_masks(
     queries: Tensor,
@@ -22,6 +24,8 @@ def object_masks(
     key_mean: Tensor | None = None,
     max_masks: int = 1,
     min_area: float = 0.0,
+    fill_holes: bool = False,
+    opening: int = 0,
 ) -> NDArray[np.bool_]:
     """The patches of the most prominent object and, beyond the paper, of others that resemble it.
 
@@ -35,10 +39,11 @@ def object_masks(
         key_mean: float (H, d), subtracted from the keys where patches are compared with each other; None = nothing.
         max_masks: Most masks; 1 is the paper's rule.
         min_area: Share of the patches that a further mask must hold, 0-1.
+        fill_holes, opening: See `tidy`; the paper does neither.
 
     Returns:
-        bool (n, h, w), 1 <= n <= max_masks: 4-connected components, none empty, that of the source patch first, then
-        the largest ones.
+        bool (n, h, w), 1 <= n <= max_masks: 4-connected components, none empty, that of the source patch (or of the
+        patch nearest to it that is left) first, then the largest ones.
     """
     patch_keys = keys[:, 1:]
     attention = class_attention(queries[:, 0], patch_keys, n_heads).cpu()
@@ -48,7 +53,7 @@ def object_masks(
     mask = diffuse(patch_keys, proposals.to(keys.device)).reshape(grid_hw).cpu().numpy()
     # The rule puts the source into the mask unless its key is zero, as that of a single centred patch is.
     mask.flat[source := int(proposals[0])] = True
-    return split_objects(mask, source, max_masks, min_area)
+    return split_objects(*tidy(mask, source, fill_holes, opening), max_masks, min_area)
 
 
 def class_attention(class_query: Tensor, patch_keys: Tensor, n_heads: int) -> Tensor:

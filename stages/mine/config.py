@@ -40,6 +40,10 @@ class MineConfig(Settings):
     object, but do not touch it, become masks too, the largest ones first."""
     min_area: float = Field(0.03, ge=0, le=1)
     """Share of the image that such a further mask must cover."""
+    fill_holes: bool = False
+    """Whether what a mask encloses belongs to it; the paper leaves holes."""
+    opening: int = Field(0, ge=0)
+    """Parts of a mask thinner than about twice as many patches are cut off; 0 = none (the paper)."""
     precision: Precision = "fp32"
     """Arithmetic of the ViT; the masks themselves are always computed in fp32 and fp64."""
     import_from: Path | None = Field(None, alias="import")

@@ -154,6 +154,8 @@ class _Miner:
             key_mean=None if key_mean is None else key_mean.to(keys),
             max_masks=config.max_masks,
             min_area=config.min_area,
+            fill_holes=config.fill_holes,
+            opening=config.opening,
         )
         return np.stack([grid_to_image(mask, resized_hw, size_hw, self.backbone.patch_size) for mask in found])
 

@@ -8,9 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from stages.mine.affinity import keep_mass, object_masks, propose, split_objects
+from stages.mine.tidy import tidy
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "affinity.json").read_text())["cases"]
 
@@ -108,3 +110,46 @@ def test_keys_of_zero_give_the_source_patch_alone():
     zeros = torch.zeros(2, 5, 3)
     masks = object_masks(zeros, zeros, (2, 2), n_heads=2, topk_fraction=0.5, attention_mass=0.5, max_masks=3)
     assert masks.shape == (1, 2, 2) and masks.sum() == 1
+
+
+FRAME_WITH_THREAD = np.asarray(
+    [[0, 0, 0, 0, 0, 0, 0],
+     [0, 1, 1, 1, 1, 0, 0],
+     [0, 1, 0, 0, 1, 1, 1],
+     [0, 1, 0, 0, 1, 0, 0],
+     [0, 1, 1, 1, 1, 0, 0]], dtype=bool)  # fmt: skip
+
+
+def test_holes_are_filled_and_then_threads_are_cut_off():
+    as_it_was, _ = tidy(FRAME_WITH_THREAD, 8)
+    np.testing.assert_array_equal(as_it_was, FRAME_WITH_THREAD)
+    filled, source = tidy(FRAME_WITH_THREAD, 8, fill_holes=True)
+    assert filled.sum() == FRAME_WITH_THREAD.sum() + 4 and filled[2:4, 2:4].all() and source == 8
+    opened, source = tidy(FRAME_WITH_THREAD, 20, fill_holes=True, opening=1)
+    # Five patches have all four neighbours: the four that were filled and (2, 4), where the thread begins.
+    expected = np.asarray(
+        [[0, 0, 0, 0, 0, 0, 0],
+         [0, 0, 1, 1, 1, 0, 0],
+         [0, 1, 1, 1, 1, 1, 0],
+         [0, 1, 1, 1, 1, 0, 0],
+         [0, 0, 1, 1, 0, 0, 0]], dtype=bool)  # fmt: skip
+    np.testing.assert_array_equal(opened, expected)
+    assert source == 19, "the end of the thread, (2, 6), is gone; (2, 5) is nearest"
+
+
+def test_a_mask_that_is_thin_all_over_survives_the_opening():
+    thread = np.zeros((5, 5), dtype=bool)
+    thread[2] = True
+    opened, source = tidy(thread, 10, opening=2)
+    np.testing.assert_array_equal(opened, thread)
+    assert source == 10
+
+
+@settings(deadline=None, max_examples=50)
+@given(arrays(bool, (6, 9)), st.integers(0, 53), st.booleans(), st.integers(0, 2))
+def test_tidying_gives_a_patch_of_the_mask_and_never_an_empty_mask(mask, source, fill_holes, opening):
+    mask = mask.copy()
+    mask.flat[source] = True
+    tidied, patch = tidy(mask, source, fill_holes, opening)
+    assert tidied.flat[patch]
+    assert not (fill_holes and not opening) or (tidied >= mask).all()
