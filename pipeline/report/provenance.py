@@ -9,6 +9,7 @@ from pipeline.report.numbers import count
 from pipeline.report.record import RunRecord
 
 _OF_THE_MACHINE = ("commit", "platform")
+_DIGITS = 16
 
 
 def provenance_section(record: RunRecord) -> Section:
@@ -44,11 +45,13 @@ def _artifacts(made: dict[str, Manifest]) -> Table:
 
 def _fingerprints(made: dict[str, Manifest]) -> Table:
     names = {"version": "stage version", "seed": "seed", "data": "images", "weights": "weights"}
-    rows = [
-        [stage, *(EMPTY if one.ingredients.get(name) is None else str(one.ingredients[name]) for name in names)]
-        for stage, one in made.items()
-    ]
+    rows = [[stage, *(_short(one.ingredients.get(name)) for name in names)] for stage, one in made.items()]
     return Table("What enters the keys, beside the settings", ("stage", *names.values()), rows)
+
+
+def _short(ingredient: object) -> str:
+    """A hash as the first 16 of its digits, as many as a key has; all else as it is."""
+    return EMPTY if ingredient is None else str(ingredient).removeprefix("sha256:")[:_DIGITS]
 
 
 def _software(made: dict[str, Manifest]) -> Table:
