@@ -8,7 +8,6 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 
 import torch
 from rich.console import Console
@@ -17,7 +16,7 @@ from rich.table import Table
 from stages.contract import ExecutionConfig
 from stages.device import autocast, resolve_device
 from stages.distill.backends import create_detector
-from stages.distill.config import DistillConfig
+from stages.distill.config import DistillConfig, has_detectron2
 from stages.distill.detector import Detector, Target
 from stages.distill.geometry import boxes_of
 from stages.optimizer import make_optimizer
@@ -34,7 +33,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256, help="side of the square images, px")
     parser.add_argument("--batch", type=int, default=2, help="images per iteration")
     parser.add_argument("--precision", choices=("bf16", "fp16", "fp32"), default="fp32")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each back end takes its turn")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each back end takes its turn")
     arguments = parser.parse_args()
     config = DistillConfig(
         backbone=arguments.backbone,
@@ -49,7 +48,7 @@ def main() -> None:
 
 def compare(config: DistillConfig, batch_size: int, rounds: int) -> None:
     device = resolve_device(ExecutionConfig())
-    backends = BACKENDS if find_spec("detectron2") is not None else BACKENDS[1:]
+    backends = BACKENDS if has_detectron2() else BACKENDS[1:]
     detectors = {name: make_detector(config, name, device) for name in backends}
     images, targets = make_batch(config.image_size, batch_size, device)
     training, prediction = (
@@ -62,9 +61,9 @@ def compare(config: DistillConfig, batch_size: int, rounds: int) -> None:
         f"{config.backbone}, {config.heads} heads, {config.image_size} px, batch {batch_size}, {config.precision}, on "
         f"{torch.cuda.get_device_name() if device.type == 'cuda' else f'{torch.get_num_threads()} CPU threads'}"
     )
-    table = Table("median of one iteration", *backends, *(["detectron2 : torchvision"] if len(backends) > 1 else []))
-    add_row(table, "training iterations per second", {name: 1 / seconds for name, seconds in training.items()})
-    add_row(table, "predicted images per second", {name: batch_size / seconds for name, seconds in prediction.items()})
+    table = Table("median of all turns", *backends, *(["detectron2 : torchvision"] if len(backends) > 1 else []))
+    add_row(table, "training iterations per second", 1, training)
+    add_row(table, "predicted images per second", batch_size, prediction)
     console.print(table)
     if len(backends) == 1:
         console.print("detectron2 is not installed, so there is nothing to compare with")
@@ -134,8 +133,8 @@ def prediction_step(
     return step
 
 
-def interleave(steps: dict[str, Callable[[], None]], rounds: int, device: torch.device) -> dict[str, float]:
-    """Median seconds of each step; they take turns, so that a busy machine slows all of them alike."""
+def interleave(steps: dict[str, Callable[[], None]], rounds: int, device: torch.device) -> dict[str, list[float]]:
+    """Seconds of each turn of each step; they take turns, so that a busy machine slows all of them alike."""
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for turn in range(rounds + 1):
         for name, step in steps.items():
@@ -145,12 +144,14 @@ def interleave(steps: dict[str, Callable[[], None]], rounds: int, device: torch.
                 torch.cuda.synchronize()
             if turn:  # the first one warms up
                 seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    return seconds
 
 
-def add_row(table: Table, name: str, values: dict[str, float]) -> None:
-    first, *others = values.values()
-    table.add_row(name, *(f"{value:.2f}" for value in values.values()), *(f"{first / other:.2f}" for other in others))
+def add_row(table: Table, name: str, things: int, seconds: dict[str, list[float]]) -> None:
+    """Things per second of each back end, and the ratio of the two in the same turn."""
+    speeds = [f"{things / statistics.median(values):.2f}" for values in seconds.values()]
+    ratios = [later / earlier for earlier, later in zip(*seconds.values(), strict=True)] if len(seconds) > 1 else []
+    table.add_row(name, *speeds, *([f"{statistics.median(ratios):.2f}"] if ratios else []))
 
 
 if __name__ == "__main__":

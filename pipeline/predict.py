@@ -10,7 +10,7 @@ from PIL import Image
 from data.atomic import atomic_path, write_json
 from data.coco_export import write_coco
 from data.config import FolderConfig
-from data.errors import InputError, MaskDistillError, UnreadableImage
+from data.errors import InputError, UnreadableImage
 from data.folder import FolderSource, find_images
 from data.images import ImageSource, UInt8Array
 from data.labels import LabelStore, merge_label_parts
@@ -50,13 +50,13 @@ class Prediction:
 
         Raises:
             MissingArtifact: The model has not been trained.
-            MaskDistillError: Not one image could be read.
+            InputError: Not one image could be read.
         """
         done = self._detect() if stage == "distill" else self._segment()
         if self.failures:
             write_json(self.out / "failures.json", self.failures)
         if not done:
-            raise MaskDistillError("not one image could be read")
+            raise InputError(f"not one image could be read; the first one: {next(iter(self.failures.values()))}")
         return list(done)
 
     def _segment(self) -> tuple[str, ...]:

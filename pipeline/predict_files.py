@@ -17,7 +17,7 @@ def prepare_out(out: Path, image_dir: Path, *, force: bool) -> None:
     """Make the folder to write to; with `force`, remove what an earlier prediction wrote there.
 
     Raises:
-        InputError: It is no folder, is not empty without `force`, or lies among the images.
+        InputError: It is no folder, cannot be made, is not empty without `force`, or lies among the images.
     """
     if out.resolve().is_relative_to(image_dir.resolve()):
         raise InputError(f"--out {out}: lies in {image_dir}, whose images are read; name a folder elsewhere")
@@ -25,13 +25,16 @@ def prepare_out(out: Path, image_dir: Path, *, force: bool) -> None:
         raise InputError(f"--out {out}: not a folder")
     if out.is_dir() and any(out.iterdir()) and not force:
         raise InputError(f"--out {out}: not empty; name another folder, or add --force to replace a prediction in it")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be made ({error.strerror}); name another folder") from error
     for name in _WRITTEN:
         path = out / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    out.mkdir(parents=True, exist_ok=True)
 
 
 def png_names(image_ids: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ It is not bit-equal though: each process draws its own boxes and takes its own m
 import queue
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ def n_processes() -> int:
 
 
 def mean_over_processes(values: Tensor) -> Tensor:
-    """Mean of a tensor over the processes that train together, the same in all of them."""
+    """Mean of a tensor over the processes that train together, the same in all of them; overwrites the tensor."""
     if n_processes() > 1:
         dist.all_reduce(values)
     return values / n_processes()
@@ -126,6 +127,9 @@ def run_on_devices(worker: Worker, work: Any, count: int, execution: ExecutionCo
             for process in processes.processes:
                 process.terminate()
                 process.join()
+            # torch leaves behind what a process wrote of its error.
+            for path in processes.error_files:
+                Path(path).unlink(missing_ok=True)
 
 
 def _work(number: int, worker: Worker, work: Any, count: int, on_cuda: bool, address: str, messages: Any) -> None:

@@ -8,16 +8,20 @@ ASPECT_RATIOS = (0.5, 1.0, 2.0)
 
 
 class Heads(NamedTuple):
-    """Channels of the pyramid and of the heads, and how many boxes per image they learn from."""
+    """Channels of the pyramid and of the heads, and how many boxes per image they learn from.
+
+    `samples` points per side of each cell of a pooled box are averaged; 0 = as many as the cell covers.
+    """
 
     fpn: int
     box: int
     mask: tuple[int, ...]
     boxes_per_image: int
     proposals: int
+    samples: int
 
 
 HEADS: dict[Literal["full", "slim"], Heads] = {
-    "full": Heads(fpn=256, box=1024, mask=(256,) * 4, boxes_per_image=512, proposals=1000),
-    "slim": Heads(fpn=128, box=256, mask=(128,) * 2, boxes_per_image=64, proposals=300),
+    "full": Heads(fpn=256, box=1024, mask=(256,) * 4, boxes_per_image=512, proposals=1000, samples=0),
+    "slim": Heads(fpn=128, box=256, mask=(128,) * 2, boxes_per_image=64, proposals=300, samples=1),
 }

@@ -10,6 +10,13 @@ from data.settings import Settings
 from stages.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
 
 
+def has_detectron2() -> bool:
+    """Whether detectron2 is installed."""
+    spec = find_spec("detectron2")
+    # Without an origin it is a mere folder of that name, such as its source lying about.
+    return spec is not None and spec.origin is not None
+
+
 class DistillConfig(Settings):
     """The detector that learns from mined masks and their clusters (section 3 of the method)."""
 
@@ -105,9 +112,7 @@ class DistillConfig(Settings):
         Raises:
             InputError: The back end that was asked for is not installed.
         """
-        spec = find_spec("detectron2")
-        # Without an origin it is a mere folder of that name, such as its source lying about.
-        installed = spec is not None and spec.origin is not None
+        installed = has_detectron2()
         if self.backend == "detectron2" and not installed:
             raise InputError(
                 "distill.backend: detectron2 was asked for and is not installed; it is not on PyPI: install it into "

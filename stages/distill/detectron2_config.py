@@ -55,6 +55,7 @@ def _set_heads(model: Any, config: DistillConfig) -> None:
     model.ANCHOR_GENERATOR.ASPECT_RATIOS = [list(ASPECT_RATIOS)]
     heads = HEADS[config.heads]
     model.ROI_HEADS.BATCH_SIZE_PER_IMAGE = heads.boxes_per_image
+    model.ROI_BOX_HEAD.POOLER_SAMPLING_RATIO = model.ROI_MASK_HEAD.POOLER_SAMPLING_RATIO = heads.samples
     model.RPN.POST_NMS_TOPK_TRAIN = model.RPN.POST_NMS_TOPK_TEST = heads.proposals
     if config.neck == "c4":
         return

@@ -18,6 +18,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
+from torchvision.ops import MultiScaleRoIAlign
 
 from stages.distill.architecture import ANCHOR_SHARES, ASPECT_RATIOS, HEADS
 from stages.distill.config import DistillConfig
@@ -28,6 +29,8 @@ from stages.distill.unmatched import ignore_unmatched
 from stages.resnet import RGB_MEAN, RGB_STD, build_resnet, freeze_norm, freeze_stages
 
 _DIVISOR = 32
+_POOLED = {"0": 4, "1": 8, "2": 16, "3": 32}
+"""Stride, px, of the levels of the pyramid that boxes are pooled from."""
 
 
 class TorchvisionDetector:
@@ -97,6 +100,8 @@ def build_mask_rcnn(config: DistillConfig, n_clusters: int, weights: str | None)
     model = MaskRCNN(
         backbone,
         rpn_anchor_generator=AnchorGenerator(sides, (ASPECT_RATIOS,) * len(sides)),
+        box_roi_pool=_pooling(7, heads.samples),
+        mask_roi_pool=_pooling(14, heads.samples),
         box_head=TwoMLPHead(heads.fpn * 7**2, heads.box),
         box_predictor=FastRCNNPredictor(heads.box, n_clusters + 1),
         mask_head=MaskRCNNHeads(heads.fpn, heads.mask, 1),
@@ -113,6 +118,19 @@ def build_mask_rcnn(config: DistillConfig, n_clusters: int, weights: str | None)
     keep_float32(model.rpn.head, model.roi_heads.box_predictor, model.roi_heads.mask_predictor)
     ignore_unmatched(model, config.ignore_unmatched)
     return model
+
+
+def _pooling(side: int, samples: int) -> MultiScaleRoIAlign:
+    """Pooling of boxes to `side` x `side` cells.
+
+    It estimates the strides from the first images that it sees, wrongly where these are small and padded, and keeps
+    them: so it sees one here that says them exactly.
+    """
+    pooling = MultiScaleRoIAlign(list(_POOLED), side, samples)
+    image_side = max(_POOLED.values())
+    levels = {name: torch.zeros(1, 1, image_side // stride, image_side // stride) for name, stride in _POOLED.items()}
+    pooling(levels, [torch.tensor([[0.0, 0.0, 1.0, 1.0]])], [(image_side, image_side)])
+    return pooling
 
 
 def _pyramid(config: DistillConfig, channels: int, weights: str | None) -> Any:

@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 from rich.console import Console
 from typer.testing import CliRunner
 
-from data.errors import InputError, MaskDistillError, MissingArtifact
+from data.errors import InputError, MissingArtifact
 from data.masks import MaskStore
 from pipeline.cli import app
 from pipeline.config import ConfigSource
@@ -110,6 +110,12 @@ def test_nothing_is_written_among_the_images(images):
     assert not (images / "out").exists()
 
 
+def test_a_folder_that_cannot_be_made_is_named(images, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"--out .*cannot be made .*name another folder"):
+        prepare_out(tmp_path / "file" / "out", images, force=False)
+
+
 def test_force_follows_no_link_out_of_the_folder(tmp_path):
     kept = tmp_path / "kept"
     kept.mkdir()
@@ -128,7 +134,7 @@ def test_force_follows_no_link_out_of_the_folder(tmp_path):
         ((), "nowhere", InputError, "no such folder"),
         ((), "empty", InputError, "no images in it"),
         (("-s", "segment.iterations=3"), "images", MissingArtifact, "--to segment"),
-        ((), "broken", MaskDistillError, "not one image"),
+        ((), "broken", InputError, "not one image"),
     ],
 )
 def test_errors_are_readable(config, images, tmp_path, options, image_dir, error, message):

@@ -1,0 +1,25 @@
+"""Fixtures that the tests of the stages share."""
+
+import pytest
+
+from stages.distill.config import has_detectron2
+
+
+@pytest.fixture(
+    params=[
+        "torchvision",
+        pytest.param(
+            "detectron2",
+            marks=[
+                pytest.mark.detectron2,
+                pytest.mark.skipif(not has_detectron2(), reason="detectron2 is not installed"),
+                # detectron2 and its fvcore call what torch will drop.
+                pytest.mark.filterwarnings("ignore:.*torch.jit.script:FutureWarning"),
+                pytest.mark.filterwarnings("ignore:.*torch.meshgrid:UserWarning"),
+            ],
+        ),
+    ]
+)
+def backend(request) -> str:
+    """Each library that a detector can come from."""
+    return request.param
