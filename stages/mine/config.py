@@ -1,9 +1,9 @@
 """Settings of the mining stage."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from data.settings import Settings
 from stages.recipe import Precision
@@ -49,6 +49,12 @@ class MineConfig(Settings):
     import_from: Path | None = Field(None, alias="import")
     """COCO annotation file, written as `mine.import`: its masks and scores are taken for the images it names, by file
     name, and nothing is mined; all other settings of this section are then without effect on the masks. None = mine."""
+
+    @field_validator("center_keys", mode="before")
+    @classmethod
+    def _read_off(cls, value: Any) -> Any:
+        # In YAML, off is another word for false.
+        return "off" if value is False else value
 
     def unused(self) -> set[str]:
         """No other setting where masks are imported."""

@@ -21,6 +21,11 @@ def test_overrides_are_typed_and_dotted(tmp_path: Path) -> None:
     assert (config.cluster.k, config.mine.weights, config.mine.block, config.seed) == (27, "random", -2, 5)
 
 
+def test_off_without_quotes_is_not_taken_for_false(tmp_path: Path) -> None:
+    text = "data: {kind: scenes}\nmine: {center_keys: image}"
+    assert load(tmp_path, text, "mine.center_keys=off").mine.center_keys == "off"
+
+
 def test_a_later_file_changes_settings_of_an_earlier_one(tmp_path: Path) -> None:
     first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
     first.write_text("data: {kind: scenes, seed: 3}\ncluster: {k: 5}")
