@@ -80,9 +80,12 @@ def with_clusters(masks: MaskStore, path: Path) -> MaskStore:
     """The same masks, each with its cluster from the ClusterStore at `path`.
 
     Raises:
-        CorruptArtifact: The store is of other masks.
+        CorruptArtifact: The store is of other masks, or names a cluster that does not exist.
     """
     cluster = read_cluster(path)
     if len(cluster) != len(masks):
         raise CorruptArtifact(f"{path}: {len(cluster)} clusters for {len(masks)} masks: run the cluster stage again")
+    k = read_k(path)
+    if len(cluster) and not (cluster.min() >= 0 and cluster.max() < k):
+        raise CorruptArtifact(f"{path}: a mask belongs to a cluster that does not exist (there are {k})")
     return masks.with_columns(cluster=cluster)
