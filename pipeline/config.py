@@ -127,7 +127,7 @@ def _merge(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
 
 def _explain(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
     kind = _data_kind(tree)
-    location = [str(part) for part in problem["loc"]]
+    location = [str(part) for part in problem["loc"] if part != "[key]"]
     if location[:1] == ["data"] and location[1:2] == [kind]:
         del location[1]
     name = ".".join(location)

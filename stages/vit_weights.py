@@ -1,15 +1,16 @@
 """Loading ViT checkpoints that other projects wrote: renaming, and saying what does not fit."""
 
 from pathlib import Path
+from typing import get_args
 
 from timm.models import eva, vision_transformer
 from torch import Tensor, nn
 
 from data.errors import InputError, MaskDistillError
 from stages.foreign_weights import listed, read_tensors
+from stages.pretrain.config import Override
 from stages.weights_file import read_description
 
-_OVERRIDES = {"img_size", "patch_size", "embed_dim", "depth", "num_heads"}
 _PREFIXES = ("module.", "backbone.", "encoder.")
 _DROPPED = ("head.", "head_dist.", "pre_logits.", "decoder", "mask_token", "projector.", "prototypes.", "dino_head.")
 
@@ -21,7 +22,7 @@ def read_architecture(path: Path) -> tuple[str, dict[str, int]] | None:
         model, overrides = description["model"], description["overrides"]
     except (MaskDistillError, KeyError):
         return None
-    known = isinstance(model, str) and isinstance(overrides, dict) and set(overrides) <= _OVERRIDES
+    known = isinstance(model, str) and isinstance(overrides, dict) and set(overrides) <= set(get_args(Override))
     if not known or not all(isinstance(value, int) for value in overrides.values()):
         return None
     return model, overrides

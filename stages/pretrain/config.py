@@ -1,10 +1,13 @@
 """Settings of pre-training."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from data.settings import Settings
+
+Override = Literal["img_size", "patch_size", "embed_dim", "depth", "num_heads"]
+"""Argument of timm that shapes a Vision Transformer."""
 
 Share = tuple[float, float]
 """Two shares of the training, 0 to 1: where something starts to rise from 0, and where it has reached 1."""
@@ -105,7 +108,9 @@ class PretrainConfig(Settings):
     self-distillation, for many images and a GPU."""
     model: str = "vit_tiny_patch16_224"
     """Name in timm of a Vision Transformer with class token and standard attention."""
-    overrides: dict[str, Any] = Field({"img_size": 128, "patch_size": 8, "depth": 4}, validate_default=True)
+    overrides: dict[Override, PositiveInt] = Field(
+        {"img_size": 128, "patch_size": 8, "depth": 4}, validate_default=True
+    )
     """Arguments of that model that differ from timm's."""
     image_size: int = Field(96, ge=16)
     """Images are cut to their central square and resized to this side before views are drawn from them, px."""
@@ -146,7 +151,7 @@ class PretrainConfig(Settings):
 
     @model_validator(mode="after")
     def _views_fit(self) -> "PretrainConfig":
-        side = int(self.overrides.get("img_size", 224))
+        side = self.overrides.get("img_size", 224)
         if max(self.views.global_size, self.views.local_size) > side:
             raise ValueError(f"views may not be larger than the model's image, {side} px")
         return self

@@ -3,6 +3,7 @@
 Shapes: B views, N patches, D dimensions, H heads, d channels per head.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import timm
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from data.errors import InputError
 
 
-def build_vit(model: str, overrides: dict[str, Any]) -> nn.Module:
+def build_vit(model: str, overrides: Mapping[Any, Any]) -> nn.Module:
     """A ViT of timm with random weights.
 
     Raises:

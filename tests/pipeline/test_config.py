@@ -56,6 +56,7 @@ def test_cluster_takes_over_the_model_of_mine(tmp_path: Path) -> None:
         ("cluster.kk=3", "cluster.kk: no such field; did you mean cluster.k?"),
         ("clutser.k=3", "clutser: no such field; did you mean cluster?"),
         ("treshold=0.5", "treshold: no such field; did you mean filter.threshold?"),
+        ("pretrain.overrides={img_size:128}", "pretrain.overrides.img_size:128: input should be 'img_size', "),
         ("data.n_trian=3", "data.n_trian: no such field; did you mean data.n_train?"),
         ("cluster.k=1", "cluster.k: input should be greater than or equal to 2 (got 1)"),
         ("cluster.k=many", "cluster.k: input should be a valid integer"),
