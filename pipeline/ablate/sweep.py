@@ -10,6 +10,7 @@ from rich.console import Console
 
 from data.errors import InputError, MaskDistillError
 from pipeline.config import ConfigSource
+from pipeline.dag import StageSpec, stage_range
 from pipeline.plan import Plan
 from pipeline.results import StageResult
 from pipeline.run import run_stages
@@ -55,22 +56,31 @@ def vary(source: ConfigSource, setting: str, value: Any) -> Plan:
     return Plan(ConfigSource(source.paths, (*source.overrides, f"{setting}={json.dumps(value)}")))
 
 
-def run_sweep(source: ConfigSource, sweep: Sweep, console: Console) -> list[Outcome]:
+def run_sweep(source: ConfigSource, sweep: Sweep, console: Console, last: str | None = None) -> list[Outcome]:
     """Run the pipeline once for each value; artifacts that do not depend on the setting are made once.
 
     A value that fails is recorded as failed, and the others run all the same.
 
+    Args:
+        source: The configuration.
+        sweep: What varies.
+        console: Where progress is shown.
+        last: Last stage to run; None = the final model.
+
     Raises:
-        InputError: The setting does not exist, or does not take one of the values; nothing has been run then.
+        InputError: The setting does not exist, or does not take one of the values, or `last` is not part of one of
+            the runs; nothing has been run then.
     """
     plans = [vary(source, sweep.setting, value) for value in sweep.values]
-    return [_run(value, plan, sweep.setting, console) for value, plan in zip(sweep.values, plans, strict=True)]
+    stages = [stage_range(plan.specs, None, last) for plan in plans]
+    runs = zip(sweep.values, plans, stages, strict=True)
+    return [_run(value, plan, specs, sweep.setting, console) for value, plan, specs in runs]
 
 
-def _run(value: Any, plan: Plan, setting: str, console: Console) -> Outcome:
+def _run(value: Any, plan: Plan, stages: Sequence[StageSpec], setting: str, console: Console) -> Outcome:
     console.print(f"{setting} = {value}", style="bold", highlight=False, markup=False)
     try:
-        return Outcome(value, run_stages(plan, plan.specs, console))
+        return Outcome(value, run_stages(plan, stages, console))
     except MaskDistillError as error:
         console.print(str(error), style="red", highlight=False, markup=False)
         return Outcome(value, error=str(error))

@@ -14,12 +14,16 @@ from rich.table import Table as RichTable
 from data.atomic import atomic_path
 from data.errors import InputError
 from pipeline.ablate.sweep import Outcome
+from pipeline.dag import STAGE_NAMES
 from pipeline.report.blocks import EMPTY, Table
 from pipeline.report.markdown import table_to_markdown
 from pipeline.results import StageResult
 
 FORMATS = (".md", ".json", ".csv")
 _COLUMNS = {
+    "mined masks, mIoU": ("cluster", "miou"),
+    "candidates, AP50": ("distill", "ap50"),
+    "candidates, mIoU": ("distill", "miou"),
     "pseudo-labels, mIoU": ("filter", "miou"),
     "pseudo-labels, majority mIoU": ("filter", "miou_majority"),
     "final model, mIoU": ("segment", "miou"),
@@ -29,16 +33,17 @@ _COLUMNS = {
 
 
 def compare(setting: str, outcomes: Sequence[Outcome], *, with_new: bool = True) -> Table:
-    """One row per value: the pseudo-labels, the final model trained from them, and where wanted what was made new."""
+    """One row per value: scores from the stage of the setting on, and where wanted what was made new."""
     rows = [_row(outcome) for outcome in outcomes]
-    scores = [name for name in _COLUMNS if any(row[name] for row in rows)]
+    affected = _affected_stages(setting)
+    scores = [name for name, (stage, _) in _COLUMNS.items() if stage in affected and any(row[name] for row in rows)]
     columns = ["masks", *scores, *(["made new"] if with_new else [])]
     cells = [
         [str(outcome.value), *(row[name] or EMPTY for name in columns)]
         for outcome, row in zip(outcomes, rows, strict=True)
     ]
     note = "Scores on training / validation images." if scores else "No ground truth."
-    return Table(f"Final model by {setting}", [setting, *columns], cells, note)
+    return Table(f"Results by {setting}", [setting, *columns], cells, note)
 
 
 def print_comparison(table: Table, console: Console) -> None:
@@ -69,13 +74,19 @@ def write_comparison(out: Path, setting: str, outcomes: Sequence[Outcome]) -> No
         temporary.write_text(text)
 
 
+def _affected_stages(setting: str) -> Sequence[str]:
+    """The stages from that of a setting on; all of them where it is another kind of setting."""
+    section = setting.partition(".")[0]
+    return STAGE_NAMES[STAGE_NAMES.index(section) :] if section in STAGE_NAMES else STAGE_NAMES
+
+
 def _row(outcome: Outcome) -> dict[str, str]:
     by_stage = {result.stage: result for result in outcome.results}
     row = {
         name: by_stage[stage].score(figure) if stage in by_stage else "" for name, (stage, figure) in _COLUMNS.items()
     }
     new = [result.stage for result in outcome.results if not result.cached]
-    row["masks"] = str(by_stage["filter"].items) if by_stage else ""
+    row["masks"] = str(by_stage.get("filter", outcome.results[-1]).items) if by_stage else ""
     row["made new"] = f"failed: {outcome.error}" if outcome.error else ", ".join(new) or "nothing"
     return row
 

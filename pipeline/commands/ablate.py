@@ -17,6 +17,7 @@ def ablate(
         str | None,
         typer.Option(metavar="SETTING=A,B,C", help="Vary this setting, as filter.threshold=0.5,0.7,0.9."),
     ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="STAGE", help="Last stage to run.")] = None,
     out: Annotated[
         list[Path] | None, typer.Option(help="File to write the results to: .md, .json or .csv; may be repeated.")
     ] = None,
@@ -31,7 +32,7 @@ def ablate(
     chosen = Sweep.parse(sweep) if sweep else MASK_SETS
     for path in out or ():
         check_format(path)
-    outcomes = run_sweep(config_source(config, overrides), chosen, Console(stderr=True))
+    outcomes = run_sweep(config_source(config, overrides), chosen, Console(stderr=True), last)
     print_comparison(compare(chosen.setting, outcomes), output())
     for path in out or ():
         write_comparison(path, chosen.setting, outcomes)

@@ -69,6 +69,13 @@ def test_the_sets_of_masks_share_what_does_not_depend_on_them(
     assert calls == []
 
 
+def test_a_sweep_can_end_before_the_final_model(config_file: Path, calls: list[str], quiet: Console) -> None:
+    sweep = Sweep("distill.lr", (0.001, 0.002))
+    outcomes = run_sweep(ConfigSource((config_file,)), sweep, quiet, "distill")
+    assert calls == ["mine", "cluster", "distill", "distill"]
+    assert compare(sweep.setting, outcomes).rows[0][1] == str(outcomes[0].results[-1].items)
+
+
 def test_the_confident_masks_are_those_of_an_ordinary_run(make_plan: MakePlan) -> None:
     ordinary, confident = make_plan(), make_plan("filter.masks=confident")
     assert {name: planned.key for name, planned in ordinary.stages.items()} == {
@@ -133,6 +140,7 @@ def test_ablate_of_a_failing_value_is_exit_code_1(
         (["--sweep", "filter.treshold=0.5,0.7"], "filter.treshold: no such field; did you mean filter.threshold?"),
         (["--sweep", "filter.threshold=0.5,7"], "filter.threshold: input should be less than or equal to 1"),
         (["--sweep", "nonsense"], "a sweep reads section.field=value,value,..."),
+        (["--to", "distill"], "distill: not part of this run, whose stages are mine, cluster, filter, segment"),
         (["--out", "table.xlsx"], "it must be one of .md, .json, .csv"),
     ],
 )
@@ -171,6 +179,20 @@ def test_the_table_compares_pseudo_labels_and_final_model() -> None:
     first = [str(cell).replace(" ", "") for cell in table.rows[0]]
     assert first == ["0.5", "12", "0.500/0.250", "0.250/0.125", "segment"]
     assert list(table.rows[1]) == ["0.7", "–", "–", "–", "failed: no space | left"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        ("cluster.k", ["mined masks, mIoU", "candidates, mIoU", "pseudo-labels, mIoU"]),
+        ("distill.lr", ["candidates, mIoU", "pseudo-labels, mIoU"]),
+        ("filter.threshold", ["pseudo-labels, mIoU"]),
+        ("seed", ["mined masks, mIoU", "candidates, mIoU", "pseudo-labels, mIoU"]),
+    ],
+)
+def test_the_table_leaves_out_what_comes_before_the_setting(setting: str, shown: list[str]) -> None:
+    outcome = Outcome(1, tuple(result(stage, 0.5) for stage in ("mine", "cluster", "distill", "filter")))
+    assert list(compare(setting, [outcome]).columns) == [setting, "masks", *shown, "made new"]
 
 
 def test_without_ground_truth_there_are_no_scores_in_the_table() -> None:
