@@ -1,5 +1,7 @@
 """Which library the detector comes from."""
 
+import logging
+import warnings
 from pathlib import Path
 
 from data.errors import InputError
@@ -20,9 +22,17 @@ def create_detector(config: DistillConfig, n_clusters: int, weights: str | None)
             "no statistics to keep: set distill.freeze_norm to false"
         )
     if config.resolved().backend == "detectron2":
+        _silence_torch()
         from stages.distill.detectron2_backend import Detectron2Detector
 
         return Detectron2Detector(config, n_clusters, weights)
     from stages.distill.torchvision_backend import TorchvisionDetector
 
     return TorchvisionDetector(config, n_clusters, weights)
+
+
+def _silence_torch() -> None:
+    """Keep to itself what torch says of the calls of detectron2 that it will drop: a user can do nothing about it."""
+    warnings.filterwarnings("ignore", r".*torch\.jit\.script", FutureWarning)
+    warnings.filterwarnings("ignore", r"torch\.meshgrid", UserWarning)
+    logging.getLogger("torch.fx._symbolic_trace").setLevel(logging.ERROR)

@@ -13,9 +13,6 @@ from stages.distill.config import has_detectron2
             marks=[
                 pytest.mark.detectron2,
                 pytest.mark.skipif(not has_detectron2(), reason="detectron2 is not installed"),
-                # detectron2 and its fvcore call what torch will drop.
-                pytest.mark.filterwarnings("ignore:.*torch.jit.script:FutureWarning"),
-                pytest.mark.filterwarnings("ignore:.*torch.meshgrid:UserWarning"),
             ],
         ),
     ]

@@ -10,7 +10,6 @@ from stages.resnet import build_resnet
 
 @pytest.mark.detectron2
 @pytest.mark.skipif(not has_detectron2(), reason="detectron2 is not installed")
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script:FutureWarning")
 @pytest.mark.parametrize(("backbone", "neck"), [("resnet18", "fpn"), ("resnet50", "fpn"), ("resnet50", "c4")])
 def test_backbone_weights_give_detectron2_the_same_features(tmp_path, backbone, neck):
     torch.manual_seed(4)
