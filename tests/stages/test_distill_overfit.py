@@ -1,4 +1,4 @@
-"""Both back ends learn 32 generated scenes by heart, in one process and in two that share each batch."""
+"""Both back ends learn 32 generated scenes by heart, in one process and in two that share each batch, and resume."""
 
 import contextlib
 import io
@@ -50,18 +50,22 @@ def scenes() -> tuple[SceneSource, MaskStore]:
     return source, builder.build()
 
 
-def train(scenes: tuple[SceneSource, MaskStore], folder: Path, config: DistillConfig, devices: int = 1) -> float:
-    """Mask AP50 on the training images, by the reference implementation of COCO."""
+def stage_inputs(scenes: tuple[SceneSource, MaskStore], folder: Path, execution: ExecutionConfig) -> StageInputs:
+    """The scenes and their masks as the stage reads them."""
     source, masks = scenes
     masks.save(folder / "mine" / "masks.zarr")
     zeros = np.zeros((len(masks), 1), dtype=np.float32)
     clusters = ClusterStore(zeros, masks.cluster, zeros[:, 0], np.zeros((K, 1), np.float32), np.ones(1, np.float32))
     clusters.save(folder / "cluster" / "clusters.zarr")
-    execution = ExecutionConfig(device="cpu", devices=devices)
-    inputs = StageInputs(source, {name: folder / name for name in ("mine", "cluster")}, execution=execution)
+    return StageInputs(source, {name: folder / name for name in ("mine", "cluster")}, execution=execution)
+
+
+def train(scenes: tuple[SceneSource, MaskStore], folder: Path, config: DistillConfig, devices: int = 1) -> float:
+    """Mask AP50 on the training images, by the reference implementation of COCO."""
+    inputs = stage_inputs(scenes, folder, ExecutionConfig(device="cpu", devices=devices))
     (folder / "work").mkdir()
     run(config, inputs, folder / "work", Silent())
-    return average_precision(masks, MaskStore.open(folder / "work" / "candidates.zarr"))
+    return average_precision(scenes[1], MaskStore.open(folder / "work" / "candidates.zarr"))
 
 
 def average_precision(truth: MaskStore, found: MaskStore) -> float:
@@ -88,7 +92,24 @@ def test_scenes_are_learned_by_heart(scenes, tmp_path, backend):
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_does(scenes, tmp_path):
-    precision = train(scenes, tmp_path, CONFIG, devices=2)
-    print(f"two processes: mask AP50 {precision:.3f} after {ITERATIONS} iterations")
+def test_two_processes_learn_what_one_does(scenes, tmp_path, backend):
+    precision = train(scenes, tmp_path, CONFIG.model_copy(update={"backend": backend}), devices=2)
+    print(f"{backend}, two processes: mask AP50 {precision:.3f} after {ITERATIONS} iterations")
     assert precision >= 0.6
+
+
+@pytest.mark.slow
+def test_two_killed_and_resumed_are_bit_identical(scenes, tmp_path, backend, stop_at):
+    extras = {"copy_paste": 0.5, "ignore_unmatched": 0.01}
+    config = CONFIG.model_copy(update={"backend": backend, "iterations": 6, **extras})
+    inputs = stage_inputs(scenes, tmp_path, ExecutionConfig(device="cpu", devices=2, checkpoint_seconds=0))
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        folder.mkdir()
+    run(config, inputs, whole, Silent())
+    with pytest.raises(KeyboardInterrupt):
+        run(config, inputs, killed, stop_at(3))
+    assert 3 <= len((killed / "training.jsonl").read_text().splitlines()) < 6
+    run(config, inputs, killed, Silent())
+    for name in ("detector.safetensors", "training.jsonl"):
+        assert (whole / name).read_bytes() == (killed / name).read_bytes()
