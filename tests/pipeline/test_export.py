@@ -98,6 +98,28 @@ def test_detectron2_registers_and_loads_it(view: View, images: ImageNames, expor
     assert [len(image["annotations"]) for image in loaded] == [2, 0]
 
 
+@pytest.mark.detectron2
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")  # detectron2's, of decoded masks
+def test_detectron2_reads_them_with_its_own_mapper_and_sampler(view: View, images: ImageNames) -> None:
+    data = pytest.importorskip("detectron2.data")
+    from detectron2.data.samplers import TrainingSampler
+
+    from pipeline.export.detectron import register
+
+    register("maskdistill-train", view.masks, images)
+    entries = data.get_detection_dataset_dicts("maskdistill-train")
+    mapper = data.DatasetMapper(
+        is_train=True, augmentations=[], image_format="RGB", instance_mask_format="bitmask", use_instance_mask=True
+    )
+    loader = data.build_detection_train_loader(
+        entries, mapper=mapper, sampler=TrainingSampler(len(entries)), total_batch_size=1, num_workers=0
+    )
+    (sample,) = next(iter(loader))
+    assert sample["image"].shape == (3, 10, 12)
+    assert sample["instances"].gt_classes.tolist() == [1, 2]
+    np.testing.assert_array_equal(sample["instances"].gt_masks.tensor[0].numpy(), box(3, 2, 3, 3))
+
+
 def test_torchvision_targets_have_corners_and_labels_from_1(export: Export) -> None:
     folder = export("torchvision")
     target = torch.load(folder / "00000000.pt", weights_only=True)
