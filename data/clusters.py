@@ -62,8 +62,7 @@ class ClusterStore:
         width = self.embedding.shape[1]
         if self.centroids.ndim != 2 or self.centroids.shape[1] != width or self.scale.shape != (width,):
             raise CorruptArtifact(f"{where}: centroids and scale do not have the {width} dimensions of the embeddings")
-        if n and not (self.cluster.min() >= 0 and self.cluster.max() < self.k):
-            raise CorruptArtifact(f"{where}: a mask belongs to a cluster that does not exist (there are {self.k})")
+        _check_numbers(self.cluster, self.k, where)
 
 
 def read_k(path: Path) -> int:
@@ -85,7 +84,10 @@ def with_clusters(masks: MaskStore, path: Path) -> MaskStore:
     cluster = read_cluster(path)
     if len(cluster) != len(masks):
         raise CorruptArtifact(f"{path}: {len(cluster)} clusters for {len(masks)} masks: run the cluster stage again")
-    k = read_k(path)
-    if len(cluster) and not (cluster.min() >= 0 and cluster.max() < k):
-        raise CorruptArtifact(f"{path}: a mask belongs to a cluster that does not exist (there are {k})")
+    _check_numbers(cluster, read_k(path), path)
     return masks.with_columns(cluster=cluster)
+
+
+def _check_numbers(cluster: NDArray[np.int32], k: int, where: Path) -> None:
+    if len(cluster) and not (cluster.min() >= 0 and cluster.max() < k):
+        raise CorruptArtifact(f"{where}: a mask belongs to a cluster that does not exist (there are {k})")

@@ -21,6 +21,7 @@ from pipeline.results import StageResult
 
 FORMATS = (".md", ".json", ".csv")
 _COLUMNS = {
+    "mined masks, foreground IoU": ("mine", "foreground_iou"),
     "mined masks, mIoU": ("cluster", "miou"),
     "candidates, AP50": ("distill", "ap50"),
     "candidates, mIoU": ("distill", "miou"),
@@ -30,6 +31,8 @@ _COLUMNS = {
     "final model with CRF, mIoU": ("segment", "miou_crf"),
     "final model, majority mIoU": ("segment", "miou_majority"),
 }
+_MASK_STAGES = ("filter", "distill", "mine")
+"""The stages that make masks, the last one first."""
 
 
 def compare(setting: str, outcomes: Sequence[Outcome], *, with_new: bool = True) -> Table:
@@ -42,7 +45,8 @@ def compare(setting: str, outcomes: Sequence[Outcome], *, with_new: bool = True)
         [str(outcome.value), *(row[name] or EMPTY for name in columns)]
         for outcome, row in zip(outcomes, rows, strict=True)
     ]
-    note = "Scores on training / validation images." if scores else "No ground truth."
+    scored = any(row[name] for row in rows for name in _COLUMNS)
+    note = "Scores on training / validation images." if scored else "No ground truth."
     return Table(f"Results by {setting}", [setting, *columns], cells, note)
 
 
@@ -86,7 +90,7 @@ def _row(outcome: Outcome) -> dict[str, str]:
         name: by_stage[stage].score(figure) if stage in by_stage else "" for name, (stage, figure) in _COLUMNS.items()
     }
     new = [result.stage for result in outcome.results if not result.cached]
-    row["masks"] = str(by_stage.get("filter", outcome.results[-1]).items) if by_stage else ""
+    row["masks"] = next((str(by_stage[stage].items) for stage in _MASK_STAGES if stage in by_stage), "")
     row["made new"] = f"failed: {outcome.error}" if outcome.error else ", ".join(new) or "nothing"
     return row
 

@@ -195,6 +195,17 @@ def test_the_table_leaves_out_what_comes_before_the_setting(setting: str, shown:
     assert list(compare(setting, [outcome]).columns) == [setting, "masks", *shown, "made new"]
 
 
+def test_a_sweep_that_ends_with_mining_shows_its_masks() -> None:
+    scores = {"val": {"foreground_iou": 0.5}}
+    outcome = Outcome(True, (StageResult("mine", "key", 7, "masks", 1.0, cached=False, scores=scores),))
+    table = compare("mine.fill_holes", [outcome])
+    assert list(table.columns) == ["mine.fill_holes", "masks", "mined masks, foreground IoU", "made new"]
+    assert [str(cell) for cell in table.rows[0]] == ["True", "7", "0.500", "mine"]
+    before = compare("distill.lr", [outcome])
+    assert list(before.columns) == ["distill.lr", "masks", "made new"]
+    assert before.note == "Scores on training / validation images."
+
+
 def test_without_ground_truth_there_are_no_scores_in_the_table() -> None:
     bare = StageResult("filter", "key", 3, "masks", 1.0, cached=False, scores={"status": "no ground truth"})
     table = compare("seed", [Outcome(0, (bare,))])
