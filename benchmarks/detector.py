@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from stages.contract import ExecutionConfig
-from stages.device import autocast, resolve_device
+from stages.device import resolve_device
 from stages.distill.backends import create_detector
 from stages.distill.config import DistillConfig, has_detectron2
 from stages.distill.detector import Detector, Target
 from stages.distill.geometry import boxes_of
 from stages.optimizer import make_optimizer
+from stages.precision import autocast, resolve_precision
 
 BACKENDS = ("detectron2", "torchvision")
 CLUSTERS = 8
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("--heads", choices=("full", "slim"), default="full")
     parser.add_argument("--size", type=int, default=256, help="side of the square images, px")
     parser.add_argument("--batch", type=int, default=2, help="images per iteration")
-    parser.add_argument("--precision", choices=("bf16", "fp16", "fp32"), default="fp32")
+    parser.add_argument("--precision", choices=("auto", "bf16", "fp16", "fp32"), default="auto")
     parser.add_argument("--rounds", type=int, default=9, help="how often each back end takes its turn")
     arguments = parser.parse_args()
     config = DistillConfig(
@@ -100,15 +101,16 @@ def training_step(
     images: list[torch.Tensor],
     targets: list[Target],
 ) -> Callable[[], None]:
-    optimizer = make_optimizer(config.recipe(), detector.module)
-    scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+    scaled = resolve_precision(config.precision, device, loss_scaling=True) == "fp16"
+    optimizer = make_optimizer(config.recipe(), detector.module, loss_scaling=scaled)
+    scaler = torch.amp.GradScaler(device.type, enabled=scaled)
     # So small that the weights stay as they are: the work of a step must not depend on how far training has come.
     for group in optimizer.param_groups:
         group["lr"] = 1e-12
 
     def step() -> None:
         detector.module.train()
-        with autocast(device, config.precision):
+        with autocast(device, config.precision, loss_scaling=True):
             losses = detector.losses(images, targets)
         optimizer.zero_grad(set_to_none=True)
         scaler.scale(torch.stack(list(losses.values())).sum()).backward()

@@ -42,7 +42,7 @@ class Manifest(Settings):
     config: dict[str, Any]
     """The whole resolved configuration of the run that made it."""
     environment: dict[str, str | None]
-    """Package versions, Python, platform and git commit."""
+    """Package versions, Python, platform, git commit; device, threads and precision where a network computed."""
     started: str
     """UTC, ISO 8601."""
     seconds: float

@@ -4,6 +4,8 @@ Exit codes: 0 well, 1 failure, 2 bad usage or configuration, 3 missing upstream 
 """
 
 import sys
+import warnings
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -39,9 +41,15 @@ app.add_typer(config.app, name="config")
 
 
 def main() -> None:
-    """Entry point: errors meant for the user are printed as they are, and give the exit code."""
+    """Entry point: errors and warnings meant for the user are printed as they are; errors give the exit code."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except MaskDistillError as error:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *where: Any, **options: Any) -> None:
+    text = str(message) if issubclass(category, UserWarning) else warnings.formatwarning(message, category, *where)
+    Console(stderr=True).print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -4,6 +4,10 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import get_args
+
+from data.settings import Settings
+from stages.contract import ExecutionConfig
 
 _PACKAGES = (
     "maskdistill",
@@ -24,6 +28,22 @@ def describe_environment() -> dict[str, str | None]:
     """Versions of the packages that matter (None = not installed), of Python and the platform, and the git commit."""
     versions = {package: _version(package) for package in _PACKAGES}
     return {**versions, "python": platform.python_version(), "platform": platform.platform(), "commit": _git_commit()}
+
+
+def describe_arithmetic(section: Settings, execution: ExecutionConfig) -> dict[str, str | None]:
+    """Device, threads and precision that a stage with these settings computes with, here: what `auto` comes to.
+
+    {} for a stage that no network computes in.
+    """
+    if not hasattr(section, "precision"):
+        return {}
+    from stages.device import describe_device, resolve_device
+    from stages.precision import resolve_precision
+
+    device = resolve_device(execution)
+    # A section that offers fp16 is one whose training can scale its losses.
+    scales = "fp16" in get_args(type(section).model_fields["precision"].annotation)
+    return {**describe_device(device), "precision": resolve_precision(section.precision, device, loss_scaling=scales)}
 
 
 def _version(package: str) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.artifacts import Manifest, record_files, write_manifest
-from pipeline.environment import describe_environment
+from pipeline.environment import describe_arithmetic, describe_environment
 from pipeline.plan import Plan
 from pipeline.progress import show_progress
 from stages.contract import StageInputs
@@ -63,6 +63,7 @@ def _make(plan: Plan, stage: str, console: Console) -> Manifest:
     folder = plan.path(stage)
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
+    arithmetic = describe_arithmetic(getattr(plan.config, stage), plan.config.execution)
     started, clock = datetime.now(UTC), time.monotonic()
     with show_progress(stage, console) as progress:
         outputs = planned.spec.function()(getattr(plan.config, stage), inputs, folder, progress)
@@ -71,7 +72,7 @@ def _make(plan: Plan, stage: str, console: Console) -> Manifest:
         key=planned.key,
         ingredients=planned.ingredients,
         config=plan.config.model_dump(mode="json"),
-        environment=describe_environment(),
+        environment=describe_environment() | arithmetic,
         started=started.isoformat(timespec="microseconds"),
         seconds=round(time.monotonic() - clock, 3),
         items=outputs.items,

@@ -17,6 +17,9 @@ class ExecutionConfig(Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int | None = Field(None, ge=1)
     """Processes that share each training batch, one per GPU; None = as many GPUs as divide it, one on a CPU."""
+    tf32: bool = True
+    """Whether trainings on CUDA multiply float32 matrices in TF32, several times faster and with 10 bits of mantissa;
+    mining never does."""
     channels_last: bool | None = None
     """Whether convolutions are laid out as NHWC in training; None = for the segmenter only."""
     batch_size: int = Field(8, ge=1)

@@ -6,9 +6,11 @@ from typing import Literal
 
 OptimizerName = Literal["sgd", "adamw"]
 ScheduleName = Literal["step", "cosine", "poly", "constant"]
-Precision = Literal["bf16", "fp32"]
-TrainingPrecision = Literal["bf16", "fp16", "fp32"]
+Precision = Literal["auto", "bf16", "fp32"]
+TrainingPrecision = Literal["auto", "bf16", "fp16", "fp32"]
 """With fp16 the loss is scaled up so that small gradients do not vanish; bf16 and fp32 need none of that."""
+ResolvedPrecision = Literal["bf16", "fp16", "fp32"]
+"""What `auto` comes to on some hardware: see `stages/precision.py`."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Recipe:
         precision: Type of the forward pass; parameters and optimiser stay float32.
         clip_norm: Largest L2 norm of the whole gradient; None = no clipping.
         ema_decay: Share of the old value in the moving average of the weights; None = no average.
+        fixed_shapes: All batches have one shape.
         channels_last: Lay convolution weights out as NHWC, which is faster on most devices.
     """
 
@@ -44,6 +47,7 @@ class Recipe:
     precision: TrainingPrecision = "fp32"
     clip_norm: float | None = None
     ema_decay: float | None = None
+    fixed_shapes: bool = True
     channels_last: bool = True
 
 

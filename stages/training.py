@@ -20,12 +20,12 @@ from torch.utils.data import DataLoader
 from data.errors import MaskDistillError
 from stages.checkpoints import load_checkpoint, save_checkpoint
 from stages.contract import ExecutionConfig
-from stages.device import autocast
 from stages.distributed import gather_ids, mean_over_processes, n_processes, rank, synchronised
 from stages.ema import Ema
 from stages.event_log import EventLog, has_tensorboard
 from stages.loss_log import LossLog
 from stages.optimizer import make_optimizer
+from stages.precision import autocast, float32_products, resolve_precision
 from stages.progress import Progress
 from stages.recipe import Recipe, learning_rate
 from stages.samples import Sample, SampleStream, seed_step
@@ -92,8 +92,9 @@ class Trainer:
         self.losses = synchronised(self.module, losses, device)
         self.samples, self.recipe, self.workdir, self.phase = samples, recipe, workdir, phase
         self.collate, self.execution, self.device, self.progress = Collate(collate), execution, device, progress
-        self.optimizer = make_optimizer(recipe, self.module)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
+        scaled = resolve_precision(recipe.precision, device, loss_scaling=True) == "fp16"
+        self.optimizer = make_optimizer(recipe, self.module, loss_scaling=scaled)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=scaled)
         self.ema = Ema(self.module, recipe.ema_decay) if recipe.ema_decay is not None else None
         self.identity = {**asdict(recipe), "seed": samples.seed, "training images": samples.n_items}
 
@@ -110,6 +111,7 @@ class Trainer:
         self.module.train()
         saved_at = time.monotonic()
         with ExitStack() as stack:
+            stack.enter_context(float32_products(tf32=self.execution.tf32, fixed_shapes=self.recipe.fixed_shapes))
             logs = self._open_logs(done)
             for log in logs:
                 stack.enter_context(log)
@@ -151,7 +153,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, iteration)
         seed_step(self.samples.seed, iteration, rank())
-        with autocast(self.device, self.recipe.precision):
+        with autocast(self.device, self.recipe.precision, loss_scaling=True):
             losses = self.losses(to_device(batch, self.device))
             loss = torch.stack([value.float() for value in losses.values()]).sum()
         figures = self._figures(loss, losses)
@@ -199,7 +201,9 @@ class Trainer:
             return 0
         self.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        # A checkpoint of other hardware has no scale to go on with where `auto` came to another precision there.
+        if state["scaler"] and self.scaler.is_enabled():
+            self.scaler.load_state_dict(state["scaler"])
         if self.ema is not None:
             self.ema.state = state["ema"]
         return int(state["done"])

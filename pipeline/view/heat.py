@@ -14,8 +14,9 @@ from data.errors import InputError
 from data.images import UInt8Array
 from pipeline.plan import Plan
 from pipeline.view.layers import SizeHW
-from stages.device import autocast, resolve_device
+from stages.device import resolve_device
 from stages.mine.affinity import affinity_to_sources, class_attention, keep_mass, propose
+from stages.precision import autocast
 from stages.resize import resize, short_side_size
 from stages.vit import find_weights, load_vit
 from stages.vit_inputs import Prepared, grid_of, to_tensor

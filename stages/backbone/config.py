@@ -38,8 +38,8 @@ class BackboneConfig(Settings):
     """Steps over which the learning rate rises."""
     weight_decay: float = Field(0.02, ge=0)
     """Decay of all weights."""
-    precision: Precision = "bf16"
-    """Arithmetic of both networks."""
+    precision: Precision = "auto"
+    """Arithmetic of both networks; `auto` = bf16 where the hardware computes it, else fp32."""
 
     def recipe(self) -> Recipe:
         """What the training loop needs to know."""

@@ -12,10 +12,11 @@ from stages.backbone.config import BackboneConfig
 from stages.backbone.student import Student
 from stages.backbone.teacher import Teacher
 from stages.contract import StageInputs, StageOutputs
-from stages.device import autocast, resolve_device
+from stages.device import resolve_device
 from stages.failures import check_failures
 from stages.loss_log import final_losses
 from stages.pool import open_pool, remove_pool
+from stages.precision import autocast
 from stages.pretrain.colours import jitter_colours
 from stages.pretrain.views import crop
 from stages.progress import Progress

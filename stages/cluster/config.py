@@ -36,5 +36,5 @@ class ClusterConfig(Settings):
     """Random starts of K-means, of which the best is taken."""
     max_iter: int = Field(100, ge=1)
     """Passes over the training masks, at most."""
-    precision: Precision = "fp32"
-    """Arithmetic of the ViT."""
+    precision: Precision = "auto"
+    """Arithmetic of the ViT; `auto` = bf16 where the hardware computes it, else fp32."""

@@ -18,7 +18,8 @@ from stages.cluster.config import ClusterConfig
 from stages.cluster.kmeans import assign, dimension_scale, fit, whiten
 from stages.cluster.views import views
 from stages.contract import StageInputs, StageOutputs
-from stages.device import autocast, resolve_device
+from stages.device import resolve_device
+from stages.precision import autocast
 from stages.progress import Progress
 from stages.vit import find_weights, load_vit
 from stages.vit_inputs import batches, to_tensor

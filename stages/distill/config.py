@@ -63,8 +63,9 @@ class DistillConfig(Settings):
     """"step" multiplies the rate by 0.1 at each of `step_at`."""
     step_at: tuple[float, ...] = (2 / 3, 8 / 9)
     """Shares of the training, 0-1."""
-    precision: TrainingPrecision = "bf16"
-    """Type of the forward pass, in training and prediction."""
+    precision: TrainingPrecision = "auto"
+    """Type of the forward pass, in training and prediction; `auto` = bf16 where the hardware computes it, else fp32, or
+    fp16 in training on a GPU with tensor cores."""
     clip: float | None = Field(10.0, gt=0)
     """Largest L2 norm of the gradient; None = no clipping."""
     ignore_unmatched: float = Field(0.0, ge=0, le=0.3)
@@ -137,6 +138,7 @@ class DistillConfig(Settings):
             step_at=self.step_at,
             precision=self.precision,
             clip_norm=self.clip,
+            fixed_shapes=False,
             # Pooling boxes wants NCHW; the copies cost more than the faster convolutions gain.
             channels_last=False,
         )

@@ -12,11 +12,11 @@ from data.images import ImageSource
 from data.masks import MaskStore, MaskStoreBuilder
 from data.rle import Rle
 from stages.batching import batch_by_shape
-from stages.device import autocast
 from stages.distill.config import DistillConfig
 from stages.distill.detector import Detections, Detector
 from stages.distill.mirror import detect_mirrored
 from stages.known_images import read_known
+from stages.precision import autocast
 from stages.progress import Progress
 
 Coded = tuple[list[Rle], NDArray[np.float32], NDArray[np.int32]]

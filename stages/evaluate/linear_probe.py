@@ -19,12 +19,13 @@ from data.errors import InputError
 from data.images import ImageSource, UInt8Array
 from data.labels import LabelStore
 from stages.contract import ExecutionConfig
-from stages.device import autocast, resolve_device
+from stages.device import resolve_device
 from stages.evaluate.config import EvaluateConfig, LinearProbeConfig
 from stages.evaluate.confusion import ConfusionMatrix
 from stages.evaluate.scores import iou_per_class, miou, pixel_accuracy
 from stages.evaluate.truth import Truth
 from stages.known_images import read_known
+from stages.precision import autocast
 from stages.progress import Progress
 from stages.recipe import Recipe
 from stages.samples import Sample, SampleStream

@@ -44,8 +44,9 @@ class MineConfig(Settings):
     """Whether what a mask encloses belongs to it; the paper leaves holes."""
     opening: int = Field(0, ge=0)
     """Parts of a mask thinner than about twice as many patches are cut off; 0 = none (the paper)."""
-    precision: Precision = "fp32"
-    """Arithmetic of the ViT; the masks themselves are always computed in fp32 and fp64."""
+    precision: Precision = "auto"
+    """Arithmetic of the ViT, `auto` = bf16 where the hardware computes it, else fp32; the masks themselves are always
+    computed in fp32 and fp64."""
     import_from: Path | None = Field(None, alias="import")
     """COCO annotation file, written as `mine.import`: its masks and scores are taken for the images it names, by file
     name, and nothing is mined; all other settings of this section are then without effect on the masks. None = mine."""

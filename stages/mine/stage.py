@@ -14,13 +14,14 @@ from data.errors import UnreadableImage
 from data.masks import MaskStore, MaskStoreBuilder
 from data.parts import compute_parts
 from stages.contract import StageInputs, StageOutputs
-from stages.device import autocast, resolve_device
+from stages.device import resolve_device
 from stages.failures import check_failures
 from stages.mine.affinity import object_masks
 from stages.mine.config import MineConfig
 from stages.mine.imported import Importer
 from stages.mine.key_mean import dataset_key_mean
 from stages.mine.parts import merge_masks, read_failures, save_part
+from stages.precision import autocast, float32_products
 from stages.progress import Progress
 from stages.resize import grid_to_image, resize, short_side_size
 from stages.vit import find_weights, load_vit
@@ -43,6 +44,11 @@ def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progre
         InputError: Unusable model, weights or file of masks, or more unreadable images than `inputs.max_failure_rate`
             allows.
     """
+    with float32_products(tf32=False):
+        return _mine_all(config, inputs, workdir, progress)
+
+
+def _mine_all(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
     n_images = len(inputs.source)
     if config.import_from is not None:
         miner: Importer | _Miner = Importer(config.import_from, inputs.source)

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from data.settings import Settings
+from stages.recipe import Precision
 
 Override = Literal["img_size", "patch_size", "embed_dim", "depth", "num_heads"]
 """Argument of timm that shapes a Vision Transformer."""
@@ -137,8 +138,8 @@ class PretrainConfig(Settings):
     key_offset: float | None = 1.0
     """How the offset that all keys share is taken out: 0 = their mean, 1 = midway between the keys that the class
     token attends to and the others; None = it stays in."""
-    precision: Literal["bf16", "fp32"] = "bf16"
-    """Arithmetic of the ViT in training."""
+    precision: Precision = "auto"
+    """Arithmetic of the ViT in training; `auto` = bf16 where the hardware computes it, else fp32."""
 
     def unused(self) -> set[str]:
         """The settings of the other method."""

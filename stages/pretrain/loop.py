@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from data.errors import MaskDistillError
 from stages.checkpoints import load_checkpoint, save_checkpoint
 from stages.contract import ExecutionConfig
-from stages.device import autocast
 from stages.distributed import mean_over_processes, n_processes, rank
 from stages.loss_log import LossLog
 from stages.pool import draw_batch
+from stages.precision import autocast, float32_products
 from stages.pretrain.collapse import CollapseMonitor, assignment_entropy, effective_rank
 from stages.pretrain.config import PretrainConfig
 from stages.pretrain.method import Method, Outcome
@@ -89,7 +89,8 @@ class PretrainLoop:
         self.progress.advance(done)
         self.method.train()
         saved_at = time.monotonic()
-        with LossLog(self.workdir / LOG, done) if rank() == 0 else nullcontext() as log:
+        products = float32_products(tf32=self.execution.tf32, fixed_shapes=True)
+        with products, LossLog(self.workdir / LOG, done) if rank() == 0 else nullcontext() as log:
             for step in range(done, iterations):
                 figures = self._step(step)
                 if log is not None:

@@ -58,8 +58,8 @@ class SegmentConfig(Settings):
     """Decay per step of the moving average of the weights, which then predicts; None = no average."""
     clip: float | None = Field(None, gt=0)
     """Largest L2 norm of the gradient; None = no clipping."""
-    precision: TrainingPrecision = "bf16"
-    """Type of the forward pass, in training and prediction."""
+    precision: TrainingPrecision = "auto"
+    """Type of the forward pass, in training and prediction; `auto` as in the distill stage."""
     rounds: int = Field(1, ge=1)
     """Trainings, one after the other and each from the start; a later one learns from what the one before predicts on
     the training images."""

@@ -13,8 +13,8 @@ from data.labels import write_labels
 from stages.batching import batch_by_shape
 from stages.crf import refine
 from stages.crf_config import CrfConfig
-from stages.device import autocast
 from stages.known_images import read_known
+from stages.precision import autocast
 from stages.progress import Progress
 from stages.resize import limit_long_side, resize
 from stages.segment.config import SegmentConfig

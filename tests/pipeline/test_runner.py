@@ -130,6 +130,7 @@ def test_status_of_each_stage(make_plan: MakePlan, calls: list[str], quiet: Cons
     run_stage(plan, "mine", quiet)
     rows = {row["stage"]: row for row in collect_status(plan)}
     assert (rows["mine"]["state"], rows["mine"]["items"], rows["mine"]["bytes"]) == ("cached", 1, 4)
+    assert rows["mine"]["precision"] in ("bf16", "fp32")
     assert (rows["cluster"]["state"], rows["cluster"]["why"]) == ("missing", "never made")
     with plan.store.lock("cluster", plan.stages["cluster"].key):
         assert {row["stage"]: row["state"] for row in collect_status(plan)}["cluster"] == "running"
