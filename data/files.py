@@ -8,6 +8,7 @@ from pathlib import Path
 from data.config import FingerprintMode, SourceConfig
 from data.errors import InputError
 from data.images import ImageSource, UInt8Array
+from data.recent import Recent
 
 _SHOWN = 3
 
@@ -42,9 +43,13 @@ class FileSource(ImageSource):
         self._files = tuple(files.values())
         self._max_pixels = config.max_pixels
         self._mode = config.fingerprint
+        self._recent: Recent[UInt8Array] = Recent(_n_bytes)
 
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (H, W, 3) RGB. Raises UnreadableImage with the file and the reason."""
+        return self._recent.get(index, self._decode).copy()
+
+    def _decode(self, index: int) -> UInt8Array:
         # PIL takes a fifth of a second to import, and a command that finds all work done reads no image.
         from data.decode import read_image
 
@@ -96,6 +101,10 @@ def read_lines(path: Path, field: str) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{field}: the list {path} cannot be read ({error})") from error
     return [line.strip() for line in lines if line.strip()]
+
+
+def _n_bytes(pixels: UInt8Array) -> int:
+    return pixels.nbytes
 
 
 def _state(path: Path, mode: FingerprintMode) -> str:

@@ -16,6 +16,7 @@ from data.backdrop import blend, draw_background
 from data.config import ScenesConfig
 from data.images import FloatArray, ImageSource, UInt8Array
 from data.instances import Instances
+from data.recent import Recent
 from data.shapes import CLASS_NAMES, SHAPES, draw_object
 
 GENERATOR_VERSION = 1
@@ -42,6 +43,10 @@ class Scene:
     image: UInt8Array
     instances: UInt8Array
     class_ids: tuple[int, ...]
+
+    def n_bytes(self) -> int:
+        """Memory that it takes."""
+        return self.image.nbytes + self.instances.nbytes
 
     def labels(self) -> UInt8Array:
         """Class of each pixel, uint8 (S, S), 0 = background."""
@@ -102,14 +107,11 @@ class SceneSource(ImageSource):
         train = [f"train/{i:06d}" for i in range(config.n_train)]
         self.ids = (*train, *(f"val/{i:06d}" for i in range(config.n_val)))
         self.class_names = CLASS_NAMES
-        self._newest: tuple[int, Scene] | None = None
+        self._recent = Recent(Scene.n_bytes)
 
     def scene(self, index: int) -> Scene:
-        """The whole scene of an image. The newest one is kept: its pixels and its truth are asked for in turn."""
-        newest = self._newest
-        if newest is None or newest[0] != index:
-            newest = self._newest = (index, self._draw(index))
-        return newest[1]
+        """The whole scene of an image."""
+        return self._recent.get(index, self._draw)
 
     def _draw(self, index: int) -> Scene:
         if not 0 <= index < len(self):

@@ -19,6 +19,7 @@ from pipeline.evaluation import evaluate_stage
 from pipeline.plan import Plan
 from pipeline.report.blocks import Note
 from stages.evaluate.truth import Truth
+from stages.filter.confidence import resolve_threshold
 from stages.training import LOG
 
 FINAL = STAGE_NAMES[-1]
@@ -151,7 +152,7 @@ class RunRecord:
     def threshold(self) -> float | None:
         """Score from which masks are kept; None where all of them are."""
         section = self.plan.config.filter
-        return None if "threshold" in section.unused() else section.threshold
+        return None if "threshold" in section.unused() else resolve_threshold(section.threshold, self.candidates.score)
 
     def losses(self, stage: str) -> dict[str, dict[str, NDArray[np.float64]]]:
         """Columns of the training logs of a finished stage, by the folder that each lies in."""

@@ -20,6 +20,7 @@ from pipeline.status import collect_status
 from pipeline.view.folders import check_file, check_tree
 from pipeline.view.layers import Columns, LabelLayer, Layer, MaskLayer
 from pipeline.view.threshold import WhatIf
+from stages.filter.confidence import resolve_threshold
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and the first page does without
     from pipeline.view.embedding_map import EmbeddingMap
@@ -67,10 +68,16 @@ class ViewedRun:
             "train": self.source.n_train,
             "data": self.plan.data_fingerprint[:16],
             "stages": stages,
-            "filter": self.plan.config.filter.model_dump(mode="json"),
+            "filter": {**self.plan.config.filter.model_dump(mode="json"), "threshold": self._threshold()},
             "clusters": n_clusters,
             "colours": ["#{:02x}{:02x}{:02x}".format(*cluster_colour(i)) for i in range(-1, n_clusters)],
         }
+
+    def _threshold(self) -> float:
+        """Where the slider of the threshold starts: what `auto` comes to, 0 where there are no candidates yet."""
+        config = self.plan.config.filter
+        candidates = self.made_columns("candidates") if config.threshold == "auto" else None
+        return resolve_threshold(config.threshold, () if candidates is None else candidates.score)
 
     def read(self, image: int) -> UInt8Array:
         """Pixels of an image. Raises NotThere, UnreadableImage, and LeavesFolder where its file is a link out."""

@@ -23,5 +23,5 @@ class Heads(NamedTuple):
 
 HEADS: dict[Literal["full", "slim"], Heads] = {
     "full": Heads(fpn=256, box=1024, mask=(256,) * 4, boxes_per_image=512, proposals=1000, samples=0),
-    "slim": Heads(fpn=128, box=256, mask=(128,) * 2, boxes_per_image=64, proposals=300, samples=1),
+    "slim": Heads(fpn=64, box=256, mask=(64,) * 2, boxes_per_image=64, proposals=300, samples=1),
 }

@@ -45,8 +45,7 @@ class Probe(nn.Module):
     def __init__(self, segmenter: Segmenter, n_classes: int) -> None:
         super().__init__()
         self.segmenter = segmenter.requires_grad_(False)
-        backbone: Any = segmenter.backbone
-        self.classifier = nn.Conv2d(backbone.inplanes, n_classes, kernel_size=1)
+        self.classifier = nn.Conv2d(segmenter.width, n_classes, kernel_size=1)
 
     def train(self, mode: bool = True) -> "Probe":
         """Switch the classifier; the backbone is always in evaluation mode."""

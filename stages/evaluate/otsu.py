@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from data.images import UInt8Array
+from stages.otsu import otsu_threshold
 
 _FRAME = 3 / 64
 _COLOUR_BLUR, _EDGE_BLUR = 1 / 64, 1 / 32
-_BINS = 256
 
 Saliency = NDArray[np.float64]
 
@@ -31,17 +31,6 @@ def otsu_on_edges(image: UInt8Array) -> NDArray[np.bool_]:
     lab = rgb_to_lab(image)
     gradient = np.hypot(ndimage.sobel(lab, axis=0), ndimage.sobel(lab, axis=1)).sum(axis=2)
     return _most_salient_region(gradient, _EDGE_BLUR)
-
-
-def otsu_threshold(values: NDArray[np.floating]) -> float:
-    """The threshold that splits values into two groups of the highest between-class variance, from 256 bins."""
-    counts, edges = np.histogram(values, _BINS)
-    centres = (edges[1:] + edges[:-1]) / 2
-    below, mass = np.cumsum(counts)[:-1], np.cumsum(counts * centres)
-    above = counts.sum() - below
-    # A split with an empty side weighs nothing, whatever its mean is taken to be.
-    difference = mass[:-1] / np.maximum(below, 1) - (mass[-1] - mass[:-1]) / np.maximum(above, 1)
-    return float(edges[1:][(below * above * difference**2).argmax()])
 
 
 def rgb_to_lab(image: UInt8Array) -> NDArray[np.float64]:

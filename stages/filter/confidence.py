@@ -1,7 +1,11 @@
 """The confidence filter: what the detector is sure of, and something of every image."""
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from stages.otsu import otsu_threshold
 
 
 def rank_in_image(scores: ArrayLike, image_index: ArrayLike) -> NDArray[np.int64]:
@@ -21,6 +25,23 @@ def rank_in_image(scores: ArrayLike, image_index: ArrayLike) -> NDArray[np.int64
     ranks = np.empty(len(score), dtype=np.int64)
     ranks[order] = np.arange(len(score)) - np.repeat(starts, sizes)
     return ranks
+
+
+def resolve_threshold(threshold: float | Literal["auto"], scores: ArrayLike) -> float:
+    """The lowest score that is kept.
+
+    "auto" is Otsu's threshold on the scores: candidates are mostly either sure or hardly more than background, and
+    where the two part depends on how long the detector has learnt. It needs no labels, and never leaves the range of
+    the scores; without candidates it is 0.
+
+    Args:
+        threshold: As configured.
+        scores: (M,) confidences of all candidates, 0-1.
+    """
+    if threshold != "auto":
+        return threshold
+    values = np.asarray(scores, dtype=np.float64)
+    return otsu_threshold(values) if len(values) else 0.0
 
 
 def select(scores: ArrayLike, image_index: ArrayLike, threshold: float) -> NDArray[np.bool_]:

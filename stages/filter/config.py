@@ -1,6 +1,6 @@
 """Settings of the filter stage."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,8 +13,9 @@ class FilterConfig(Settings):
     masks: Literal["initial", "candidates", "confident"] = "confident"
     """The set of masks: "confident" = the detector's candidates of which it is sure; "candidates" = all of them;
     "initial" = the mined masks with their clusters, without any detector. The others are there to compare with."""
-    threshold: float = Field(0.9, ge=0, le=1)
-    """Lowest score of a confident mask. The best candidate of each image is kept whatever its score."""
+    threshold: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = 0.9
+    """Lowest score of a confident mask; `auto` = where the scores of all candidates fall into two groups (Otsu's
+    threshold). The best candidate of each image is kept whatever its score."""
     overlap: Literal["drop", "occlude"] = "occlude"
     """Where masks overlap: "drop" removes the weaker one, "occlude" leaves it the pixels that are free."""
     max_per_image: int | None = Field(None, ge=1)

@@ -15,7 +15,7 @@ from data.labels import LabelStore, merge_label_parts, paint, write_labels
 from data.masks import MaskStore, MaskStoreBuilder, merge_parts
 from data.parts import compute_parts
 from stages.contract import StageInputs, StageOutputs
-from stages.filter.confidence import rank_in_image, select
+from stages.filter.confidence import rank_in_image, resolve_threshold, select
 from stages.filter.config import FilterConfig
 from stages.filter.overlap import RULES
 from stages.known_images import read_known
@@ -51,7 +51,8 @@ def run(config: FilterConfig, inputs: StageInputs, workdir: Path, progress: Prog
     masks = merge_parts([part / "masks.zarr" for part in parts], workdir / "masks.zarr")
     labels = merge_label_parts([part / "labels.zarr" for part in parts], workdir / "labels.zarr")
     shutil.rmtree(folder, ignore_errors=True)
-    return StageOutputs(items=len(masks), unit="masks", metrics=describe(candidates, confident, masks, labels))
+    metrics = {"threshold": threshold_of(candidates, config), **describe(candidates, confident, masks, labels)}
+    return StageOutputs(items=len(masks), unit="masks", metrics=metrics)
 
 
 def read_candidates(config: FilterConfig, artifacts: Mapping[str, Path]) -> MaskStore:
@@ -63,11 +64,15 @@ def read_candidates(config: FilterConfig, artifacts: Mapping[str, Path]) -> Mask
 
 def select_candidates(candidates: MaskStore, config: FilterConfig) -> MaskStore:
     """The candidates that are confident enough, in descending order of score within each image left as it was."""
-    threshold = config.threshold if config.masks == "confident" else 0.0
-    keep = select(candidates.score, candidates.image, threshold)
+    keep = select(candidates.score, candidates.image, threshold_of(candidates, config))
     if config.max_per_image is not None:
         keep &= rank_in_image(candidates.score, candidates.image) < config.max_per_image
     return candidates.select(keep)
+
+
+def threshold_of(candidates: MaskStore, config: FilterConfig) -> float:
+    """The lowest score that is kept; 0 where all masks are."""
+    return resolve_threshold(config.threshold, candidates.score) if config.masks == "confident" else 0.0
 
 
 def render_part(

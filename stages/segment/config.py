@@ -9,6 +9,8 @@ from data.settings import Settings
 from stages.crf_config import CrfConfig
 from stages.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
 
+KeepOf = Literal["valid", "all"]
+
 
 class SegmentConfig(Settings):
     """The final model, DeepLab-v3 on the pseudo-labels (section 5 of the method)."""
@@ -22,6 +24,14 @@ class SegmentConfig(Settings):
     """Stages of the backbone that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
     output_stride: Literal[8, 16] = 8
     """Image px per px of the features; 16 takes about a quarter of the time of 8."""
+    stages: Literal[3, 4] = 4
+    """Stages of the ResNet that the features come from; without the fourth, which holds three quarters of its weights,
+    a ResNet-18 takes a third of the time."""
+    channels: int = Field(256, ge=1)
+    """Width of DeepLab's head."""
+    dilations: tuple[int, int, int] | None = None
+    """Distances, px of the features, at which the head looks around; None = the paper's: 12, 24 and 36 at output stride
+    8, half of that at 16. One that exceeds the features' side sees nothing but the padding."""
     image_size: int | None = Field(None, ge=16)
     """Short side to which images are brought before augmentation, and at prediction, px; None = their own size."""
     crop: int = Field(512, ge=32)
@@ -54,6 +64,9 @@ class SegmentConfig(Settings):
     """Shares of the training, 0-1."""
     keep_fraction: float = Field(0.2, gt=0, le=1)
     """Share of a batch's pixels, the hardest ones, that the loss is taken from; 1 = all."""
+    keep_of: KeepOf = "valid"
+    """What that is a share of: "valid" pixels, or "all", padding of crops included (the published code, where images
+    fill the crop)."""
     ema: float | None = Field(None, gt=0, lt=1)
     """Decay per step of the moving average of the weights, which then predicts; None = no average."""
     clip: float | None = Field(None, gt=0)
@@ -78,6 +91,10 @@ class SegmentConfig(Settings):
     def _check(self) -> "SegmentConfig":
         if not 0 < self.scale[0] <= self.scale[1]:
             raise ValueError(f"scale: {list(self.scale)} must be two positive numbers, the smaller one first")
+        if self.dilations is not None and min(self.dilations) < 1:
+            raise ValueError(f"dilations: {list(self.dilations)} must be at least 1")
+        if self.weights is not None and self.freeze_stages > self.stages:
+            raise ValueError(f"freeze_stages: {self.freeze_stages} is more than the {self.stages} stages that are used")
         if min(self.inference_scales) <= 0:
             raise ValueError(f"inference_scales: {list(self.inference_scales)} must be positive numbers")
         if self.stride is not None and (self.window is None or self.stride > self.window):

@@ -3,22 +3,26 @@
 B images of H x W px, C classes, output stride s: (B, 3, H, W) uint8 -> logits (B, C, H / s, W / s), rounded up.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.segmentation.deeplabv3 import DeepLabHead
+from torchvision.models.segmentation.deeplabv3 import ASPP
 
-from stages.resnet import RGB_MEAN, RGB_STD, build_resnet, freeze_stages
+from stages.resnet import N_STAGES, RGB_MEAN, RGB_STD, build_resnet, freeze_stages
 from stages.segment.config import SegmentConfig
 
-_RATES = {16: (6, 12, 18), 8: (12, 24, 36)}
-"""Dilations of the pyramid pooling, by output stride."""
+_DILATIONS = {16: (6, 12, 18), 8: (12, 24, 36)}
+"""Of the pyramid pooling, by output stride: those of the paper."""
 
 
 class Segmenter(nn.Module):
     """DeepLab-v3 from pixels to logits.
+
+    Attributes:
+        width: Channels of the features, D.
 
     Args:
         config: Backbone, output stride and what is frozen.
@@ -32,8 +36,12 @@ class Segmenter(nn.Module):
         dilate(backbone, config.output_stride)
         if config.weights is not None:
             freeze_stages(backbone, config.freeze_stages)
+        for left_out in range(config.stages + 1, N_STAGES + 1):
+            setattr(backbone, f"layer{left_out}", nn.Identity())
         self.backbone = backbone
-        self.head = DeepLabHead(backbone.inplanes, n_classes, _RATES[config.output_stride])
+        self.width = int(backbone.inplanes) >> (N_STAGES - config.stages)
+        dilations = config.dilations or _DILATIONS[config.output_stride]
+        self.head = deeplab_head(self.width, config.channels, n_classes, dilations)
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.tensor(RGB_MEAN).view(1, 3, 1, 1), persistent=False)
@@ -55,6 +63,20 @@ class Segmenter(nn.Module):
     def full_logits(self, images: Tensor, size_hw: tuple[int, int]) -> Tensor:
         """float32 logits (B, C, *size_hw)."""
         return F.interpolate(self(images).float(), size=size_hw, mode="bilinear", align_corners=False)
+
+
+def deeplab_head(width: int, channels: int, n_classes: int, dilations: Sequence[int]) -> nn.Sequential:
+    """The head of DeepLab-v3 (arXiv 1706.05587): (B, width, h, w) to logits (B, n_classes, h, w).
+
+    torchvision's own has 256 channels, whatever the task.
+    """
+    return nn.Sequential(
+        ASPP(width, dilations, channels),
+        nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(),
+        nn.Conv2d(channels, n_classes, 1),
+    )
 
 
 def dilate(resnet: Any, output_stride: int) -> None:

@@ -66,7 +66,7 @@ def train_segmenter(training: SegmenterTraining, progress: Progress) -> None:
     def losses(batch: Any) -> dict[str, torch.Tensor]:
         crops, target = batch
         logits = model.full_logits(crops, (config.crop, config.crop))
-        return {"loss": ohem_cross_entropy(logits, target, config.keep_fraction)}
+        return {"loss": ohem_cross_entropy(logits, target, config.keep_fraction, keep_of=config.keep_of)}
 
     trainer = Trainer(
         module=model,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.filter.confidence import rank_in_image, select
+from stages.filter.confidence import rank_in_image, resolve_threshold, select
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "confidence.json").read_text())
 
@@ -51,3 +51,31 @@ def test_threshold_is_compared_as_float32(threshold):
 
 def test_ranks():
     assert rank_in_image([0.1, 0.9, 0.5, 0.5, 0.7], [1, 0, 1, 1, 0]).tolist() == [2, 0, 0, 1, 1]
+
+
+def test_auto_parts_two_groups_of_scores():
+    unsure, sure = np.linspace(0.05, 0.2, 40), np.linspace(0.8, 1, 20)
+    threshold = resolve_threshold("auto", np.concatenate([sure, unsure]).astype(np.float32))
+    assert 0.2 < threshold < 0.8
+    assert select(np.concatenate([sure, unsure]), np.zeros(60, dtype=int), threshold).sum() == 20
+
+
+def test_auto_agrees_with_a_search_over_all_splits():
+    scores = np.random.default_rng(0).beta(0.5, 0.6, 500)
+    candidates = np.unique(scores)[1:]
+    between = [
+        (scores < t).mean() * (scores >= t).mean() * (scores[scores < t].mean() - scores[scores >= t].mean()) ** 2
+        for t in candidates
+    ]
+    bin_width = np.ptp(scores) / 256
+    assert abs(resolve_threshold("auto", scores) - candidates[np.argmax(between)]) <= 2 * bin_width
+
+
+@pytest.mark.parametrize(("scores", "kept"), [([], 0), ([0.4], 1), ([0.4, 0.4, 0.4], 3), ([0.1, 0.9], 1)])
+def test_auto_at_its_edges(scores, kept):
+    threshold = resolve_threshold("auto", np.array(scores))
+    assert (np.array(scores) >= threshold).sum() == kept
+
+
+def test_a_number_is_taken_as_it_is():
+    assert resolve_threshold(0.3, np.array([0.1, 0.9])) == 0.3

@@ -10,8 +10,9 @@ from stages.cluster.config import ClusterConfig
 from stages.contract import ExecutionConfig, StageInputs
 from stages.evaluate.baselines import FirstImages, evaluate_baselines, write_random_vit
 from stages.evaluate.config import EvaluateConfig
-from stages.evaluate.otsu import otsu_on_colour, otsu_on_edges, otsu_threshold, rgb_to_lab
+from stages.evaluate.otsu import otsu_on_colour, otsu_on_edges, rgb_to_lab
 from stages.mine.config import MineConfig
+from stages.otsu import otsu_threshold
 from stages.progress import Silent
 from stages.vit import load_vit
 from stages.vit_weights import read_architecture

@@ -42,6 +42,17 @@ def test_gradient_reaches_the_hardest_pixels_only():
     assert logits.grad.any(dim=1).tolist() == [False, True, True, False]
 
 
+def test_a_share_of_the_valid_pixels_leaves_the_ignored_ones_out_of_the_count():
+    # Two of six pixels are valid: half of all would be both of them, half of the valid ones is the harder one.
+    logits = torch.tensor([[5.0, 0.0], [1.0, 0.0], *[[0.0, 0.0]] * 4])
+    target = torch.tensor([0, 0, 255, 255, 255, 255])
+    easy, hard = F.cross_entropy(logits[:2], target[:2], reduction="none").tolist()
+    of_all = ohem_cross_entropy(logits, target, 0.5)
+    of_valid = ohem_cross_entropy(logits, target, 0.5, keep_of="valid")
+    assert of_all.item() == pytest.approx((easy + hard) / 2)
+    assert of_valid.item() == pytest.approx(hard)
+
+
 def test_at_least_one_pixel_counts():
     logits, target = torch.randn(5, 3), torch.tensor([0, 1, 2, 0, 1])
     hardest = F.cross_entropy(logits, target, reduction="none").max()

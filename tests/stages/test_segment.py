@@ -6,6 +6,7 @@ import torch
 import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
 from data.clusters import ClusterStore
 from data.errors import InputError, MaskDistillError, UnreadableImage
@@ -137,6 +138,42 @@ def test_output_size(output_stride):
     model = Segmenter(TINY.model_copy(update={"output_stride": output_stride}), 4, None).eval()
     logits = model(torch.zeros(1, 3, 64, 81, dtype=torch.uint8))
     assert logits.shape == (1, 4, 64 // output_stride, -(-81 // output_stride))
+
+
+def test_the_head_is_that_of_torchvision():
+    ours = Segmenter(TINY, 3, None).head
+    theirs = DeepLabHead(512, 3, (6, 12, 18))
+    assert {name: value.shape for name, value in ours.state_dict().items()} == {
+        name: value.shape for name, value in theirs.state_dict().items()
+    }
+    theirs.load_state_dict(ours.state_dict())
+    features = torch.randn(2, 512, 5, 5)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours.eval()(features), theirs.eval()(features))
+
+
+@pytest.mark.parametrize(("backbone", "width"), [("resnet18", 256), ("resnet50", 1024)])
+def test_three_stages_give_the_features_of_the_third(backbone, width):
+    config = TINY.model_copy(
+        update={"backbone": backbone, "stages": 3, "output_stride": 8, "channels": 16, "dilations": (1, 2, 3)}
+    )
+    model = Segmenter(config, 5, None).eval()
+    assert model.width == width
+    images = torch.zeros((1, 3, 40, 64), dtype=torch.uint8)
+    with torch.inference_mode():
+        assert model.features(images).shape == (1, width, 5, 8)
+        assert model(images).shape == (1, 5, 5, 8)
+    assert not [name for name in model.state_dict() if "layer4" in name]
+    assert [conv[0].dilation for conv in model.head[0].convs[1:4]] == [(1, 1), (2, 2), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [({"dilations": (0, 1, 2)}, "dilations"), ({"stages": 3, "freeze_stages": 4}, "freeze_stages")],
+)
+def test_impossible_shapes_are_refused(settings, field):
+    with pytest.raises(ValueError, match=field):
+        SegmentConfig(weights="file.pth", **settings)
 
 
 def test_frozen_only_with_weights(tmp_path):
