@@ -60,7 +60,7 @@ OPTIONAL_STAGES = (
 STAGES = (
     StageSpec("mine", inputs=(), version=1, shows="masks", random=False),
     StageSpec("cluster", inputs=("mine",), version=1, shows="clusters"),
-    StageSpec("distill", inputs=("mine", "cluster"), version=2, shows="candidates"),
+    StageSpec("distill", inputs=("mine", "cluster"), version=3, shows="candidates"),
     StageSpec("filter", inputs=("distill",), version=1, shows="pseudo-labels", random=False),
     StageSpec("segment", inputs=("cluster", "filter"), version=1, shows="predictions"),
 )
