@@ -1,6 +1,5 @@
 """The head of DINO, which turns tokens into scores of many outputs (arXiv 2104.14294, appendix C)."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,7 +18,8 @@ class DinoHead(nn.Module):
             nn.GELU(),
             nn.Linear(config.hidden, config.bottleneck),
         )
-        self.last = nn.Parameter(torch.randn(config.outputs, config.bottleneck))
+        # Short rows, as nn.Linear starts with: AdamW turns a row the more slowly the longer it is.
+        self.last = nn.Parameter(nn.Linear(config.bottleneck, config.outputs, bias=False).weight.detach())
         for layer in self.layers:
             if isinstance(layer, nn.Linear):
                 nn.init.trunc_normal_(layer.weight, std=0.02)
