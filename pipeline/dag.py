@@ -62,7 +62,7 @@ STAGES = (
     StageSpec("cluster", inputs=("mine",), version=1, shows="clusters"),
     StageSpec("distill", inputs=("mine", "cluster"), version=3, shows="candidates"),
     StageSpec("filter", inputs=("distill",), version=1, shows="pseudo-labels", random=False),
-    StageSpec("segment", inputs=("cluster", "filter"), version=1, shows="predictions"),
+    StageSpec("segment", inputs=("cluster", "filter"), version=2, shows="predictions"),
 )
 _INPUTS_OF_INITIAL_MASKS = ("mine", "cluster")
 """What filter reads where it takes the mined masks: a run then needs no detector."""
