@@ -1,8 +1,8 @@
 """The head of DINO, which turns tokens into scores of many outputs (arXiv 2104.14294, appendix C)."""
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from stages.full_precision import cosine_similarity
 from stages.pretrain.config import DinoConfig
 
 
@@ -27,5 +27,4 @@ class DinoHead(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Cosine similarity of each token's bottleneck to each row of the last layer."""
-        bottleneck = F.normalize(self.layers(tokens).float(), dim=-1)
-        return bottleneck @ F.normalize(self.last, dim=-1).T
+        return cosine_similarity(self.layers(tokens), self.last)
