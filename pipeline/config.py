@@ -48,7 +48,10 @@ class Config(Settings):
         followers: dict[str, BackboneConfig | ClusterConfig] = {"backbone": self.backbone, "cluster": self.cluster}
         update: dict[str, Any] = {
             name: section.model_copy(
-                update={"model": section.model or self.mine.model, "weights": section.weights or self.mine.weights}
+                update={
+                    field: getattr(section, field) or getattr(self.mine, field)
+                    for field in ("model", "weights", "normalise")
+                }
             )
             for name, section in followers.items()
         }

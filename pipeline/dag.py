@@ -53,8 +53,8 @@ def _weights(section: Settings) -> str | None:
 
 
 OPTIONAL_STAGES = (
-    StageSpec("pretrain", inputs=(), version=1, shows=""),
-    StageSpec("backbone", inputs=(), version=1, shows=""),
+    StageSpec("pretrain", inputs=(), version=2, shows=""),
+    StageSpec("backbone", inputs=(), version=2, shows=""),
 )
 """What trains weights on the images alone: each runs only where another stage's weights carry its name."""
 STAGES = (

@@ -2,6 +2,7 @@
 
 import argparse
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,21 @@ _WRAPPERS = ("teacher", "student", "state_dict", "model")
 _SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
-def read_tensors(path: Path, where: str) -> dict[str, Tensor]:
-    """Parameters by name; of a training checkpoint with several networks, the teacher's.
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a file holds.
+
+    Attributes:
+        tensors: Parameters by name; of a training checkpoint with several networks, the teacher's.
+        outer: Names at the top of the file where the parameters lie deeper; else empty.
+    """
+
+    tensors: dict[str, Tensor]
+    outer: frozenset[str] = frozenset()
+
+
+def read_checkpoint(path: Path, where: str) -> Checkpoint:
+    """Read a checkpoint file.
 
     Args:
         path: A .safetensors, .pth or .pt file.
@@ -32,7 +46,7 @@ def read_tensors(path: Path, where: str) -> dict[str, Tensor]:
         raise InputError(f"{where}: there is no such file")
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return Checkpoint(load_file(path))
         # DINO's full checkpoints hold their command line as a Namespace; nothing else beyond tensors is let in.
         with torch.serialization.safe_globals([argparse.Namespace]):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
@@ -52,7 +66,8 @@ def listed(names: list[str], most: int = 3) -> str:
     return f"{', '.join(names[:most]) or 'none'}{more}"
 
 
-def _unwrap(content: Any, where: str) -> dict[str, Tensor]:
+def _unwrap(content: Any, where: str) -> Checkpoint:
+    top = content
     while isinstance(content, dict):
         inner = next((name for name in _WRAPPERS if isinstance(content.get(name), dict)), None)
         if inner is None:
@@ -62,4 +77,4 @@ def _unwrap(content: Any, where: str) -> dict[str, Tensor]:
     tensors = {name: value for name, value in items if isinstance(value, Tensor)}
     if not tensors:
         raise InputError(f"{where}: holds no parameters by name")
-    return tensors
+    return Checkpoint(tensors, frozenset() if content is top else frozenset(map(str, top)))

@@ -1,12 +1,15 @@
 """From an image to the size that a ViT sees, and from its patch grid back."""
 
 import math
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from data.images import UInt8Array
+
+Value = TypeVar("Value", np.bool_, np.uint8)
 
 
 def short_side_size(size_hw: tuple[int, int], short_side: int, patch_size: int, max_patches: int) -> tuple[int, int]:
@@ -33,8 +36,8 @@ def resize(pixels: UInt8Array, size_hw: tuple[int, int]) -> UInt8Array:
     return np.asarray(Image.fromarray(pixels).resize((size_hw[1], size_hw[0]), Image.Resampling.BILINEAR))
 
 
-def resize_mask(mask: NDArray[np.bool_], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """Resize a mask (height, width) to `size_hw` px, nearest."""
+def resize_mask(mask: NDArray[Value], size_hw: tuple[int, int]) -> NDArray[Value]:
+    """Resize a mask or label map (height, width) to `size_hw` px: each pixel is the one under its centre."""
     rows, columns = (_nearest(new, old) for new, old in zip(size_hw, mask.shape, strict=True))
     return mask[rows[:, None], columns]
 

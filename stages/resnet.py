@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from data.errors import InputError, MaskDistillError
-from stages.foreign_weights import listed, read_tensors
+from stages.foreign_weights import listed, read_checkpoint
+from stages.normalise import IMAGENET
 from stages.weights_file import read_description
 
 ResNetName = Literal["resnet18", "resnet50"]
 
-RGB_MEAN = (0.485, 0.456, 0.406)
-RGB_STD = (0.229, 0.224, 0.225)
+RGB_MEAN, RGB_STD = IMAGENET
 """Of pixels in 0-1; MoCo, DINO, SwAV and DenseCL were all trained with these."""
 
 # In the order of preference where a file holds several encoders: MoCo's trained one before its momentum copy.
@@ -92,7 +92,7 @@ def stages_in(path: Path) -> int:
 def load_trunk(model: nn.Module, name: str, path: Path) -> None:
     """Load convolutions and norms from a checkpoint; projection heads and classifiers in it are left out."""
     where = f"weights: {path}"
-    found = _trunk_of(read_tensors(path, where))
+    found = _trunk_of(read_checkpoint(path, where).tensors)
     not_needed = tuple(f"layer{stage}." for stage in range(stages_in(path) + 1, N_STAGES + 1))
     wanted = {
         key: value

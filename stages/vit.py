@@ -20,7 +20,8 @@ from torch.nn import functional as F
 
 from data.errors import InputError
 from stages.foreign_weights import first_line
-from stages.vit_weights import load_checkpoint, read_architecture
+from stages.normalise import Normalise, PixelStatistics, choose_statistics
+from stages.vit_weights import Architecture, load_checkpoint, read_architecture
 
 
 class VisionBackbone(nn.Module):
@@ -37,12 +38,11 @@ class VisionBackbone(nn.Module):
 
     model: Any
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, pixels: PixelStatistics | None = None) -> None:
+        """`pixels` are what the weights expect; None = what timm says of the model."""
         super().__init__()
         self.model = model.eval().requires_grad_(False)
-        config: Any = model.pretrained_cfg
-        self.mean = tuple(float(value) for value in config["mean"])
-        self.std = tuple(float(value) for value in config["std"])
+        self.mean, self.std = pixels or _statistics_of(model)
         self.patch_size = int(self.model.patch_embed.patch_size[0])
         self.n_prefix = int(self.model.num_prefix_tokens)
         self.n_heads = int(self.model.blocks[0].attn.num_heads)
@@ -131,7 +131,9 @@ def find_weights(weights: str, artifacts: Mapping[str, Path]) -> str:
     return str(artifacts["pretrain"] / "vit.safetensors") if weights == "pretrain" else weights
 
 
-def load_vit(model: str, weights: str, seed: int = 0, *, section: str = "mine") -> VisionBackbone:
+def load_vit(
+    model: str, weights: str, seed: int = 0, *, section: str = "mine", normalise: Normalise | None = "auto"
+) -> VisionBackbone:
     """Load a Vision Transformer by its timm name.
 
     Args:
@@ -140,21 +142,33 @@ def load_vit(model: str, weights: str, seed: int = 0, *, section: str = "mine") 
             or .pt file.
         seed: Seed of random weights.
         section: Configuration section that errors name.
+        normalise: How pixels are normalised for a file that does not say it, under a name without tag; None = "auto".
 
     Raises:
-        InputError: Unknown or unsuitable model, missing or unfitting file, or a download that failed.
+        InputError: Unknown or unsuitable model, missing or unfitting file, a file of which `normalise` cannot tell what
+            it expects of pixels, or a download that failed.
     """
-    overrides: dict[str, int] = {}
-    if weights not in ("pretrained", "random"):
-        model, overrides = read_architecture(Path(weights)) or (model, {})
+    is_file = weights not in ("pretrained", "random")
+    known = read_architecture(Path(weights)) if is_file else None
+    model, overrides, pixels = known or Architecture(model, {})
     _check_name(model, section)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _create(model, weights == "pretrained", overrides, section)
     _check_architecture(network, f"{section}.model: {model}")
-    if weights not in ("pretrained", "random"):
-        load_checkpoint(network, weights, section)
-    return VisionBackbone(network)
+    if not is_file:
+        return VisionBackbone(network)
+    checkpoint = load_checkpoint(network, weights, section)
+    if known or "." in model:
+        return VisionBackbone(network, pixels)
+    names, outer = checkpoint.tensors, checkpoint.outer
+    return VisionBackbone(network, choose_statistics(normalise or "auto", names, outer, section, weights))
+
+
+def _statistics_of(model: Any) -> PixelStatistics:
+    """What timm says of the weights of a model's tag; of a name without tag, those of its first one."""
+    mean, std = (tuple(float(value) for value in model.pretrained_cfg[name]) for name in ("mean", "std"))
+    return PixelStatistics(mean, std)
 
 
 def _create(model: str, pretrained: bool, overrides: Mapping[str, Any], section: str) -> nn.Module:

@@ -1,13 +1,14 @@
 """Loading ViT checkpoints that other projects wrote: renaming, and saying what does not fit."""
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, NamedTuple, get_args
 
 from timm.models import eva, vision_transformer
 from torch import Tensor, nn
 
 from data.errors import InputError, MaskDistillError
-from stages.foreign_weights import listed, read_tensors
+from stages.foreign_weights import Checkpoint, listed, read_checkpoint
+from stages.normalise import PixelStatistics
 from stages.pretrain.config import Override
 from stages.weights_file import read_description
 
@@ -15,28 +16,46 @@ _PREFIXES = ("module.", "backbone.", "encoder.")
 _DROPPED = ("head.", "head_dist.", "pre_logits.", "decoder", "mask_token", "projector.", "prototypes.", "dino_head.")
 
 
-def read_architecture(path: Path) -> tuple[str, dict[str, int]] | None:
-    """Model name and arguments that a file of the pretrain stage was written with; None for any other file."""
+class Architecture(NamedTuple):
+    """What a file says of its ViT: name in timm, arguments, and what its pixels are normalised with.
+
+    `pixels` is None where that is what timm says of the model.
+    """
+
+    model: str
+    overrides: dict[str, int]
+    pixels: PixelStatistics | None = None
+
+
+def read_architecture(path: Path) -> Architecture | None:
+    """What a file of the pretrain stage, or of `write_random_vit`, was written with; None for any other file."""
     try:
         description = read_description(path)
         model, overrides = description["model"], description["overrides"]
-    except (MaskDistillError, KeyError):
+        pixels = _read_pixels(description["pixels"]) if "pixels" in description else None
+    except (MaskDistillError, KeyError, TypeError, ValueError):
         return None
     known = isinstance(model, str) and isinstance(overrides, dict) and set(overrides) <= set(get_args(Override))
     if not known or not all(isinstance(value, int) for value in overrides.values()):
         return None
-    return model, overrides
+    return Architecture(model, overrides, pixels)
 
 
-def load_checkpoint(network: nn.Module, weights: str, section: str) -> None:
-    """Load a checkpoint file into `network`; position embeddings of another grid are resampled.
+def _read_pixels(described: Any) -> PixelStatistics:
+    mean, std = (tuple(float(value) for value in described[name]) for name in ("mean", "std"))
+    return PixelStatistics(mean, std)
+
+
+def load_checkpoint(network: nn.Module, weights: str, section: str) -> Checkpoint:
+    """Load a checkpoint file into `network`, and give it; position embeddings of another grid are resampled.
 
     Raises:
         InputError: The file is missing, unreadable, or its parameters are not those of the model.
     """
     path = Path(weights).expanduser()
     where = f"{section}.weights: {path}"
-    state = strip_names(read_tensors(path, where))
+    checkpoint = read_checkpoint(path, where)
+    state = strip_names(checkpoint.tensors)
     module = eva if isinstance(network, eva.Eva) else vision_transformer
     try:
         state = module.checkpoint_filter_fn(state, network)
@@ -47,6 +66,7 @@ def load_checkpoint(network: nn.Module, weights: str, section: str) -> None:
         raise InputError(f"{where} does not fit the model: {' '.join(lines[-2:])}") from error
     if missing or unexpected:
         raise InputError(f"{where} does not fit the model: missing {listed(missing)}; unexpected {listed(unexpected)}")
+    return checkpoint
 
 
 def strip_names(state: dict[str, Tensor]) -> dict[str, Tensor]:

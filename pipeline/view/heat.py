@@ -33,7 +33,8 @@ class AffinityHeat:
         artifacts = {name: plan.path(name) for name in plan.stages["mine"].inputs}
         self._device = resolve_device(plan.config.execution)
         weights = find_weights(config.weights, artifacts)
-        self._backbone = load_vit(config.model, weights, plan.config.seed, section="mine").to(self._device)
+        vit = load_vit(config.model, weights, plan.config.seed, section="mine", normalise=config.normalise)
+        self._backbone = vit.to(self._device)
         self._block = self._backbone.resolve_block(config.block)
         self._lock = threading.Lock()
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from data.settings import Settings
+from stages.normalise import Normalise
 from stages.recipe import Precision, Recipe
 
 
@@ -20,6 +21,8 @@ class BackboneConfig(Settings):
     """Name in timm of the Vision Transformer that is imitated; None = `mine.model`."""
     weights: str | None = None
     """Its weights, as `mine.weights`; None = the same as there."""
+    normalise: Normalise | None = None
+    """As `mine.normalise`; None = the same as there."""
     stages: int = Field(4, ge=1, le=4)
     """How many of the ResNet's stages are written; a network that starts from them begins the others from nothing."""
     image_size: int = Field(224, ge=32)

@@ -61,7 +61,7 @@ def train_student(
     """Train from the last checkpoint in `workdir` to the end."""
     device = resolve_device(inputs.execution)
     weights = find_weights(str(config.weights), inputs.artifacts)
-    vit = load_vit(str(config.model), weights, inputs.seed, section="backbone").to(device)
+    vit = load_vit(str(config.model), weights, inputs.seed, section="backbone", normalise=config.normalise).to(device)
     with autocast(device, config.precision):
         teacher = Teacher(vit, _batches(pool[:_IMAGES_FOR_STATISTICS], config.batch_size, device))
     torch.manual_seed(derive_seed(inputs.seed))

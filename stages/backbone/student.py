@@ -31,10 +31,10 @@ class Student(nn.Module):
         x = net.maxpool(net.relu(net.bn1(net.conv1((images - mean) / std))))
         third = net.layer3(net.layer2(net.layer1(x)))
         last = net.layer4(third)
-        return self.class_head(last.mean(dim=(2, 3))), self.patch_head(third)
+        return self.class_head(last.mean(dim=(2, 3))).float(), self.patch_head(third).float()
 
     def losses(self, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Mean squared error of both predictions; 1 for a prediction of zeros."""
         classes, patches = self(images)
-        full = F.interpolate(patches.float(), size=targets[1].shape[2:], mode="bilinear", align_corners=False)
-        return {"class_token": F.mse_loss(classes.float(), targets[0]), "patch_tokens": F.mse_loss(full, targets[1])}
+        full = F.interpolate(patches, size=targets[1].shape[2:], mode="bilinear", align_corners=False)
+        return {"class_token": F.mse_loss(classes, targets[0]), "patch_tokens": F.mse_loss(full, targets[1])}

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from data.settings import Settings
+from stages.normalise import Normalise
 from stages.recipe import Precision
 
 
@@ -20,6 +21,8 @@ class ClusterConfig(Settings):
     """Name in timm of the Vision Transformer; None = the one of the mine stage."""
     weights: str | None = None
     """Weights of that model, as in the mine stage; None = those of the mine stage."""
+    normalise: Normalise | None = None
+    """As `mine.normalise`; None = the same as there."""
     max_side: int = Field(640, ge=1)
     """Crops whose long side exceeds this many px are shrunk to it; smaller ones are never resized."""
     short_side: int = Field(640, ge=1)

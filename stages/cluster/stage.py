@@ -86,7 +86,7 @@ def _embed(
         raise InputError("cluster.model, cluster.weights: must be set here; the pipeline fills in those of mine")
     device = resolve_device(inputs.execution)
     weights = find_weights(config.weights, inputs.artifacts)
-    backbone = load_vit(config.model, weights, inputs.seed, section="cluster").to(device)
+    backbone = load_vit(config.model, weights, inputs.seed, section="cluster", normalise=config.normalise).to(device)
     progress.start("embeddings", len(masks), "masks")
 
     def compute(rows: range, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Full precision behind the parts of a detector that compute boxes."""
+"""Full precision behind the parts of a detector that boxes and anchors come from or take their type from."""
 
 from typing import Any
 

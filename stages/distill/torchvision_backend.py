@@ -115,7 +115,8 @@ def build_mask_rcnn(config: DistillConfig, n_clusters: int, weights: str | None)
         box_nms_thresh=config.nms,
         box_detections_per_img=config.max_candidates,
     )
-    keep_float32(model.rpn.head, model.roi_heads.box_predictor, model.roi_heads.mask_predictor)
+    # The backbone too: torchvision rounds the anchors to the type of the features.
+    keep_float32(backbone, model.rpn.head, model.roi_heads.box_predictor, model.roi_heads.mask_predictor)
     ignore_unmatched(model, config.ignore_unmatched)
     return model
 

@@ -27,8 +27,8 @@ from stages.evaluate.stage import evaluate
 from stages.mine.config import MineConfig
 from stages.mine.stage import run as run_mine
 from stages.progress import Progress
-from stages.vit import find_weights
-from stages.vit_weights import read_architecture
+from stages.vit import find_weights, load_vit
+from stages.vit_weights import Architecture, read_architecture
 from stages.weights_file import save_weights
 
 OTSU = {"Otsu on colour": otsu_on_colour, "Otsu on edges": otsu_on_edges}
@@ -95,7 +95,7 @@ def _random_vit(
     progress: Progress,
 ) -> dict[str, Any]:
     weights = str(folder / "random.safetensors")
-    write_random_vit(mine.model, find_weights(mine.weights, inputs.artifacts), inputs.seed, Path(weights))
+    write_random_vit(mine, find_weights(mine.weights, inputs.artifacts), inputs.seed, Path(weights))
     folders = {"mine": folder / "mine", "cluster": folder / "cluster"}
     for path in folders.values():
         path.mkdir()
@@ -113,15 +113,20 @@ def _random_vit(
     return {"items": made.items, "seconds": seconds, "scores": scores}
 
 
-def write_random_vit(model: str, weights: str, seed: int, path: Path) -> None:
-    """Write an untrained ViT of the architecture that `weights`, as `load_vit` takes them, stand for."""
+def write_random_vit(mine: MineConfig, weights: str, seed: int, path: Path) -> None:
+    """Write an untrained ViT of the architecture that `weights`, as `load_vit` takes them, stand for.
+
+    It sees pixels normalised as the trained one does.
+    """
     known = None if weights in ("pretrained", "random") else read_architecture(Path(weights))
-    model, overrides = known or (model, {})
+    model, overrides, _ = known or Architecture(mine.model, {})
+    trained = load_vit(mine.model, weights, seed, section="mine", normalise=mine.normalise)
+    pixels = {"mean": trained.mean, "std": trained.std}
     arguments: dict[str, Any] = {"num_classes": 0, "dynamic_img_size": True, **overrides}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = timm.create_model(model, pretrained=False, **arguments)
-    save_weights(path, network, {"model": model, "overrides": overrides})
+    save_weights(path, network, {"model": model, "overrides": overrides, "pixels": pixels})
 
 
 class FirstImages(ImageSource):

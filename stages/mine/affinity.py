@@ -13,6 +13,22 @@ from torch import Tensor
 from stages.mine.tidy import tidy
 
 
+def object_mask(
+    queries: Tensor,
+    keys: Tensor,
+    grid_hw: tuple[int, int],
+    *,
+    n_heads: int,
+    topk_fraction: float,
+    attention_mass: float,
+) -> NDArray[np.bool_]:
+    """The one mask of the paper, bool (h, w), never empty; the arguments are those of `object_masks`."""
+    (mask,) = object_masks(
+        queries, keys, grid_hw, n_heads=n_heads, topk_fraction=topk_fraction, attention_mass=attention_mass
+    )
+    return np.asarray(mask)
+
+
 def object_masks(
     queries: Tensor,
     keys: Tensor,

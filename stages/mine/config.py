@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator
 
 from data.settings import Settings
+from stages.normalise import Normalise
 from stages.recipe import Precision
 
 
@@ -20,6 +21,10 @@ class MineConfig(Settings):
     """`pretrained` = timm's own for the model's tag; `pretrain` = the result of the pretrain stage, which then runs
     first; `random` = untrained, seeded; else the path of a .safetensors, .pth or .pt file. A file that the pretrain
     stage wrote brings its own model, and `model` is not used."""
+    normalise: Normalise = "auto"
+    """Mean and standard deviation of pixels that a file of weights expects which brings none: `imagenet`, or `half`
+    (0.5 each); `auto` knows the files of DINO, DINOv2 and MAE, and asks for the others. Without effect where they are
+    known: with a tag in `model`, with weights of the pretrain stage, and without a file."""
     short_side: int = Field(640, ge=1)
     """Length that the short side of an image is resized to, px."""
     max_patches: int = Field(16384, ge=1)

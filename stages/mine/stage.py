@@ -93,7 +93,8 @@ class _Miner:
         self.batch_size = inputs.execution.batch_size
         self.device = resolve_device(inputs.execution)
         weights = find_weights(config.weights, inputs.artifacts)
-        self.backbone = load_vit(config.model, weights, inputs.seed, section="mine").to(self.device)
+        vit = load_vit(config.model, weights, inputs.seed, section="mine", normalise=config.normalise)
+        self.backbone = vit.to(self.device)
         self.block = self.backbone.resolve_block(config.block)
         self.key_mean: Tensor | None = None
         self.failures: dict[str, str] = {}
@@ -109,8 +110,8 @@ class _Miner:
         self.failures |= failures
 
     def metrics(self) -> dict[str, Any]:
-        """Nothing to add to the figures of the masks."""
-        return {}
+        """What pixels were normalised with."""
+        return {"normalise": {"mean": list(self.backbone.mean), "std": list(self.backbone.std)}}
 
     def patch_keys(self, items: range) -> Iterator[Tensor]:
         """Patch keys (B, H, N, d) of the readable ones of some images."""

@@ -8,10 +8,13 @@ import math
 import torch
 from torch import Tensor
 
+from stages.full_precision import without_autocast
+
 _GREY_RATE, _MIX_RATE, _NEGATIVE_RATE = 0.5, 0.5, 0.5
 _JITTER_RATE, _JITTERED_GREY_RATE, _SOLAR_RATE = 0.8, 0.2, 0.1
 
 
+@without_autocast
 def erase_colours(views: Tensor, strength: float) -> Tensor:
     """Give each view (B, 3, T, T) other colours, and a mean and a contrast that tell nothing about its image.
 
@@ -35,6 +38,7 @@ def erase_colours(views: Tensor, strength: float) -> Tensor:
     return mixed * contrast[:, None, None, None] + mean[:, :, None, None]
 
 
+@without_autocast
 def jitter_colours(views: Tensor, strength: float) -> Tensor:
     """Vary brightness, contrast, saturation and hue of most views (B, 3, T, T); some become grey, some solarised.
 

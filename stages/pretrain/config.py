@@ -1,6 +1,6 @@
 """Settings of pre-training."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -9,6 +9,8 @@ from stages.recipe import Precision
 
 Override = Literal["img_size", "patch_size", "embed_dim", "depth", "num_heads"]
 """Argument of timm that shapes a Vision Transformer."""
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 Share = tuple[float, float]
 """Two shares of the training, 0 to 1: where something starts to rise from 0, and where it has reached 1."""
@@ -130,8 +132,14 @@ class PretrainConfig(Settings):
     """Steps over which the learning rate rises."""
     weight_decay: tuple[float, float] = (0.04, 0.04)
     """Decay of matrices at the start and at the end, along a cosine; vectors have none. DINO: 0.04 to 0.4."""
+    betas: tuple[Beta, Beta] | None = None
+    """AdamW's decay of its averages of the gradient and of its square; None = the method's own: 0.9 and 0.95 for
+    prototypes, 0.9 and 0.999 for dino."""
     clip_norm: float = Field(3.0, gt=0)
-    """Largest norm of the gradient."""
+    """Largest L2 norm of the gradient."""
+    clip: Literal["whole", "each"] | None = None
+    """Whether that is the norm over all parameters together or of each one by itself; None = the method's own: whole
+    for prototypes, each for dino."""
     ema_decay: tuple[float, float] = (0.98, 0.998)
     """Decay of the averaged weights, which are the result, along a cosine from the first number to 1 that is cut off
     at the second. DINO: 0.996 to 1; its average is the teacher."""
@@ -149,6 +157,16 @@ class PretrainConfig(Settings):
     def iterations(self) -> int:
         """Optimiser steps."""
         return max(1, self.samples // self.batch_size)
+
+    @property
+    def adam_betas(self) -> tuple[float, float]:
+        """`betas`, or those of the method."""
+        return self.betas or ((0.9, 0.999) if self.method == "dino" else (0.9, 0.95))
+
+    @property
+    def clips_each(self) -> bool:
+        """Whether the gradient of each parameter is clipped by itself."""
+        return (self.clip or ("each" if self.method == "dino" else "whole")) == "each"
 
     @model_validator(mode="after")
     def _views_fit(self) -> "PretrainConfig":

@@ -1,9 +1,8 @@
 """The head of DINO, which turns tokens into scores of many outputs (arXiv 2104.14294, appendix C)."""
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from stages.full_precision import cosine_similarity
 from stages.pretrain.config import DinoConfig
 
 
@@ -19,7 +18,8 @@ class DinoHead(nn.Module):
             nn.GELU(),
             nn.Linear(config.hidden, config.bottleneck),
         )
-        self.last = nn.Parameter(torch.randn(config.outputs, config.bottleneck))
+        # Short rows, as nn.Linear starts with: AdamW turns a row the more slowly the longer it is.
+        self.last = nn.Parameter(nn.Linear(config.bottleneck, config.outputs, bias=False).weight.detach())
         for layer in self.layers:
             if isinstance(layer, nn.Linear):
                 nn.init.trunc_normal_(layer.weight, std=0.02)
@@ -27,5 +27,4 @@ class DinoHead(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Cosine similarity of each token's bottleneck to each row of the last layer."""
-        bottleneck = F.normalize(self.layers(tokens).float(), dim=-1)
-        return bottleneck @ F.normalize(self.last, dim=-1).T
+        return cosine_similarity(self.layers(tokens), self.last)

@@ -26,6 +26,7 @@ from stages.precision import autocast, float32_products
 from stages.pretrain.collapse import CollapseMonitor, assignment_entropy, effective_rank
 from stages.pretrain.config import PretrainConfig
 from stages.pretrain.method import Method, Outcome
+from stages.pretrain.optimizer import clip_gradients, make_optimizer
 from stages.pretrain.parallel import average_gradients
 from stages.pretrain.schedules import cosine, ramp, warmed_up
 from stages.pretrain.views import multi_crop
@@ -72,7 +73,7 @@ class PretrainLoop:
         self.method = method.to(device)
         self.pool, self.config, self.seed, self.workdir = pool, config, seed, workdir
         self.execution, self.device, self.progress = execution, device, progress
-        self.optimizer = _make_optimizer(method, config)
+        self.optimizer = make_optimizer(method, config)
         self.monitor = CollapseMonitor()
         settings = config.model_dump(mode="json", exclude=config.unused())
         self.identity = {**settings, "seed": seed, "training images": len(pool)}
@@ -116,7 +117,7 @@ class PretrainLoop:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         average_gradients(self.method.parameters())
-        nn.utils.clip_grad_norm_(self.method.parameters(), config.clip_norm)
+        clip_gradients(self.method, config)
         self.method.before_update(share)
         self.optimizer.step()
         self.method.after_update(step, share, (step + 1) / config.iterations)
@@ -165,12 +166,3 @@ class PretrainLoop:
         self.optimizer.load_state_dict(state["optimizer"])
         self.monitor.bad_checks = state["bad_checks"]
         return int(state["done"])
-
-
-def _make_optimizer(method: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
-    """AdamW whose weight decay is for matrices only."""
-    trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
-    matrices = [parameter for parameter in trained if parameter.ndim > 1]
-    vectors = [parameter for parameter in trained if parameter.ndim <= 1]
-    groups = [{"params": matrices, "decays": True}, {"params": vectors, "decays": False}]
-    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)

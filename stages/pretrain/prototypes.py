@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stages.full_precision import cosine_similarity
 from stages.pretrain.config import PretrainConfig
 from stages.pretrain.encoder import class_attention, finish, last_input, random_corner
 from stages.pretrain.key_offset import shrink_unread_keys
@@ -49,8 +50,8 @@ class PrototypeSets(nn.Module):
 
     def forward(self, tokens: Tensor) -> list[Tensor]:
         """Scores in -1 to 1."""
-        projected = F.normalize(self.project(tokens).float(), dim=-1)
-        return [projected @ F.normalize(prototypes, dim=-1).T for prototypes in self.sets]
+        projected = self.project(tokens)
+        return [cosine_similarity(projected, prototypes) for prototypes in self.sets]
 
 
 class PrototypesMethod(Method):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stages.full_precision import without_autocast
 from stages.pretrain.colours import chance, erase_colours, jitter_colours, uniform
 from stages.pretrain.config import ViewsConfig
 
@@ -45,6 +46,7 @@ def multi_crop(images: Tensor, config: ViewsConfig, strength: float) -> tuple[Te
     )
 
 
+@without_autocast
 def crop(images: Tensor, size: int, area: tuple[float, float], rotation: float, strength: float) -> Tensor:
     """Random rectangles of the images, turned and flipped left to right, as float (B, 3, size, size).
 
@@ -67,6 +69,7 @@ def crop(images: Tensor, size: int, area: tuple[float, float], rotation: float, 
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
+@without_autocast
 def perturb(views: Tensor) -> Tensor:
     """Blur some of the views, add noise to all, and clip them to 0-1."""
     n = len(views)

@@ -13,6 +13,7 @@ from torchvision.transforms import v2
 from data.images import IGNORE, ImageSource, UInt8Array
 from data.labels import LabelStore
 from stages.known_images import read_known
+from stages.resize import resize_mask
 from stages.resnet import RGB_MEAN
 from stages.samples import Sample
 from stages.segment.config import SegmentConfig
@@ -56,14 +57,16 @@ def augment(pixels: UInt8Array, label_map: UInt8Array, config: SegmentConfig) ->
     Returns:
         Crop uint8 (3, crop, crop) and labels uint8 (crop, crop), 255 outside the image.
     """
-    image = tv_tensors.Image(torch.from_numpy(pixels).permute(2, 0, 1))
-    labels = tv_tensors.Mask(torch.from_numpy(label_map)[None])
     factor = float(torch.empty(()).uniform_(*config.scale))
     size_hw = scaled_hw((label_map.shape[0], label_map.shape[1]), config.image_size, factor)
+    image = tv_tensors.Image(
+        v2.functional.resize(torch.from_numpy(pixels).permute(2, 0, 1), list(size_hw), antialias=True)
+    )
+    # Not by torchvision, whose "nearest" shifts label maps by up to half a pixel against their image.
+    labels = tv_tensors.Mask(torch.from_numpy(resize_mask(label_map, size_hw))[None])
     fill = {tv_tensors.Image: _MEAN_COLOR, tv_tensors.Mask: IGNORE}
     bilinear = v2.InterpolationMode.BILINEAR
     steps = v2.Compose([
-        v2.Resize(size_hw, antialias=True),
         v2.RandomRotation((-config.rotation, config.rotation), interpolation=bilinear, fill=fill),
         v2.RandomCrop(config.crop, pad_if_needed=True, fill=fill),
         v2.RandomHorizontalFlip(config.flip),

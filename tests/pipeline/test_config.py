@@ -50,6 +50,12 @@ def test_cluster_takes_over_the_model_of_mine(tmp_path: Path) -> None:
     assert own.cluster.model == "vit_small_patch8_224.dino"
 
 
+def test_clusters_and_the_resnet_see_pixels_as_mining_does(tmp_path: Path) -> None:
+    config = load(tmp_path, "data: {kind: scenes}", "mine.normalise=half", "backbone.normalise=imagenet")
+    assert (config.cluster.normalise, config.backbone.normalise) == ("half", "imagenet")
+    assert load(tmp_path, "data: {kind: scenes}").cluster.normalise == "auto"
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [

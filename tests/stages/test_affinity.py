@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from stages.mine.affinity import keep_mass, object_masks, propose, split_objects
+from stages.mine.affinity import keep_mass, object_mask, object_masks, propose, split_objects
 from stages.mine.tidy import tidy
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "affinity.json").read_text())["cases"]
@@ -40,7 +40,7 @@ def reference_mask(queries, keys, grid_hw, n_heads, topk_fraction, attention_mas
 
 @pytest.mark.parametrize("case", GOLDEN, ids=lambda case: f"{case['rows']}x{case['cols']}")
 def test_masks_are_those_of_the_authors(case):
-    (mask,) = object_masks(
+    mask = object_mask(
         torch.tensor(case["queries"]),
         torch.tensor(case["keys"]),
         (case["rows"], case["cols"]),
@@ -48,7 +48,7 @@ def test_masks_are_those_of_the_authors(case):
         topk_fraction=case["topk_fraction"],
         attention_mass=case["attention_mass"],
     )
-    assert mask.dtype == bool
+    assert mask.dtype == bool and mask.shape == (case["rows"], case["cols"])
     np.testing.assert_array_equal(mask, np.asarray(case["mask"], dtype=bool))
 
 

@@ -267,18 +267,6 @@ def test_prediction_does_not_depend_on_the_first_image(tiny, inputs):
     np.testing.assert_array_equal(found.masks, expected.masks)
 
 
-def test_boxes_are_not_rounded_to_bf16(tiny):
-    torch.manual_seed(0)
-    large = {"image_size": 320, "max_size": 320, "min_score": 0.0}
-    detector = create_detector(tiny.model_copy(update=large), 2, None)
-    detector.module.eval()
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        found = detector.detect([torch.randint(256, (3, 320, 320), dtype=torch.uint8)])[0]
-    edges = torch.from_numpy(found.boxes_xyxy)
-    edges = edges[(edges > 128) & (edges < 320)]
-    assert len(edges) and (edges != edges.bfloat16()).any()
-
-
 def test_no_training_image_with_a_mask(inputs, tmp_path):
     inputs.source.n_train = 0
     with pytest.raises(InputError, match="nothing to learn from"):

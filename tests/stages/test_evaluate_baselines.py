@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import timm
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,16 +67,24 @@ def test_an_image_of_one_colour_does_no_harm():
 
 
 def test_random_weights_have_the_architecture_of_the_checkpoint(tmp_path):
-    write_random_vit(MODEL, "random", 0, tmp_path / "plain.safetensors")
-    assert read_architecture(tmp_path / "plain.safetensors") == (MODEL, {})
+    write_random_vit(MineConfig(model=MODEL), "random", 0, tmp_path / "plain.safetensors")
+    assert read_architecture(tmp_path / "plain.safetensors")[:2] == (MODEL, {})
     trained = "configs/weights/scenes_vit.safetensors"
     for seed in (0, 1):
-        write_random_vit("not used", trained, seed, tmp_path / f"{seed}.safetensors")
+        write_random_vit(MineConfig(model="not used"), trained, seed, tmp_path / f"{seed}.safetensors")
     states = [load_vit("-", str(tmp_path / f"{seed}.safetensors")).state_dict() for seed in (0, 1)]
     shapes = {name: value.shape for name, value in load_vit("-", trained).state_dict().items()}
     assert {name: value.shape for name, value in states[0].items()} == shapes
     name = "model.blocks.0.attn.qkv.weight"
     assert not torch.equal(states[0][name], states[1][name])
+
+
+def test_random_weights_see_pixels_as_the_trained_ones_do(tmp_path):
+    torch.save(timm.create_model(MODEL, num_classes=0).state_dict(), tmp_path / "trained.pth")
+    config = MineConfig(model=MODEL, normalise="imagenet")
+    write_random_vit(config, str(tmp_path / "trained.pth"), 0, tmp_path / "random.safetensors")
+    backbone = load_vit("-", str(tmp_path / "random.safetensors"))
+    assert (backbone.mean, backbone.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def test_every_baseline_is_scored_on_the_first_images(make_source):

@@ -49,7 +49,12 @@ def test_mined_masks_lie_on_the_foreground(tmp_path: Path) -> None:
     """A mask of everything has IoU .25; centred keys of block 6 of the supervised stand-in reach about .44."""
     source = FirstValidationPhotos(VocSource(VocConfig(kind="voc", root=PHOTOS)), 24)
     config = MineConfig(
-        model="vit_tiny_patch16_224", weights=str(WEIGHTS), short_side=224, block=6, center_keys="image"
+        model="vit_tiny_patch16_224",
+        weights=str(WEIGHTS),
+        normalise="half",
+        short_side=224,
+        block=6,
+        center_keys="image",
     )
     outputs = run(config, StageInputs(source, {}), tmp_path, Silent())
     assert outputs.items == 24
