@@ -1,6 +1,8 @@
 """What a ViT expects of pixels in 0-1: the mean and standard deviation that its weights were trained with. No torch."""
 
+import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from data.errors import InputError
@@ -20,6 +22,12 @@ IMAGENET = PixelStatistics((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 HALF = PixelStatistics((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
+_RELEASED_FILE = re.compile(
+    r"(dino_(deitsmall|vitbase)\d+_pretrain|dinov2_vit[sblg]14(_reg4)?_pretrain|mae_pretrain_vit_\w+)\w*\.pth"
+)
+"""How the authors of DINO, DINOv2 and MAE call their files; the backbone of DINO is told by nothing else."""
+
+
 def choose_statistics(
     normalise: Normalise, names: Collection[str], outer: Collection[str], section: str, file: str
 ) -> PixelStatistics:
@@ -36,7 +44,7 @@ def choose_statistics(
     """
     if normalise != "auto":
         return IMAGENET if normalise == "imagenet" else HALF
-    if is_original_release(names, outer):
+    if is_original_release(names, outer) or _RELEASED_FILE.fullmatch(Path(file).name):
         return IMAGENET
     raise InputError(
         f"{section}.normalise: {file} does not say which mean and standard deviation it expects of pixels, and a wrong "
@@ -49,7 +57,7 @@ def choose_statistics(
 def is_original_release(names: Collection[str], outer: Collection[str]) -> bool:
     """Whether a file is a checkpoint of DINO, DINOv2 or MAE as their authors' code writes it.
 
-    All of them were trained with ImageNet's statistics. DINO's files of the backbone alone are not told apart, as
+    All of them were trained with ImageNet's statistics. DINO's files of the backbone alone are not told apart here, as
     their names are those of any ViT of timm; its whole checkpoints are, and so are DINOv2's two kinds of file (the
     backbone keeps its mask token beside layer scales) and MAE's (a decoder, or an encoder without classifier as the
     one entry "model").

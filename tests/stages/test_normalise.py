@@ -34,7 +34,7 @@ def save(content: Any, folder: Path) -> str:
 
 
 def test_a_plain_file_under_a_name_without_tag_is_asked_about(state: dict[str, Tensor], tmp_path: Path) -> None:
-    """The released files of DINO's backbone are such, and timm would take 0.5 for this name."""
+    """The released files of DINO's backbone are such but for their names; timm would take 0.5 for this model."""
     path = save(state, tmp_path)
     with pytest.raises(InputError, match=r"cluster\.normalise.*weights\.pth.*imagenet.*half") as caught:
         load_vit(TINY, path, section="cluster")
@@ -93,6 +93,27 @@ MAE_DECODER = ("mask_token", "decoder_pos_embed", "decoder_embed.weight", "decod
 )
 def test_which_files_are_known(names: Any, outer: Any, known: bool) -> None:
     assert is_original_release(names, outer) == known
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("dino_deitsmall16_pretrain.pth", True),
+        ("dino_vitbase8_pretrain.pth", True),
+        ("mae_pretrain_vit_base.pth", True),
+        ("my_dino.pth", False),
+        ("not_dino_deitsmall16_pretrain.pth", False),
+    ],
+)
+def test_a_backbone_of_dino_is_known_by_its_file_name(
+    name: str, known: bool, state: dict[str, Tensor], tmp_path: Path
+) -> None:
+    torch.save(state, tmp_path / name)
+    if known:
+        assert load_vit(TINY, str(tmp_path / name)).mean == IMAGENET[0]
+    else:
+        with pytest.raises(InputError, match="normalise"):
+            load_vit(TINY, str(tmp_path / name))
 
 
 def test_mining_says_what_it_came_to(state: dict[str, Tensor], tiny_source: ImageSource, tmp_path: Path) -> None:
