@@ -17,7 +17,7 @@ from pipeline.plan import Plan
 from pipeline.progress import show_progress
 from stages.contract import StageInputs
 
-_VERSION = 2
+_VERSION = 3
 NO_TRUTH = {"status": "no ground truth"}
 BASELINES, LINEAR_PROBE = "baselines", "linear_probe"
 """Folders, beside those of the stages, of what is scored of other things."""

@@ -4,7 +4,7 @@ Category c is cluster c, as detectron2 counts from 0; masks without a cluster ha
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +20,31 @@ XYWH_ABS = 1
 _FIELDS = ("category_id", "segmentation", "bbox", "iscrowd", "area", "score")
 
 
-def detectron_dicts(store: MaskStore, images: ImageNames) -> Iterator[dict[str, Any]]:
+def detectron_dicts(
+    store: MaskStore, images: ImageNames, image_ids: Collection[str] | None = None
+) -> Iterator[dict[str, Any]]:
     """One dict per image, with `annotations` whose segmentation is a run-length code (INPUT.MASK_FORMAT "bitmask").
 
     Args:
         store: The masks.
         images: Tells the file names, and the sizes of images without a mask.
+        image_ids: The images that are wanted; None = all. Categories are those of all masks in any case.
     """
     n_clusters = count_clusters(store)
-    return (_detectron_dict(image, n_clusters, images) for image in store.images())
+    wanted = set(store.image_ids if image_ids is None else image_ids)
+    return (_detectron_dict(image, n_clusters, images) for image in store.images() if image.id in wanted)
 
 
-def register(name: str, store: MaskStore, images: ImageNames) -> None:
+def register(name: str, store: MaskStore, images: ImageNames, image_ids: Collection[str] | None = None) -> None:
     """Register the masks in detectron2's catalogue, with the clusters as `thing_classes`.
+
+    For training give the ids of the training images as `image_ids`: a store holds the validation images, too.
 
     Raises:
         InputError: detectron2 is not installed.
     """
     catalogue = import_optional("detectron2.data", "a registered data set", _INSTALL)
-    catalogue.DatasetCatalog.register(name, lambda: list(detectron_dicts(store, images)))
+    catalogue.DatasetCatalog.register(name, lambda: list(detectron_dicts(store, images, image_ids)))
     categories = coco_categories(store, count_clusters(store))
     catalogue.MetadataCatalog.get(name).set(thing_classes=[category["name"] for category in categories])
 

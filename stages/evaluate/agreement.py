@@ -14,10 +14,10 @@ from data.images import IGNORE, UInt8Array
 
 
 def class_of_mask(truth: UInt8Array, mask: NDArray[np.bool_], n_classes: int) -> int | None:
-    """Class of what a mask covers: the one, background left out, that most of its pixels have.
+    """Class of what a mask covers: the one that most of its pixels have, background being a class like any other.
 
-    A mask that is mostly background still stands for the object in it, as its crop does for K-means; only one that
-    touches no object is background.
+    So a mask that lies beside its object is background, and a cluster of such masks is no pure cluster of the class
+    whose edge they touch.
 
     Args:
         truth: uint8 (height, width), classes 0 to `n_classes` - 1, 255 = ignore.
@@ -25,13 +25,11 @@ def class_of_mask(truth: UInt8Array, mask: NDArray[np.bool_], n_classes: int) ->
         n_classes: Number of classes, background included.
 
     Returns:
-        The class; 0 where the mask touches no object; None where all of its pixels are ignored.
+        The class, of several equally frequent ones the first; None where all pixels of the mask are ignored.
     """
     pixels = truth[mask]
     counts = np.bincount(pixels[pixels != IGNORE], minlength=n_classes)
-    if not counts.any():
-        return None
-    return int(counts[1:].argmax()) + 1 if counts[1:].any() else 0
+    return int(counts.argmax()) if counts.any() else None
 
 
 def agreement(clusters: Sequence[int], classes: Sequence[int]) -> dict[str, float]:

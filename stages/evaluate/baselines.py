@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import timm
-import torch
 from numpy.typing import NDArray
 
 from data.errors import UnreadableImage
@@ -23,13 +21,11 @@ from stages.cluster.stage import run as run_cluster
 from stages.contract import StageInputs
 from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.otsu import otsu_on_colour, otsu_on_edges
+from stages.evaluate.random_vit import write_random_vit
 from stages.evaluate.stage import evaluate
 from stages.mine.config import MineConfig
 from stages.mine.stage import run as run_mine
 from stages.progress import Progress
-from stages.vit import find_weights, load_vit
-from stages.vit_weights import Architecture, read_architecture
-from stages.weights_file import save_weights
 
 OTSU = {"Otsu on colour": otsu_on_colour, "Otsu on edges": otsu_on_edges}
 RANDOM_VIT = "random ViT"
@@ -42,7 +38,7 @@ def evaluate_baselines(
 
     Args:
         config: Which classes count, and how many images there are of each split.
-        mine: Settings of the mining stage; its weights are replaced by random ones.
+        mine: Settings of the mining stage; its weights are replaced by random ones, treated as `random_vit` says.
         cluster: Settings of the clustering stage; likewise.
         inputs: The images, the seed of the random weights, and the artifact of `pretrain` where `mine` uses it.
         progress: Told about every image.
@@ -95,7 +91,7 @@ def _random_vit(
     progress: Progress,
 ) -> dict[str, Any]:
     weights = str(folder / "random.safetensors")
-    write_random_vit(mine, find_weights(mine.weights, inputs.artifacts), inputs.seed, Path(weights))
+    write_random_vit(mine, inputs, Path(weights), progress)
     folders = {"mine": folder / "mine", "cluster": folder / "cluster"}
     for path in folders.values():
         path.mkdir()
@@ -111,22 +107,6 @@ def _random_vit(
         clustered = evaluate(config, "cluster", source, folders, progress)
         scores = {split: clustered[split] | scores[split] for split in scores}
     return {"items": made.items, "seconds": seconds, "scores": scores}
-
-
-def write_random_vit(mine: MineConfig, weights: str, seed: int, path: Path) -> None:
-    """Write an untrained ViT of the architecture that `weights`, as `load_vit` takes them, stand for.
-
-    It sees pixels normalised as the trained one does.
-    """
-    known = None if weights in ("pretrained", "random") else read_architecture(Path(weights))
-    model, overrides, _ = known or Architecture(mine.model, {})
-    trained = load_vit(mine.model, weights, seed, section="mine", normalise=mine.normalise)
-    pixels = {"mean": trained.mean, "std": trained.std}
-    arguments: dict[str, Any] = {"num_classes": 0, "dynamic_img_size": True, **overrides}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = timm.create_model(model, pretrained=False, **arguments)
-    save_weights(path, network, {"model": model, "overrides": overrides, "pixels": pixels})
 
 
 class FirstImages(ImageSource):

@@ -39,9 +39,14 @@ FIGURES = {
     "ap": Figure("class AP", "mask AP over IoU 0.5-0.95 by class, after Hungarian matching", _CLUSTERED_MASKS),
     "ap50_single": Figure("class AP50 single", "class AP50 of each image's best mask", _CLUSTERED_MASKS),
     "ap_single": Figure("class AP single", "class AP of each image's best mask", _CLUSTERED_MASKS),
-    "purity": Figure("purity", "share of masks that belong to the main class of their cluster", _CLUSTERED_MASKS),
-    "nmi": Figure("NMI", "normalised mutual information of clusters and classes of the masks", _CLUSTERED_MASKS),
-    "ari": Figure("ARI", "adjusted Rand index of clusters and classes of the masks, 0 = chance", _CLUSTERED_MASKS),
+    "purity": Figure(
+        "purity",
+        "share of masks of the main class of their cluster; a mask's class is that of most of its pixels, background "
+        "being one",
+        _CLUSTERED_MASKS,
+    ),
+    "nmi": Figure("NMI", "normalised mutual information of clusters and these classes of masks", _CLUSTERED_MASKS),
+    "ari": Figure("ARI", "adjusted Rand index of clusters and these classes of masks, 0 = chance", _CLUSTERED_MASKS),
     "miou": Figure("mIoU", "mean IoU of the classes, background too, after Hungarian matching", _CLUSTERED),
     "miou_majority": Figure("majority mIoU", "the same after many-to-one matching, for K > classes", _CLUSTERED),
     "pixel_accuracy": Figure("pixel accuracy", "share of pixels of the right class, Hungarian", _CLUSTERED),

@@ -60,10 +60,25 @@ def train_vit(training: VitTraining, progress: Progress) -> None:
     trained = loop.run()
     if rank() == 0:
         if config.key_offset is not None:
-            batches = _normalised(pool[:_IMAGES_FOR_OFFSET], trained, config.batch_size, device)
-            fold_offset(trained, estimate_offset(trained, batches, config.key_offset))
+            take_out_offset(trained, pool, config.key_offset, config.batch_size, device)
         description = {"model": config.model, "overrides": config.overrides, "config": config.model_dump(mode="json")}
         save_weights(training.folder / WEIGHTS, trained.half(), description)
+
+
+def take_out_offset(
+    vit: nn.Module, pool: NDArray[np.uint8], share: float, batch_size: int, device: torch.device
+) -> None:
+    """Estimate the offset that the keys share from the first images of a pool, and fold it into the weights.
+
+    Args:
+        vit: A timm VisionTransformer on `device`.
+        pool: uint8 (n, 3, S, S).
+        share: See `estimate_offset`.
+        batch_size: Images that are looked at together.
+        device: Where the ViT is.
+    """
+    batches = _normalised(pool[:_IMAGES_FOR_OFFSET], vit, batch_size, device)
+    fold_offset(vit, estimate_offset(vit, batches, share))
 
 
 def _normalised(images: NDArray[np.uint8], vit: nn.Module, batch_size: int, device: torch.device) -> Iterator[Tensor]:

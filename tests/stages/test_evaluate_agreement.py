@@ -50,9 +50,11 @@ def test_nothing_from_nothing():
 @pytest.mark.parametrize(
     ("covered", "expected"),
     [
-        ([0, 0, 0, 0, 0, 2], 2),  # mostly background, but there is an object in it
+        ([0, 0, 0, 0, 0, 2], 0),  # beside its object, of which it holds one pixel
+        ([0, 0, 2, 2, 2, 1], 2),
+        ([0, 0, 0, 2, 2, 1], 0),  # more object than background, but of two classes
         ([1, 2, 2, 0], 2),
-        ([1, 2, 0, 255], 1),
+        ([1, 2, 2, 255], 2),
         ([0, 0, 255], 0),
         ([255, 255, 255, 1], 1),
         ([255, 255], None),
@@ -62,3 +64,11 @@ def test_class_of_a_mask_by_hand(covered, expected):
     truth = np.asarray([[*covered, 2, 2, 2, 2, 2]], dtype=np.uint8)
     mask = np.arange(truth.shape[1])[None] < len(covered)
     assert class_of_mask(truth, mask, 3) == expected
+
+
+def test_purity_counts_masks_beside_their_objects_as_background():
+    """Two clusters of three masks of four pixels: the second one's main class is background."""
+    truths = ([1, 1, 1, 0], [1, 1, 0, 1], [0, 0, 0, 1], [0, 0, 0, 2], [2, 0, 0, 0], [2, 2, 2, 2])
+    classes = [class_of_mask(np.asarray([truth], np.uint8), np.ones((1, 4), bool), 3) for truth in truths]
+    assert classes == [1, 1, 0, 0, 0, 2]
+    assert agreement([0, 0, 0, 1, 1, 1], classes)["purity"] == pytest.approx((2 + 2) / 6)

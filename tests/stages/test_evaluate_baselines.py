@@ -9,14 +9,17 @@ from hypothesis import strategies as st
 
 from stages.cluster.config import ClusterConfig
 from stages.contract import ExecutionConfig, StageInputs
-from stages.evaluate.baselines import FirstImages, evaluate_baselines, write_random_vit
+from stages.evaluate.baselines import FirstImages, evaluate_baselines
 from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.otsu import otsu_on_colour, otsu_on_edges, rgb_to_lab
+from stages.evaluate.random_vit import write_random_vit
 from stages.mine.config import MineConfig
 from stages.otsu import otsu_threshold
+from stages.pool import square
 from stages.progress import Silent
 from stages.vit import load_vit
 from stages.vit_weights import read_architecture
+from stages.weights_file import save_weights
 
 MODEL = "vit_tiny_patch16_224"
 
@@ -66,12 +69,17 @@ def test_an_image_of_one_colour_does_no_harm():
         assert mask.shape == (20, 30)
 
 
-def test_random_weights_have_the_architecture_of_the_checkpoint(tmp_path):
-    write_random_vit(MineConfig(model=MODEL), "random", 0, tmp_path / "plain.safetensors")
+def write(config, seed, path, source):
+    inputs = StageInputs(source, {}, seed, ExecutionConfig(device="cpu"))
+    write_random_vit(config, inputs, path, Silent())
+
+
+def test_random_weights_have_the_architecture_of_the_checkpoint(tiny_source, tmp_path):
+    write(MineConfig(model=MODEL, weights="random"), 0, tmp_path / "plain.safetensors", tiny_source)
     assert read_architecture(tmp_path / "plain.safetensors")[:2] == (MODEL, {})
     trained = "configs/weights/scenes_vit.safetensors"
     for seed in (0, 1):
-        write_random_vit(MineConfig(model="not used"), trained, seed, tmp_path / f"{seed}.safetensors")
+        write(MineConfig(model="not used", weights=trained), seed, tmp_path / f"{seed}.safetensors", tiny_source)
     states = [load_vit("-", str(tmp_path / f"{seed}.safetensors")).state_dict() for seed in (0, 1)]
     shapes = {name: value.shape for name, value in load_vit("-", trained).state_dict().items()}
     assert {name: value.shape for name, value in states[0].items()} == shapes
@@ -79,12 +87,27 @@ def test_random_weights_have_the_architecture_of_the_checkpoint(tmp_path):
     assert not torch.equal(states[0][name], states[1][name])
 
 
-def test_random_weights_see_pixels_as_the_trained_ones_do(tmp_path):
+def test_random_weights_see_pixels_as_the_trained_ones_do(tiny_source, tmp_path):
     torch.save(timm.create_model(MODEL, num_classes=0).state_dict(), tmp_path / "trained.pth")
-    config = MineConfig(model=MODEL, normalise="imagenet")
-    write_random_vit(config, str(tmp_path / "trained.pth"), 0, tmp_path / "random.safetensors")
+    config = MineConfig(model=MODEL, weights=str(tmp_path / "trained.pth"), normalise="imagenet")
+    write(config, 0, tmp_path / "random.safetensors", tiny_source)
     backbone = load_vit("-", str(tmp_path / "random.safetensors"))
     assert (backbone.mean, backbone.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@pytest.mark.parametrize("key_offset", [None, 0.0])
+def test_random_keys_lose_their_mean_where_the_trained_ones_did(key_offset, tiny_source, tmp_path):
+    overrides = {"img_size": 64, "patch_size": 16, "depth": 2}
+    network = timm.create_model(MODEL, num_classes=0, **overrides)
+    description = {"model": MODEL, "overrides": overrides, "config": {"key_offset": key_offset, "image_size": 64}}
+    save_weights(tmp_path / "trained.safetensors", network, description)
+    config = MineConfig(weights=str(tmp_path / "trained.safetensors"))
+    write(config, 0, tmp_path / "random.safetensors", tiny_source)
+    backbone = load_vit("-", str(tmp_path / "random.safetensors"))
+    squares = np.stack([square(tiny_source.read(i), 64) for i in range(tiny_source.n_train)])
+    images = (torch.from_numpy(squares).permute(0, 3, 1, 2) / 255 - 0.5) / 0.5
+    mean = backbone.queries_keys(images)[1][:, :, 1:].mean(dim=(0, 2))
+    assert (mean.norm() < 1e-4) == (key_offset == 0.0)
 
 
 def test_every_baseline_is_scored_on_the_first_images(make_source):
