@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from data.atomic import atomic_path, write_json
+from data.catalog import CANDIDATES
 from data.coco_export import write_coco
 from data.config import FolderConfig
 from data.errors import InputError, UnreadableImage
@@ -122,7 +123,7 @@ class Prediction:
         self._write_overlays(labels.image_ids, lambda index, pixels: draw_labels(pixels, labels.read(index)))
 
     def _write_candidates(self, candidates: MaskStore) -> None:
-        candidates.save(self.out / "candidates.zarr")
+        candidates.save(self.out / CANDIDATES.file)
         with atomic_path(self.out / "candidates.json") as path:
             write_coco(candidates, path, self._size_of)
 

@@ -1,6 +1,5 @@
 """Checks finished artifacts: every file against its manifest, every store against itself."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from data.errors import MaskDistillError
@@ -29,21 +28,12 @@ def _check_files(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def _check_stores(folder: Path) -> list[str]:
-    from data.clusters import ClusterStore
-    from data.labels import LabelStore
-    from data.masks import MaskStore
+    from data.catalog import OPENERS
 
-    openers: dict[str, Callable[[Path], object]] = {
-        "masks.zarr": MaskStore.open,
-        "candidates.zarr": MaskStore.open,
-        "clusters.zarr": ClusterStore.open,
-        "labels.zarr": LabelStore.open,
-        "predictions.zarr": LabelStore.open,
-    }
     faults = []
     for path in sorted(folder.glob("*.zarr")):
         try:
-            openers[path.name](path)
+            OPENERS[path.name](path)
         except MaskDistillError as error:
             faults.append(str(error))
     return faults

@@ -1,18 +1,14 @@
 """Two artifacts of one stage side by side: what they were made from, and what became of masks, clusters and labels."""
 
+from pathlib import Path
 from typing import Any
 
-from data.clusters import with_clusters
+from data.catalog import LABELS, MASKS, open_masks
 from data.errors import InputError
-from data.labels import LabelStore
-from data.masks import MaskStore
 from pipeline.artifacts import ArtifactStore, Manifest
 from pipeline.inspect.label_diff import diff_labels
 from pipeline.inspect.mask_diff import diff_clusters, diff_masks
 from stages.progress import Progress
-
-_LABEL_FILES = {"filter": "labels.zarr", "segment": "predictions.zarr"}
-_MASK_FILES = {"mine": "masks.zarr", "distill": "candidates.zarr", "filter": "masks.zarr"}
 
 
 def find_artifact(store: ArtifactStore, name: str) -> Manifest:
@@ -51,14 +47,14 @@ def diff_artifacts(store: ArtifactStore, first: Manifest, second: Manifest, prog
     figures["changes"] = [
         {"name": name, "a": a, "b": b} for name, (a, b) in changed_ingredients(store, first, second).items()
     ]
-    if first.stage == "cluster" or first.stage in _MASK_FILES:
-        before, after = _masks(store, first), _masks(store, second)
+    if first.stage in MASKS:
+        before, after = (open_masks(first.stage, _folders(store, manifest)) for manifest in (first, second))
         masks, pairs = diff_masks(before, after, progress)
         figures["masks"] = masks
         if first.stage != "mine":
             figures["clusters"] = diff_clusters(before.cluster[pairs[:, 0]], after.cluster[pairs[:, 1]])
-    if first.stage in _LABEL_FILES:
-        maps = [LabelStore.open(store.path(m.stage, m.key) / _LABEL_FILES[m.stage]) for m in (first, second)]
+    if first.stage in LABELS:
+        maps = [LABELS[first.stage].open(_folders(store, manifest)) for manifest in (first, second)]
         figures["labels"] = diff_labels(maps[0], maps[1], progress)
     return figures
 
@@ -88,9 +84,7 @@ def _different(first: dict[str, Any], second: dict[str, Any]) -> dict[str, tuple
     return {name: (a, b) for name, (a, b) in pairs.items() if a != b}
 
 
-def _masks(store: ArtifactStore, manifest: Manifest) -> MaskStore:
-    folder = store.path(manifest.stage, manifest.key)
-    if manifest.stage != "cluster":
-        return MaskStore.open(folder / _MASK_FILES[manifest.stage])
-    masks = MaskStore.open(store.path("mine", manifest.ingredients["inputs"]["mine"]) / "masks.zarr")
-    return with_clusters(masks, folder / "clusters.zarr")
+def _folders(store: ArtifactStore, manifest: Manifest) -> dict[str, Path]:
+    """Folder of an artifact and of each of its inputs."""
+    keys = {**manifest.ingredients["inputs"], manifest.stage: manifest.key}
+    return {stage: store.path(stage, key) for stage, key in keys.items()}

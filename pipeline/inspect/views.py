@@ -1,11 +1,13 @@
 """What `maskdistill inspect` shows of each stage's output: figures for a table, and a picture of one image."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from PIL import Image
 
+from data.catalog import CLUSTERS, LABELS, MASKS, open_masks, stages_read
 from data.clusters import ClusterStore
 from data.errors import InputError
 from data.images import ImageSource, UInt8Array
@@ -19,13 +21,6 @@ from pipeline.inspect.pictures import save_png
 from pipeline.plan import Plan
 
 VIEWS = {spec.shows: spec.name for spec in STAGES}
-_MASK_FILES = {
-    "masks": "masks.zarr",
-    "clusters": "masks.zarr",
-    "candidates": "candidates.zarr",
-    "pseudo-labels": "masks.zarr",
-}
-_LABEL_FILES = {"pseudo-labels": "labels.zarr", "predictions": "predictions.zarr"}
 
 
 @dataclass(frozen=True)
@@ -40,13 +35,17 @@ class View:
         """The view of a plan's artifact. Raises InputError for an unknown name, MissingArtifact where nothing is."""
         if name not in VIEWS:
             raise InputError(f"{command} {name}: one of {', '.join(VIEWS)}")
-        stages = ["mine", "cluster"] if name == "clusters" else [VIEWS[name]]
-        return cls(name, {stage: plan.require(stage, f"{command} {name}") for stage in stages})
+        return cls(name, {stage: plan.require(stage, f"{command} {name}") for stage in stages_read(VIEWS[name])})
+
+    @property
+    def stage(self) -> str:
+        """The stage whose output it is."""
+        return VIEWS[self.name]
 
     @property
     def shows_labels(self) -> bool:
         """Whether the output is label maps; `pseudo-labels` has masks too."""
-        return self.name in _LABEL_FILES
+        return self.stage in LABELS
 
     @property
     def image_ids(self) -> tuple[str, ...]:
@@ -87,24 +86,25 @@ class View:
     @cached_property
     def masks(self) -> MaskStore:
         """The masks, with their clusters where the output has them. Raises InputError where it has label maps alone."""
-        if self.name not in _MASK_FILES:
-            raise InputError(f"{self.name} are label maps alone; masks are in {', '.join(_MASK_FILES)}")
-        clustered = self.name == "clusters"
-        folder = self.folders["mine" if clustered else VIEWS[self.name]]
-        masks = MaskStore.open(folder / _MASK_FILES[self.name])
-        return masks.with_columns(cluster=self.clusters.cluster) if clustered else masks
+        if self.stage not in MASKS:
+            raise InputError(f"{self.name} are label maps alone; masks are in {_names(MASKS)}")
+        return open_masks(self.stage, self.folders)
 
     @cached_property
     def clusters(self) -> ClusterStore:
         """Clusters and distances of the masks; there are some for the view `clusters` only."""
-        return ClusterStore.open(self.folders["cluster"] / "clusters.zarr")
+        return CLUSTERS.open(self.folders)
 
     @cached_property
     def labels(self) -> LabelStore:
         """The label maps. Raises InputError where the output is masks."""
         if not self.shows_labels:
-            raise InputError(f"{self.name} are masks; label maps are in {', '.join(_LABEL_FILES)}")
-        return LabelStore.open(self.folders[VIEWS[self.name]] / _LABEL_FILES[self.name])
+            raise InputError(f"{self.name} are masks; label maps are in {_names(LABELS)}")
+        return LABELS[self.stage].open(self.folders)
+
+
+def _names(stages: Collection[str]) -> str:
+    return ", ".join(name for name, stage in VIEWS.items() if stage in stages)
 
 
 def _find(image_id: str, image_ids: tuple[str, ...]) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from data.catalog import CANDIDATES, CLUSTERS, KEPT, PREDICTIONS, PREDICTIONS_CRF, PSEUDO_LABELS, open_masks
 from data.clusters import ClusterStore
 from data.images import ImageSource
 from data.labels import LabelStore
@@ -107,46 +108,46 @@ class RunRecord:
         """Names of the classes, background first; empty without ground truth."""
         return self.truth.class_names
 
-    def file(self, stage: str, name: str) -> Path:
-        """A file or store of a stage's artifact."""
-        return self.plan.path(stage) / name
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Folder of each finished stage's artifact."""
+        return {stage: self.plan.path(stage) for stage in self.manifests}
 
     @cached_property
     def mined(self) -> MaskStore:
         """The mined masks, with their clusters where those are there."""
-        masks = MaskStore.open(self.file("mine", "masks.zarr"))
-        return masks.with_columns(cluster=self.clusters.cluster) if self.has("cluster") else masks
+        return open_masks("cluster" if self.has("cluster") else "mine", self.folders)
 
     @cached_property
     def clusters(self) -> ClusterStore:
         """Clusters of the mined masks."""
-        return ClusterStore.open(self.file("cluster", "clusters.zarr"))
+        return CLUSTERS.open(self.folders)
 
     @cached_property
     def candidates(self) -> MaskStore:
         """The detector's candidates."""
-        return MaskStore.open(self.file("distill", "candidates.zarr"))
+        return CANDIDATES.open(self.folders)
 
     @cached_property
     def kept(self) -> MaskStore:
         """The masks of the pseudo-labels."""
-        return MaskStore.open(self.file("filter", "masks.zarr"))
+        return KEPT.open(self.folders)
 
     @cached_property
     def pseudo_labels(self) -> LabelStore:
         """The pseudo-labels."""
-        return LabelStore.open(self.file("filter", "labels.zarr"))
+        return PSEUDO_LABELS.open(self.folders)
 
     @cached_property
     def predictions(self) -> LabelStore:
         """The final model's predictions."""
-        return LabelStore.open(self.file(FINAL, "predictions.zarr"))
+        return PREDICTIONS.open(self.folders)
 
     @cached_property
     def predictions_crf(self) -> LabelStore | None:
         """The same after the CRF; None where none was asked for."""
-        path = self.file(FINAL, "predictions_crf.zarr")
-        return LabelStore.open(path) if path.exists() else None
+        made = PREDICTIONS_CRF.path(self.folders).exists()
+        return PREDICTIONS_CRF.open(self.folders) if made else None
 
     @property
     def threshold(self) -> float | None:

@@ -5,13 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from data.catalog import CLUSTERS, LABELS, MASKS, open_masks, stages_read
 from data.clusters import ClusterStore
 from data.config import ScenesConfig
 from data.errors import InputError, MaskDistillError, MissingArtifact, UnreadableImage
 from data.files import FileSource
 from data.images import UInt8Array
-from data.labels import LabelStore
-from data.masks import MaskStore
 from pipeline.artifacts import MANIFEST
 from pipeline.dag import STAGES
 from pipeline.inspect.colours import cluster_colour
@@ -27,8 +26,8 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and the firs
     from pipeline.view.heat import AffinityHeat
 
 T = TypeVar("T")
-_STAGES_OF = {spec.shows: ("mine", "cluster") if spec.shows == "clusters" else (spec.name,) for spec in STAGES}
-"""The stages whose artifacts each layer is drawn from."""
+_STAGE_OF = {spec.shows: spec.name for spec in STAGES}
+"""The stage that draws each layer."""
 
 
 class NotThere(MaskDistillError):
@@ -92,7 +91,7 @@ class ViewedRun:
 
     def layer(self, name: str) -> Layer:
         """What a stage drew. Raises MissingArtifact with the command that makes it."""
-        return self._open(f"layer {name}", _STAGES_OF[name], lambda: self._open_layer(name))
+        return self._open(f"layer {name}", stages_read(_STAGE_OF[name]), lambda: self._open_layer(_STAGE_OF[name]))
 
     def mask_layer(self, name: str) -> MaskLayer:
         """The same for a layer of masks. Raises InputError for one of label maps."""
@@ -110,7 +109,7 @@ class ViewedRun:
 
     def clusters(self) -> ClusterStore:
         """Embeddings, clusters and distances of the mined masks. Raises MissingArtifact."""
-        return self._open("clusters", ("cluster",), lambda: ClusterStore.open(self._path("cluster", "clusters.zarr")))
+        return self._open("clusters", ("cluster",), lambda: CLUSTERS.open(self._folders("cluster")))
 
     def embedding_map(self) -> "EmbeddingMap":
         """The embeddings in two dimensions. Raises MissingArtifact."""
@@ -132,7 +131,7 @@ class ViewedRun:
 
     def layer_version(self, name: str) -> tuple[int, ...]:
         """Changes whenever what the layer is drawn from is made anew. Raises MissingArtifact."""
-        return self._version(_STAGES_OF[name])
+        return self._version(stages_read(_STAGE_OF[name]))
 
     def _version(self, stages: Sequence[str]) -> tuple[int, ...]:
         try:
@@ -151,23 +150,19 @@ class ViewedRun:
         opened: T = found[1]
         return opened
 
-    def _open_layer(self, name: str) -> Layer:
-        if name == "predictions":
-            return LabelLayer(LabelStore.open(self._path("segment", "predictions.zarr")), self.source)
-        if name == "candidates":
-            return MaskLayer(MaskStore.open(self._path("distill", "candidates.zarr")), self.source)
-        if name == "pseudo-labels":
-            return MaskLayer(MaskStore.open(self._path("filter", "masks.zarr")), self.source)
-        masks = MaskStore.open(self._path("mine", "masks.zarr"))
-        if name == "clusters":
-            masks = masks.with_columns(cluster=self.clusters().cluster)
-        return MaskLayer(masks, self.source)
+    def _open_layer(self, stage: str) -> Layer:
+        folders = self._folders(stage)
+        if stage in MASKS:
+            return MaskLayer(open_masks(stage, folders), self.source)
+        return LabelLayer(LABELS[stage].open(folders), self.source)
 
-    def _path(self, stage: str, file: str) -> Path:
-        path = self.plan.require(stage, "the page") / file
+    def _folders(self, stage: str) -> dict[str, Path]:
+        """The folders that what a stage shows lies in."""
+        folders = {name: self.plan.require(name, "the page") for name in stages_read(stage)}
         if not self._follow_links:
-            check_tree(path, self.plan.store.root)
-        return path
+            for store in (path for folder in folders.values() for path in folder.glob("*.zarr")):
+                check_tree(store, self.plan.store.root)
+        return folders
 
 
 def check_number(what: str, number: int, count: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from data.catalog import CLUSTERS, MINED
 from data.clusters import ClusterStore
 from data.errors import InputError
 from data.masks import MaskStore
@@ -40,7 +41,7 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
     Raises:
         InputError: Fewer such masks than clusters, or an unusable model or weights.
     """
-    masks = MaskStore.open(inputs.artifacts["mine"] / "masks.zarr")
+    masks = MINED.open(inputs.artifacts)
     fitted = _train_rows(masks, inputs) & (_area_share(masks) >= config.min_area)
     if fitted.sum() < config.k:
         raise InputError(
@@ -61,7 +62,7 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
     )
     cluster, distance = assign(whitened, centroids)
     progress.advance(inertia=inertia)
-    ClusterStore(embedding, cluster, distance, centroids, scale).save(workdir / "clusters.zarr")
+    ClusterStore(embedding, cluster, distance, centroids, scale).save(workdir / CLUSTERS.file)
     shutil.rmtree(workdir / "parts", ignore_errors=True)
     sizes = np.bincount(cluster, minlength=config.k).tolist()
     return StageOutputs(len(masks), "masks", {"clusters": config.k, "cluster_sizes": sizes, "inertia": inertia})

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from data.clusters import read_k, with_clusters
+from data.catalog import CANDIDATES, CLUSTERS, open_masks
+from data.clusters import read_k
 from data.masks import MaskStore
 from data.parts import compute_parts
 from stages.contract import StageInputs, StageOutputs
@@ -55,15 +56,13 @@ def run(config: DistillConfig, inputs: StageInputs, workdir: Path, progress: Pro
 
 def read_mined(inputs: StageInputs) -> tuple[MaskStore, int]:
     """The mined masks with their clusters, and the number of clusters. Raises CorruptArtifact."""
-    masks = MaskStore.open(inputs.artifacts["mine"] / "masks.zarr")
-    clusters = inputs.artifacts["cluster"] / "clusters.zarr"
-    return with_clusters(masks, clusters), read_k(clusters)
+    return open_masks("cluster", inputs.artifacts), read_k(CLUSTERS.path(inputs.artifacts))
 
 
 def run_round(training: DetectorTraining, targets: MaskStore, mined: MaskStore, progress: Progress) -> MaskStore:
     """Train on `targets` and predict; gives the candidates of all images of `mined`."""
     config, inputs, folder = training.config, training.inputs, training.folder
-    store = folder / "candidates.zarr"
+    store = folder / CANDIDATES.file
     if store.exists():
         shutil.rmtree(folder / "parts", ignore_errors=True)
         return MaskStore.open(store)

@@ -12,6 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from data.catalog import MINED
 from data.errors import UnreadableImage
 from data.images import FloatArray, ImageSource, UInt8Array
 from data.instances import Instances
@@ -77,7 +78,7 @@ def _otsu(
             continue
     seconds = time.monotonic() - began
     masks = builder.build()
-    masks.save(folder / "masks.zarr")
+    masks.save(folder / MINED.file)
     scores = evaluate(config, "mine", source, {"mine": folder}, progress)
     return {"items": len(masks), "seconds": seconds, "scores": scores}
 

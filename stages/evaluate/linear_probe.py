@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from data.catalog import PREDICTIONS
 from data.errors import InputError
 from data.images import ImageSource, UInt8Array
-from data.labels import LabelStore
 from stages.contract import ExecutionConfig
 from stages.device import resolve_device
 from stages.evaluate.config import EvaluateConfig, LinearProbeConfig
@@ -121,7 +121,7 @@ def linear_probe(
     """
     truth, device = Truth(config, source), resolve_device(execution)
     segmenter, settings = load_segmenter(artifacts["segment"] / WEIGHTS, device)
-    known = set(LabelStore.open(artifacts["segment"] / "predictions.zarr").image_ids)
+    known = set(PREDICTIONS.open(artifacts).image_ids)
     labelled = [i for i, name in enumerate(source.ids) if name in known and truth.labels(i) is not None]
     train = ProbeData(source, truth, [i for i in labelled if i < source.n_train], settings)
     val = ProbeData(source, truth, [i for i in labelled if i >= source.n_train], settings)

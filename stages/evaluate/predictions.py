@@ -1,11 +1,10 @@
 """The label maps and masks that each stage's artifact holds, read one at a time."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 
-from data.clusters import with_clusters
+from data.catalog import LABELS, MASKS, PREDICTIONS_CRF, Folders, open_masks
 from data.errors import InputError
 from data.images import UInt8Array
 from data.labels import LabelStore, paint
@@ -14,13 +13,8 @@ from data.masks import MaskStore
 Maps = Callable[[str], UInt8Array | None]
 """Gives the label map of an image id, uint8 (height, width); None where the artifact lacks the image."""
 
-_LABEL_FILES = {"filter": "labels.zarr", "segment": "predictions.zarr"}
-_REFINED_FILE = "predictions_crf.zarr"
-_MASK_FILES = {"mine": ("mine", "masks.zarr"), "cluster": ("mine", "masks.zarr"),
-               "distill": ("distill", "candidates.zarr"), "filter": ("filter", "masks.zarr")}  # fmt: skip
 
-
-def predicted_maps(stage: str, artifacts: Mapping[str, Path]) -> Maps:
+def predicted_maps(stage: str, artifacts: Folders) -> Maps:
     """How to get the prediction of `stage`: 0 = background, c + 1 = cluster c.
 
     Masks of `mine` all count as 1. Where masks of one image overlap, the one of higher score is on top.
@@ -28,42 +22,31 @@ def predicted_maps(stage: str, artifacts: Mapping[str, Path]) -> Maps:
     Raises:
         InputError: There is nothing to evaluate of such a stage, or its artifact is not among `artifacts`.
     """
-    if stage in _LABEL_FILES:
-        return _from_labels(LabelStore.open(_folder(stage, artifacts) / _LABEL_FILES[stage]))
+    if stage in LABELS:
+        return _from_labels(LABELS[stage].open(artifacts))
     masks = predicted_masks(stage, artifacts)
     if masks is None:
         raise InputError(f"stage {stage!r} cannot be evaluated; choose mine, cluster, distill, filter or segment")
     return _from_masks(masks)
 
 
-def refined_maps(artifacts: Mapping[str, Path]) -> Maps | None:
+def refined_maps(artifacts: Folders) -> Maps | None:
     """How to get the predictions of `segment` after the CRF; None where it was not asked for."""
-    path = _folder("segment", artifacts) / _REFINED_FILE
-    return _from_labels(LabelStore.open(path)) if path.is_dir() else None
+    made = PREDICTIONS_CRF.path(artifacts).is_dir()
+    return _from_labels(PREDICTIONS_CRF.open(artifacts)) if made else None
 
 
-def predicted_masks(stage: str, artifacts: Mapping[str, Path]) -> MaskStore | None:
+def predicted_masks(stage: str, artifacts: Folders) -> MaskStore | None:
     """The masks of `stage` with their scores and clusters, those of `mine` all in cluster 0; None where it has none.
 
     Raises:
         InputError: The artifact is not among `artifacts`.
         CorruptArtifact: Masks and clusters do not go together.
     """
-    if stage not in _MASK_FILES:
+    if stage not in MASKS:
         return None
-    source, name = _MASK_FILES[stage]
-    masks = MaskStore.open(_folder(source, artifacts) / name)
-    if stage == "mine":
-        return masks.with_columns(cluster=np.zeros(len(masks)))
-    if stage != "cluster":
-        return masks
-    return with_clusters(masks, _folder("cluster", artifacts) / "clusters.zarr")
-
-
-def _folder(stage: str, artifacts: Mapping[str, Path]) -> Path:
-    if stage not in artifacts:
-        raise InputError(f"the artifact of {stage} is needed for this evaluation and was not given")
-    return artifacts[stage]
+    masks = open_masks(stage, artifacts)
+    return masks.with_columns(cluster=np.zeros(len(masks))) if stage == "mine" else masks
 
 
 def _from_labels(store: LabelStore) -> Maps:

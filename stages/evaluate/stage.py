@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from data.catalog import CLUSTERS
 from data.clusters import read_k
 from data.errors import InputError
 from data.images import ImageSource
@@ -46,7 +47,7 @@ def evaluate(
         InputError: An unknown stage or class, or a prediction whose size is not that of its ground truth.
     """
     truth = Truth(config, source)
-    k = read_k(artifacts["cluster"] / "clusters.zarr") if stage != "mine" and "cluster" in artifacts else None
+    k = read_k(CLUSTERS.path(artifacts)) if stage != "mine" and "cluster" in artifacts else None
     progress.start(f"evaluate {stage}", len(source), "images")
     maps, masks = predicted_maps(stage, artifacts), predicted_masks(stage, artifacts)
     figures = _score(source, maps, lambda: _SplitScores(stage, truth, k, masks), progress)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.clusters import with_clusters
+from data.catalog import KEPT, PSEUDO_LABELS, open_masks
 from data.errors import InputError
 from data.images import ImageSource
 from data.labels import LabelStore, merge_label_parts, paint, write_labels
@@ -48,8 +48,8 @@ def run(config: FilterConfig, inputs: StageInputs, workdir: Path, progress: Prog
     n_images, part_size = len(candidates.image_ids), inputs.execution.part_size
     folder = workdir / "parts"
     parts = compute_parts(folder, n_images, part_size, compute, on_skip=progress.advance)
-    masks = merge_parts([part / "masks.zarr" for part in parts], workdir / "masks.zarr")
-    labels = merge_label_parts([part / "labels.zarr" for part in parts], workdir / "labels.zarr")
+    masks = merge_parts([part / KEPT.file for part in parts], workdir / KEPT.file)
+    labels = merge_label_parts([part / PSEUDO_LABELS.file for part in parts], workdir / PSEUDO_LABELS.file)
     shutil.rmtree(folder, ignore_errors=True)
     metrics = {"threshold": threshold_of(candidates, config), **describe(candidates, confident, masks, labels)}
     return StageOutputs(items=len(masks), unit="masks", metrics=metrics)
@@ -57,9 +57,7 @@ def run(config: FilterConfig, inputs: StageInputs, workdir: Path, progress: Prog
 
 def read_candidates(config: FilterConfig, artifacts: Mapping[str, Path]) -> MaskStore:
     """The masks to choose from, each with its cluster: those of the detector, or the mined ones."""
-    if config.masks != "initial":
-        return MaskStore.open(artifacts["distill"] / "candidates.zarr")
-    return with_clusters(MaskStore.open(artifacts["mine"] / "masks.zarr"), artifacts["cluster"] / "clusters.zarr")
+    return open_masks("cluster" if config.masks == "initial" else "distill", artifacts)
 
 
 def select_candidates(candidates: MaskStore, config: FilterConfig) -> MaskStore:
@@ -89,8 +87,8 @@ def render_part(
         size_hw = masks.shape[1:] if len(masks) else read_known(source, image_id).shape[:2]
         maps.append((image_id, paint(masks, clusters + 1, (size_hw[0], size_hw[1]))))
         progress.advance()
-    builder.build().save(path / "masks.zarr")
-    write_labels(path / "labels.zarr", maps)
+    builder.build().save(path / KEPT.file)
+    write_labels(path / PSEUDO_LABELS.file, maps)
 
 
 def resolve_overlap(store: MaskStore, image: int, rule: str) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.atomic import write_json
+from data.catalog import MINED
 from data.masks import MaskStore, MaskStoreBuilder, merge_parts
 
-_MASKS, _FAILURES = "masks.zarr", "failures.json"
+_FAILURES = "failures.json"
 
 
 def save_part(path: Path, builder: MaskStoreBuilder, failures: dict[str, str]) -> None:
     """Write masks and the reasons of unreadable images into a new folder."""
     path.mkdir()
-    builder.build().save(path / _MASKS)
+    builder.build().save(path / MINED.file)
     write_json(path / _FAILURES, failures)
 
 
@@ -24,4 +25,4 @@ def read_failures(parts: Sequence[Path]) -> dict[str, str]:
 
 def merge_masks(parts: Sequence[Path], path: Path) -> MaskStore:
     """Join the masks of all parts into one store at `path`."""
-    return merge_parts([part / _MASKS for part in parts], path)
+    return merge_parts([part / MINED.file for part in parts], path)

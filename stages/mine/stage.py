@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from data.catalog import MINED
 from data.errors import UnreadableImage
 from data.masks import MaskStore, MaskStoreBuilder
 from data.parts import compute_parts
@@ -64,7 +65,7 @@ def _mine_all(config: MineConfig, inputs: StageInputs, workdir: Path, progress: 
     parts = compute_parts(workdir / "parts", n_images, inputs.execution.part_size, compute, progress.advance)
     failures = read_failures(parts)
     check_failures(failures, n_images, inputs.max_failure_rate)
-    store = merge_masks(parts, workdir / "masks.zarr")
+    store = merge_masks(parts, workdir / MINED.file)
     for folder in ("parts", "mean_parts"):
         shutil.rmtree(workdir / folder, ignore_errors=True)
     return StageOutputs(len(store), "masks", {**_metrics(store), **miner.metrics()}, failures)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from data.catalog import CLUSTERS, PREDICTIONS, PREDICTIONS_CRF, PSEUDO_LABELS
 from data.clusters import read_k
 from data.labels import LabelStore, merge_label_parts
 from data.parts import compute_parts
@@ -20,9 +21,6 @@ from stages.segment.predict import predict_part
 from stages.segment.train import WEIGHTS, SegmenterTraining, load_segmenter, train_segmenter, training_images
 from stages.training import CHECKPOINT, LOG
 
-PREDICTIONS = "predictions.zarr"
-PREDICTIONS_CRF = "predictions_crf.zarr"
-LABELS = "labels.zarr"
 _FEWEST_CROPS = 2
 """On each device, as batch norm sees one value per crop in the image-level branch."""
 
@@ -40,21 +38,21 @@ def run(config: SegmentConfig, inputs: StageInputs, workdir: Path, progress: Pro
         InputError: There is no training image, or the backbone's weights do not fit.
         MaskDistillError: The loss is not finite, or an image changed since it was mined.
     """
-    labels = inputs.artifacts["filter"] / LABELS
+    labels = PSEUDO_LABELS.path(inputs.artifacts)
     image_ids = LabelStore.open(labels).image_ids
-    n_classes = read_k(inputs.artifacts["cluster"] / "clusters.zarr") + 1
+    n_classes = read_k(CLUSTERS.path(inputs.artifacts)) + 1
     metrics: dict[str, Any] = {}
     for number in range(1, config.rounds):
         folder = workdir / f"round{number}"
         found = run_round(SegmenterTraining(config, inputs, labels, folder, n_classes, number), progress)
         metrics[f"round {number}"] = describe_round(folder, labels, found)
-        labels = folder / LABELS
+        labels = folder / PSEUDO_LABELS.file
     last = SegmenterTraining(config, inputs, labels, workdir, n_classes, config.rounds)
     train(last, progress)
-    predictions = predict(last, image_ids, PREDICTIONS, progress)
+    predictions = predict(last, image_ids, PREDICTIONS.file, progress)
     metrics |= {"losses": final_losses(workdir / LOG), **describe(predictions, n_classes)}
     if config.crf.predictions:
-        refined = predict(last, image_ids, PREDICTIONS_CRF, progress, with_crf=True)
+        refined = predict(last, image_ids, PREDICTIONS_CRF.file, progress, with_crf=True)
         metrics["with_crf"] = {**describe(refined, n_classes), "changed": share_changed(predictions, refined)}
     return StageOutputs(items=len(predictions), unit="label maps", metrics=metrics)
 
@@ -65,7 +63,7 @@ def run_round(training: SegmenterTraining, progress: Progress) -> LabelStore:
     train(training, progress)
     learnt = LabelStore.open(training.labels)
     image_ids = [learnt.image_ids[index] for index in training_images(training.inputs.source, learnt)]
-    return predict(training, image_ids, LABELS, progress, with_crf=training.config.crf.rounds)
+    return predict(training, image_ids, PSEUDO_LABELS.file, progress, with_crf=training.config.crf.rounds)
 
 
 def train(training: SegmenterTraining, progress: Progress) -> None:
