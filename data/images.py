@@ -46,8 +46,12 @@ class ImageSource(ABC):
         return self._index[image_id]
 
     def is_train(self, image_id: str) -> bool:
-        """Whether the image belongs to the training part."""
-        return self.index(image_id) < self.n_train
+        """Whether the image belongs to the training part; one that the source lacks does not."""
+        return self._index.get(image_id, self.n_train) < self.n_train
+
+    def are_train(self, image_ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Which of some images belong to the training part, bool (n,); one that the source lacks does not."""
+        return np.asarray([self.is_train(image_id) for image_id in image_ids], dtype=bool)
 
     @abstractmethod
     def read(self, index: int) -> UInt8Array:

@@ -23,7 +23,6 @@ def columns(store: "MaskStore") -> dict[str, NDArray[Any]]:
     `area_share` of the image, 0-1; `score`; `cluster`, -1 = none.
     """
     ids = np.asarray(store.image_ids, dtype=np.str_)
-    pixels = store.size_hw.astype(np.int64).prod(axis=1)
     boxes = {f"box_{name}": store.bbox_xywh[:, i] for i, name in enumerate(("x", "y", "width", "height"))}
     return {
         "image_id": ids[store.image],
@@ -31,7 +30,7 @@ def columns(store: "MaskStore") -> dict[str, NDArray[Any]]:
         "width": store.size_hw[:, 1],
         **boxes,
         "area": store.area,
-        "area_share": (store.area / pixels).astype(np.float32),
+        "area_share": store.area_share.astype(np.float32),
         "score": store.score,
         "cluster": store.cluster,
     }

@@ -15,6 +15,7 @@ On disk (zarr v3; M masks, B bytes of codes, I images):
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,23 @@ class MaskStore:
             raise CorruptArtifact(f"{where}: offsets or images are not in order")
         if n and (self.image[0] < 0 or self.image[-1] >= len(self.image_ids)):
             raise CorruptArtifact(f"{where}: a mask belongs to an image that is not listed")
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {image_id: i for i, image_id in enumerate(self.image_ids)}
+
+    def index(self, image_id: str) -> int:
+        """Position of an image in `image_ids`. Raises KeyError where the store does not list it."""
+        return self._index[image_id]
+
+    def __contains__(self, image_id: object) -> bool:
+        """Whether the store lists an image, with masks or without."""
+        return image_id in self._index
+
+    @property
+    def area_share(self) -> NDArray[np.float64]:
+        """Share of its image that each mask covers, float64 (M,), 0-1."""
+        return np.asarray(self.area / np.maximum(self.size_hw.astype(np.int64).prod(axis=1), 1))
 
     def rows_of(self, image: int) -> range:
         """Rows of the masks of one image, given as index into `image_ids`."""

@@ -60,8 +60,8 @@ def _stages(record: RunRecord, image_id: str, image: UInt8Array) -> dict[str, UI
         "candidates": record.candidates if record.has("distill") else None,
     }
     for name, store in masks.items():
-        if store is not None and image_id in store.image_ids:
-            position = store.image_ids.index(image_id)
+        if store is not None and image_id in store:
+            position = store.index(image_id)
             clusters = store.cluster[store.rows_of(position)].tolist()
             drawn[name] = draw_masks(image, store.decode_image(position), clusters)
     labels = {

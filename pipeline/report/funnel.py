@@ -47,7 +47,7 @@ def _mask_row(name: str, masks: MaskStore, most: int) -> Row:
     empty = images - len(np.unique(masks.image))
     if not len(masks):
         return [name, count(images), "0", "0.0", EMPTY, EMPTY, count(empty)]
-    area = float((masks.area / masks.size_hw.astype(np.int64).prod(axis=1)).mean())
+    area = float(masks.area_share.mean())
     scored = bool((masks.score != 1).any())
     return [
         name,

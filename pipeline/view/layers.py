@@ -114,8 +114,7 @@ class MaskLayer(Layer):
             raise CorruptArtifact(f"the store has masks of {error}, which is not an image of this run") from None
         if (np.diff(image_of) < 0).any():
             raise CorruptArtifact("the store has its images in another order than the run")
-        share = store.area / np.maximum(store.size_hw.astype(np.int64).prod(axis=1), 1)
-        self._columns = Columns.of(image_of[store.image], store.cluster, store.score, share)
+        self._columns = Columns.of(image_of[store.image], store.cluster, store.score, store.area_share)
 
     @property
     def columns(self) -> Columns:

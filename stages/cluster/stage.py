@@ -42,7 +42,7 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
         InputError: Fewer such masks than clusters, or an unusable model or weights.
     """
     masks = MINED.open(inputs.artifacts)
-    fitted = _train_rows(masks, inputs) & (_area_share(masks) >= config.min_area)
+    fitted = inputs.source.are_train(masks.image_ids)[masks.image] & (masks.area_share >= config.min_area)
     if fitted.sum() < config.k:
         raise InputError(
             f"cluster.k: {config.k} clusters need at least as many masks, but the training images have only "
@@ -66,17 +66,6 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
     shutil.rmtree(workdir / "parts", ignore_errors=True)
     sizes = np.bincount(cluster, minlength=config.k).tolist()
     return StageOutputs(len(masks), "masks", {"clusters": config.k, "cluster_sizes": sizes, "inertia": inertia})
-
-
-def _train_rows(masks: MaskStore, inputs: StageInputs) -> NDArray[np.bool_]:
-    """Which masks belong to training images, bool (M,)."""
-    is_train = np.asarray([inputs.source.is_train(image_id) for image_id in masks.image_ids], dtype=bool)
-    return is_train[masks.image]
-
-
-def _area_share(masks: MaskStore) -> NDArray[np.float64]:
-    """Share of its image that each mask covers, float64 (M,)."""
-    return np.asarray(masks.area / masks.size_hw.astype(np.float64).prod(axis=1))
 
 
 def _embed(

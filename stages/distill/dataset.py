@@ -62,8 +62,7 @@ class DetectionData:
 def training_data(source: ImageSource, masks: MaskStore, config: DistillConfig) -> DetectionData:
     """The training images that have at least one mask. Raises InputError where there is none."""
     with_mask = np.unique(masks.image).astype(np.int64)
-    train_ids = set(source.ids[: source.n_train])
-    images = np.asarray([i for i in with_mask if masks.image_ids[i] in train_ids], dtype=np.int64)
+    images = with_mask[source.are_train(masks.image_ids)[with_mask]]
     if not len(images):
         raise InputError(f"none of the {source.n_train} training images has a mask, so there is nothing to learn from")
     return DetectionData(source, masks, images, config)

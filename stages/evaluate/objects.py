@@ -24,7 +24,6 @@ class ObjectScores:
 
     def __init__(self, masks: MaskStore, n_classes: int) -> None:
         self._masks = masks
-        self._index = {image_id: i for i, image_id in enumerate(masks.image_ids)}
         self._n_classes = n_classes
         self._overlaps: list[Overlaps] = []
         self._localised: list[bool] = []
@@ -35,7 +34,7 @@ class ObjectScores:
         self, image_id: str, truth: UInt8Array | None, objects: Instances | None, boxes_xyxy: FloatArray | None
     ) -> None:
         """Score an image's masks with whatever ground truth it has. Raises ValueError where sizes differ."""
-        rows = self._masks.rows_of(self._index[image_id]) if image_id in self._index else range(0)
+        rows = self._masks.rows_of(self._masks.index(image_id)) if image_id in self._masks else range(0)
         scores, clusters = self._masks.score[rows.start : rows.stop], self._masks.cluster[rows.start : rows.stop]
         if truth is not None:
             self._add_classes(rows, truth)

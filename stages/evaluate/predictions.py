@@ -55,14 +55,12 @@ def _from_labels(store: LabelStore) -> Maps:
 
 
 def _from_masks(store: MaskStore) -> Maps:
-    index = {image_id: i for i, image_id in enumerate(store.image_ids)}
-
     def read(image_id: str) -> UInt8Array | None:
-        rows = store.rows_of(index[image_id]) if image_id in index else range(0)
+        rows = store.rows_of(store.index(image_id)) if image_id in store else range(0)
         if not rows:
             return None
         order = np.argsort(-store.score[rows.start : rows.stop], kind="stable")
-        masks = store.decode_image(index[image_id])[order]
+        masks = store.decode_image(store.index(image_id))[order]
         values = store.cluster[rows.start : rows.stop][order] + 1
         return paint(masks, values, (masks.shape[1], masks.shape[2]))
 

@@ -169,10 +169,9 @@ class _Miner:
 
 
 def _metrics(store: MaskStore) -> dict[str, Any]:
-    shares = store.area / np.maximum(store.size_hw.astype(np.int64).prod(axis=1), 1)
     n_images = len(store.image_ids)
     return {
         "images": n_images,
-        "mean_area_share": float(shares.mean()) if len(store) else 0.0,
+        "mean_area_share": float(store.area_share.mean()) if len(store) else 0.0,
         "masks_per_image": len(store) / max(n_images, 1),
     }

@@ -102,8 +102,7 @@ def load_segmenter(path: Path, device: torch.device) -> tuple[Segmenter, Segment
 
 def training_images(source: ImageSource, labels: LabelStore) -> NDArray[np.int64]:
     """Indices into `labels` of the training images. Raises InputError where there are none."""
-    train_ids = set(source.ids[: source.n_train])
-    images = [index for index, image_id in enumerate(labels.image_ids) if image_id in train_ids]
-    if not images:
+    images = np.flatnonzero(source.are_train(labels.image_ids)).astype(np.int64)
+    if not len(images):
         raise InputError("none of the pseudo-labels belongs to a training image, so there is nothing to learn from")
-    return np.asarray(images, dtype=np.int64)
+    return images

@@ -100,6 +100,18 @@ def test_images_without_masks_stay_listed(tmp_path: Path) -> None:
     assert len(MaskStore.concatenate([])) == 0
 
 
+def test_images_are_found_by_their_id() -> None:
+    builder = MaskStoreBuilder()
+    builder.add("a", np.zeros((0, 2, 2), dtype=bool))
+    builder.add("b", np.array([[[True, False, False], [False, False, False]]]))
+    store = builder.build()
+    assert ("a" in store, "b" in store, "c" in store) == (True, True, False)
+    assert store.rows_of(store.index("b")) == range(1)
+    with pytest.raises(KeyError):
+        store.index("c")
+    assert store.area_share.tolist() == [pytest.approx(1 / 6)]
+
+
 def test_an_empty_mask_takes_its_own_score_with_it() -> None:
     masks = np.zeros((3, 2, 2), dtype=bool)
     masks[[0, 2], 0, 0] = True
