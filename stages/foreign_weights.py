@@ -2,6 +2,7 @@
 
 import argparse
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,29 @@ def read_checkpoint(path: Path, where: str) -> Checkpoint:
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
         raise InputError(f"{where}: cannot be read as weights ({first_line(error)})") from error
     return _unwrap(content, where)
+
+
+def check_values(tensors: Mapping[str, Tensor], model: Mapping[str, Tensor], where: str) -> None:
+    """Refuse numbers that torch would load without a word, though no network can work with them.
+
+    Args:
+        tensors: Of the file; names that the model lacks are not looked at.
+        model: The state of the model. Where that holds integers, as the counters of batch norms do, anything goes.
+        where: What messages begin with.
+
+    Raises:
+        InputError: A tensor for floating-point numbers holds integers, complex numbers, infinity or nan.
+    """
+    for name, wanted in model.items():
+        value = tensors.get(name)
+        if value is None or not wanted.is_floating_point():
+            continue
+        if not value.is_floating_point():
+            kind = str(value.dtype).removeprefix("torch.")
+            raise InputError(f"{where}: {name} holds {kind} where floating-point numbers belong; the file is damaged")
+        # In the type of the model, in which a large number may become infinite.
+        if not torch.isfinite(value.to(wanted.dtype)).all():
+            raise InputError(f"{where}: {name} holds numbers that are not finite; give another file")
 
 
 def first_line(error: Exception) -> str:

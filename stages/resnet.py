@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from data.errors import InputError, MaskDistillError
-from stages.foreign_weights import listed, read_checkpoint
+from stages.foreign_weights import check_values, listed, read_checkpoint
 from stages.normalise import IMAGENET
 from stages.weights_file import read_description
 
@@ -107,6 +107,7 @@ def load_trunk(model: nn.Module, name: str, path: Path) -> None:
     shapes = [key for key in wanted if found[key].shape != wanted[key].shape]
     if shapes:
         raise InputError(f"{where} is not a {name}: other shapes at {listed(shapes)}")
+    check_values(found, model.state_dict(), where)
     model.load_state_dict({**model.state_dict(), **found})
 
 

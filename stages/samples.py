@@ -24,6 +24,14 @@ def derive_seed(seed: int, *path: int) -> int:
     return int(np.random.SeedSequence((seed, *path)).generate_state(1, np.uint64)[0])
 
 
+def round_seed(seed: int, number: int) -> int:
+    """Base of the random numbers of one of several trainings in a row, counted from 1: the first takes `seed` as it is.
+
+    So each round shuffles, augments and starts differently, and a single training is the first round of many.
+    """
+    return seed if number == 1 else derive_seed(seed, number)
+
+
 def seed_step(seed: int, iteration: int, rank: int = 0) -> None:
     """Seed what the model itself draws in one training step (sampled boxes, dropout), in the process `rank`."""
     torch.manual_seed(derive_seed(seed, _STEP, iteration, rank))

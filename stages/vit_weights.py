@@ -7,7 +7,7 @@ from timm.models import eva, vision_transformer
 from torch import Tensor, nn
 
 from data.errors import InputError, MaskDistillError
-from stages.foreign_weights import Checkpoint, listed, read_checkpoint
+from stages.foreign_weights import Checkpoint, check_values, listed, read_checkpoint
 from stages.normalise import PixelStatistics
 from stages.pretrain.config import Override
 from stages.weights_file import read_description
@@ -56,10 +56,13 @@ def load_checkpoint(network: nn.Module, weights: str, section: str) -> Checkpoin
     where = f"{section}.weights: {path}"
     checkpoint = read_checkpoint(path, where)
     state = strip_names(checkpoint.tensors)
+    # Before timm resamples position embeddings, which makes floats of integers, and after it has renamed tensors.
+    check_values(state, network.state_dict(), where)
     module = eva if isinstance(network, eva.Eva) else vision_transformer
     try:
         state = module.checkpoint_filter_fn(state, network)
         state = {name: value for name, value in state.items() if not name.startswith(_DROPPED)}
+        check_values(state, network.state_dict(), where)
         missing, unexpected = network.load_state_dict(state, strict=False)
     except (RuntimeError, AssertionError, ValueError, IndexError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]

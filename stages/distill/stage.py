@@ -44,10 +44,11 @@ def run(config: DistillConfig, inputs: StageInputs, workdir: Path, progress: Pro
     targets, previous = mined, None
     for number in range(1, config.rounds):
         folder = workdir / f"round{number}"
-        training = DetectorTraining(config, inputs, folder, k, previous)
+        training = DetectorTraining(config, inputs, folder, k, previous, number)
         candidates = run_round(training, targets, mined, progress)
         targets, previous = next_targets(candidates, targets, config.round_score), folder / WEIGHTS
-    candidates = run_round(DetectorTraining(config, inputs, workdir, k, previous), targets, mined, progress)
+    last = DetectorTraining(config, inputs, workdir, k, previous, config.rounds)
+    candidates = run_round(last, targets, mined, progress)
     metrics = {"backend": config.backend, **describe(candidates), "iterations": config.iterations}
     return StageOutputs(
         items=len(candidates), unit="candidates", metrics={**metrics, "losses": final_losses(workdir / LOG)}

@@ -15,7 +15,7 @@ from stages.distill.dataset import collate, training_data
 from stages.distributed import rank
 from stages.progress import Progress
 from stages.resnet import find_trunk
-from stages.samples import SampleStream, derive_seed
+from stages.samples import SampleStream, derive_seed, round_seed
 from stages.training import Trainer
 from stages.weights_file import save_weights
 
@@ -33,6 +33,7 @@ class DetectorTraining:
         folder: Holds TARGETS (MaskStore with clusters); gets the checkpoint, the logs and WEIGHTS.
         k: Number of clusters.
         previous: Weights of a detector to start from; None = from `config.weights`.
+        round: Number of the round, from 1; every round shuffles and augments differently.
     """
 
     config: DistillConfig
@@ -40,6 +41,12 @@ class DetectorTraining:
     folder: Path
     k: int
     previous: Path | None
+    round: int = 1
+
+    @property
+    def seed(self) -> int:
+        """Base of the random numbers of this round."""
+        return round_seed(self.inputs.seed, self.round)
 
 
 def train_detector(training: DetectorTraining, progress: Progress) -> None:
@@ -50,7 +57,7 @@ def train_detector(training: DetectorTraining, progress: Progress) -> None:
         targets = targets.with_columns(cluster=targets.cluster * 0)
     n_clusters = 1 if config.class_agnostic else training.k
     data = training_data(inputs.source, targets, config)
-    torch.manual_seed(derive_seed(inputs.seed))
+    torch.manual_seed(derive_seed(training.seed))
     detector = create_detector(
         config, n_clusters, None if training.previous else find_trunk(config.weights, inputs.artifacts)
     )
@@ -59,7 +66,7 @@ def train_detector(training: DetectorTraining, progress: Progress) -> None:
     trainer = Trainer(
         module=detector.module,
         losses=lambda batch: detector.losses(*batch),
-        samples=SampleStream(len(data), data.load, inputs.seed),
+        samples=SampleStream(len(data), data.load, training.seed),
         collate=collate,
         recipe=config.recipe(),
         workdir=training.folder,

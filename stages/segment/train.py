@@ -17,7 +17,7 @@ from stages.device import resolve_device
 from stages.distributed import rank
 from stages.progress import Progress
 from stages.resnet import find_trunk
-from stages.samples import SampleStream, derive_seed
+from stages.samples import SampleStream, derive_seed, round_seed
 from stages.segment.augment import SegmentationData, collate
 from stages.segment.config import SegmentConfig
 from stages.segment.model import Segmenter
@@ -51,7 +51,7 @@ class SegmenterTraining:
     @property
     def seed(self) -> int:
         """Base of the random numbers of this round."""
-        return self.inputs.seed if self.round == 1 else derive_seed(self.inputs.seed, self.round)
+        return round_seed(self.inputs.seed, self.round)
 
 
 def train_segmenter(training: SegmenterTraining, progress: Progress) -> None:

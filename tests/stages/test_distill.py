@@ -13,6 +13,7 @@ from data.errors import CorruptArtifact, InputError, MaskDistillError
 from data.images import ImageSource
 from data.masks import MaskStore, MaskStoreBuilder
 from stages.contract import ExecutionConfig, StageInputs
+from stages.distill import train
 from stages.distill.backends import create_detector
 from stages.distill.config import DistillConfig, has_detectron2
 from stages.distill.detector import Detector, Target
@@ -21,6 +22,7 @@ from stages.distill.predict import predict_part
 from stages.distill.stage import load_detector, run
 from stages.progress import Silent
 from stages.resnet import build_resnet
+from stages.samples import SampleStream
 
 CPU = torch.device("cpu")
 SETTINGS = DistillConfig(
@@ -144,6 +146,29 @@ def test_second_round_learns_from_the_first_and_resumes(inputs, tmp_path, stop_a
         "candidates.zarr", "detector.safetensors", "training.jsonl"]  # fmt: skip
     first, second = (load_file(tmp_path / "whole" / name / "detector.safetensors") for name in ("round1", "."))
     assert any(not torch.equal(first[name], second[name]) for name in first)
+
+
+def test_every_round_draws_another_order_and_other_augmentations(inputs, tmp_path, monkeypatch):
+    drawn = []
+
+    class Recorded(SampleStream):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            drawn.append([self[number] for number in range(12)])
+
+    monkeypatch.setattr(train, "SampleStream", Recorded)
+    config = SETTINGS.model_copy(update={"iterations": 1, "rounds": 2, "round_score": 1.0, "color_jitter": 0.5})
+    run(config, inputs, tmp_path, Silent())
+    (tmp_path / "once").mkdir()
+    run(config.model_copy(update={"rounds": 1}), inputs, tmp_path / "once", Silent())
+    first, second, alone = drawn
+    assert [image_id for image_id, _ in first] != [image_id for image_id, _ in second]
+    # Of the same photo, the first sample is another one.
+    photo, (image, _) = first[0]
+    (other, _), *_ = (contents for image_id, contents in second if image_id == photo)
+    assert not torch.equal(image, other)
+    # The first of several rounds is the one of a single training.
+    assert all(torch.equal(one[1][0], two[1][0]) for one, two in zip(first, alone, strict=True))
 
 
 def test_class_agnostic_detector_takes_clusters_from_the_mined_masks(tiny, inputs, tmp_path):
