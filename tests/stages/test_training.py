@@ -71,7 +71,7 @@ def weights_after(folder: Path, **options) -> dict[str, torch.Tensor]:
     return trainer.module.state_dict()
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_killed_and_resumed_training_is_bit_identical(tmp_path, monkeypatch, precision):
     monkeypatch.setattr("stages.training.time", Clock())
     recipe = replace(RECIPE, precision=precision)

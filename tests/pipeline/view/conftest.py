@@ -1,5 +1,6 @@
 """A finished run over a folder of small photos, written straight into its stores: no network is trained for it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -107,11 +108,15 @@ def write_stages(plan: Plan) -> None:
     publish_stage(plan, "segment", len(maps), "label maps")
 
 
-def make_photo_plan(folder: Path) -> Plan:
-    write_photos(folder / "photos")
+def plan_over_photos(folder: Path) -> Plan:
     path = folder / "photos.yaml"
     path.write_text(CONFIG.format(root=folder / "photos", artifacts=folder / "artifacts"))
     return Plan(ConfigSource((path,)))
+
+
+def make_photo_plan(folder: Path) -> Plan:
+    write_photos(folder / "photos")
+    return plan_over_photos(folder)
 
 
 @pytest.fixture
@@ -120,11 +125,20 @@ def empty_plan(tmp_path: Path) -> Plan:
     return make_photo_plan(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def written_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the photos and with the artifacts of all five stages, to be copied: no key depends on its place."""
+    folder = tmp_path_factory.mktemp("written")
+    write_stages(make_photo_plan(folder))
+    return folder
+
+
 @pytest.fixture
-def finished_plan(empty_plan: Plan) -> Plan:
-    """The same with all five stages finished."""
-    write_stages(empty_plan)
-    return empty_plan
+def finished_plan(written_run: Path, tmp_path: Path) -> Plan:
+    """Photos with all five stages finished, for one test alone."""
+    for name in ("photos", "artifacts"):
+        shutil.copytree(written_run / name, tmp_path / name)
+    return plan_over_photos(tmp_path)
 
 
 @pytest.fixture
