@@ -1,0 +1,122 @@
+"""Core-seconds of the trainings of a configuration: a step of detector and segmenter, and a predicted image of each.
+
+python benchmarks/training_step.py -c configs/demo.yaml
+python benchmarks/training_step.py -c configs/demo.yaml -s segment.stages=4 -s segment.channels=256 \
+    -s segment.dilations=null
+
+One thread, in CPU time, which a busy machine changes less than time on the clock. Targets are the ground truth of the
+first images: what is measured is the work of a step, and nothing is kept.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from pycocotools import mask as coco_mask
+
+from data.config import open_source
+from data.images import ImageSource
+from pipeline.config import Config, ConfigSource
+from stages.contract import ExecutionConfig
+from stages.device import resolve_device
+from stages.distill import dataset
+from stages.distill.backends import create_detector
+from stages.optimizer import make_optimizer
+from stages.precision import autocast, resolve_precision
+from stages.recipe import Recipe
+from stages.segment import augment
+from stages.segment.inference import view_scores, views_of
+from stages.segment.model import Segmenter
+from stages.segment.ohem import ohem_cross_entropy
+
+Losses = Callable[[], torch.Tensor]
+CPU = torch.device("cpu")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-c", dest="configs", action="append", type=Path, required=True)
+    parser.add_argument("-s", dest="settings", action="append", default=[])
+    parser.add_argument("--turns", type=int, default=5)
+    arguments = parser.parse_args()
+    config = ConfigSource(tuple(arguments.configs), tuple(arguments.settings)).load()
+    torch.set_num_threads(1)
+    resolve_device(ExecutionConfig(device="cpu"))
+    source = open_source(config.data)
+    for name, measure in {"detector": measure_detector, "segmenter": measure_segmenter}.items():
+        step, prediction = measure(config, source, arguments.turns)
+        print(f"{name}: {step:.3f} core-seconds a step, {prediction:.3f} a predicted image")
+
+
+def measure_detector(config: Config, source: ImageSource, turns: int) -> tuple[float, float]:
+    settings = config.distill
+    detector = create_detector(settings, config.cluster.k, settings.weights)
+    samples = [dataset.augment(source.read(i), *objects_of(source, i), settings) for i in range(settings.batch_size)]
+    images, targets = dataset.collate(samples)
+    recipe = settings.recipe()
+    step = seconds_of_step(
+        detector.module, lambda: torch.stack(list(detector.losses(images, targets).values())).sum(), recipe, turns
+    )
+    detector.module.eval()
+    return step, seconds(lambda: detector.detect(images), settings.precision, turns) / len(images)
+
+
+def measure_segmenter(config: Config, source: ImageSource, turns: int) -> tuple[float, float]:
+    settings = config.segment
+    model = Segmenter(settings, config.cluster.k + 1, settings.weights)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    samples = [augment.augment(source.read(i), source.read_labels(i), settings) for i in range(settings.batch_size)]
+    crops, labels = augment.collate(samples)
+
+    def loss() -> torch.Tensor:
+        logits = model.full_logits(crops, (settings.crop, settings.crop))
+        return ohem_cross_entropy(logits, labels, settings.keep_fraction, keep_of=settings.keep_of)
+
+    step = seconds_of_step(model, loss, settings.recipe(source.n_train), turns)
+    model.eval()
+    views = [torch.stack([view] * settings.batch_size) for view in views_of(source.read(0), settings)]
+    return step, seconds(lambda: view_scores(model, views, settings), settings.precision, turns) / settings.batch_size
+
+
+def objects_of(source: ImageSource, index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Masks bool (n, H, W) of the objects of an image, and a cluster for each."""
+    instances = source.read_instances(index)
+    masks = coco_mask.decode(list(instances.rles)).transpose(2, 0, 1).astype(bool)
+    return masks, np.zeros(len(masks), dtype=np.int32)
+
+
+def seconds_of_step(module: torch.nn.Module, loss: Losses, recipe: Recipe, turns: int) -> float:
+    module.train()
+    scaled = resolve_precision(recipe.precision, CPU, loss_scaling=True) == "fp16"
+    optimizer = make_optimizer(recipe, module, loss_scaling=scaled)
+
+    def step() -> None:
+        with autocast(CPU, recipe.precision, loss_scaling=True):
+            value = loss()
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        optimizer.step()
+
+    return shortest(step, turns)
+
+
+def seconds(work: Callable[[], object], precision: str, turns: int) -> float:
+    with torch.inference_mode(), autocast(CPU, precision):
+        return shortest(work, turns)
+
+
+def shortest(work: Callable[[], object], turns: int) -> float:
+    """CPU seconds of the shortest turn, after one that warms up."""
+    times = []
+    for _ in range(turns + 1):
+        began = time.process_time()
+        work()
+        times.append(time.process_time() - began)
+    return min(times[1:])
+
+
+if __name__ == "__main__":
+    main()
