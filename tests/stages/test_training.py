@@ -71,18 +71,19 @@ def weights_after(folder: Path, **options) -> dict[str, torch.Tensor]:
     return trainer.module.state_dict()
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
-def test_killed_and_resumed_training_is_bit_identical(tmp_path, monkeypatch, precision):
+# The loss of fp16 fits its first scale, or every step would be left out, and the optimiser would have no state.
+@pytest.mark.parametrize(("precision", "poison"), [("fp32", None), ("fp16", 1e3), ("bf16", None)])
+def test_killed_and_resumed_training_is_bit_identical(tmp_path, monkeypatch, precision, poison):
     monkeypatch.setattr("stages.training.time", Clock())
     recipe = replace(RECIPE, precision=precision)
-    whole = weights_after(tmp_path / "whole", recipe=recipe)
+    whole = weights_after(tmp_path / "whole", recipe=recipe, poison=poison)
     with pytest.raises(Stop):
-        make_trainer(tmp_path / "killed", StopAt(5), recipe=recipe).run()
+        make_trainer(tmp_path / "killed", StopAt(5), recipe=recipe, poison=poison).run()
     log = tmp_path / "killed" / "training.jsonl"
     assert len(log.read_text().splitlines()) == 5, "the kill comes after the checkpoint at 3, or it tests nothing"
     with log.open("a") as file:
         file.write('{"iteration": 6, "lo')
-    resumed = weights_after(tmp_path / "killed", recipe=recipe)
+    resumed = weights_after(tmp_path / "killed", recipe=recipe, poison=poison)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert log.read_text() == (tmp_path / "whole" / "training.jsonl").read_text()
     assert [json.loads(line)["iteration"] for line in log.read_text().splitlines()] == list(range(1, 10))
