@@ -79,8 +79,8 @@ def inputs(tmp_path):
 def test_learns_writes_and_reloads(inputs, tmp_path):
     work = tmp_path / "work"
     work.mkdir()
-    # One of the five photos is of an unseen shape, on which so short a training ends anywhere: with seeds 0 to 3 the mean
-    # is .928, .894, .964 and .951.
+    # One of the five photos is of an unseen shape, on which so short a training ends anywhere: with seeds 0 to 3 the
+    # mean is .928, .894, .964 and .951.
     outputs = run(TINY, replace(inputs, seed=2), work, Silent())
     predictions = LabelStore.open(work / "predictions.zarr")
     assert predictions.image_ids == inputs.source.ids
