@@ -30,7 +30,7 @@ pipeline: setup ## run the whole pipeline on CONFIG
 stage-%: setup ## run one stage, for example make stage-filter
 	$(RUN) stage $* -c $(CONFIG) $(ARGS)
 
-demo-weights: setup ## train the networks of the demo from nothing, an hour and a half on one core
+demo-weights: setup ## train the networks of the demo from nothing, an hour and a half on one core with AMX
 	OMP_NUM_THREADS=1 $(RUN) stage pretrain -c configs/weights/scenes.yaml $(ARGS)
 	OMP_NUM_THREADS=1 $(RUN) stage backbone -c configs/weights/scenes.yaml $(ARGS)
 

@@ -1,10 +1,17 @@
 """Settings of the filter stage."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from data.settings import Settings
+
+_SCORE: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(ge=0, le=1)])
+
+
+def _number_or_auto(value: Any) -> Any:
+    """`auto` as it is, and anything else as a score: what is wrong is then said once, and not for each of the two."""
+    return value if value == "auto" else _SCORE.validate_python(value)
 
 
 class FilterConfig(Settings):
@@ -13,7 +20,7 @@ class FilterConfig(Settings):
     masks: Literal["initial", "candidates", "confident"] = "confident"
     """The set of masks: "confident" = the detector's candidates of which it is sure; "candidates" = all of them;
     "initial" = the mined masks with their clusters, without any detector. The others are there to compare with."""
-    threshold: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = 0.9
+    threshold: Annotated[float | Literal["auto"], BeforeValidator(_number_or_auto)] = 0.9
     """Lowest score of a confident mask; `auto` = where the scores of all candidates fall into two groups (Otsu's
     threshold). The best candidate of each image is kept whatever its score."""
     overlap: Literal["drop", "occlude"] = "occlude"
