@@ -73,10 +73,10 @@ class ViewedRun:
         }
 
     def _threshold(self) -> float:
-        """Where the slider of the threshold starts: what `auto` comes to, 0 where there are no candidates yet."""
+        """Where the slider of the threshold starts: what `auto` comes to, to three digits; 0 without candidates."""
         config = self.plan.config.filter
         candidates = self.made_columns("candidates") if config.threshold == "auto" else None
-        return resolve_threshold(config.threshold, () if candidates is None else candidates.score)
+        return round(resolve_threshold(config.threshold, () if candidates is None else candidates.score), 3)
 
     def read(self, image: int) -> UInt8Array:
         """Pixels of an image. Raises NotThere, UnreadableImage, and LeavesFolder where its file is a link out."""

@@ -30,9 +30,9 @@ def rank_in_image(scores: ArrayLike, image_index: ArrayLike) -> NDArray[np.int64
 def resolve_threshold(threshold: float | Literal["auto"], scores: ArrayLike) -> float:
     """The lowest score that is kept.
 
-    "auto" is Otsu's threshold on the scores: candidates are mostly either sure or hardly more than background, and
-    where the two part depends on how long the detector has learnt. It needs no labels, and never leaves the range of
-    the scores; without candidates it is 0.
+    "auto" is Otsu's threshold on the scores: where they part best into high and low ones. Where that is depends on how
+    long the detector has learnt. It needs no labels, and never leaves the range of the scores; without candidates it is
+    0.
 
     Args:
         threshold: As configured.

@@ -21,8 +21,8 @@ class FilterConfig(Settings):
     """The set of masks: "confident" = the detector's candidates of which it is sure; "candidates" = all of them;
     "initial" = the mined masks with their clusters, without any detector. The others are there to compare with."""
     threshold: Annotated[float | Literal["auto"], BeforeValidator(_number_or_auto)] = 0.9
-    """Lowest score of a confident mask; `auto` = where the scores of all candidates fall into two groups (Otsu's
-    threshold). The best candidate of each image is kept whatever its score."""
+    """Lowest score of a confident mask; `auto` = where the scores of all candidates part best into high and low ones
+    (Otsu's threshold). The best candidate of each image is kept whatever its score."""
     overlap: Literal["drop", "occlude"] = "occlude"
     """Where masks overlap: "drop" removes the weaker one, "occlude" leaves it the pixels that are free."""
     max_per_image: int | None = Field(None, ge=1)
