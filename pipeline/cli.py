@@ -50,6 +50,14 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *where: Any, **options: Any) -> None:
-    text = str(message) if issubclass(category, UserWarning) else warnings.formatwarning(message, category, *where)
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: str | None = None,
+) -> None:
+    for_user = issubclass(category, UserWarning)
+    text = str(message) if for_user else warnings.formatwarning(message, category, filename, lineno, line)
     Console(stderr=True).print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)

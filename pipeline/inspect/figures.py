@@ -16,18 +16,19 @@ QUANTILES = {"min": 0.0, "p25": 0.25, "median": 0.5, "p75": 0.75, "max": 1.0}
 def mask_figures(masks: MaskStore) -> Figures:
     """Of a mask store: counts, quantiles by column, `cluster_sizes` by cluster, and `histograms` by column."""
     per_image = np.bincount(masks.image, minlength=len(masks.image_ids))
+    share = masks.area_share
     clusters, sizes = np.unique(masks.cluster[masks.cluster >= 0], return_counts=True)
     return {
         "images": len(masks.image_ids),
         "masks": len(masks),
         "images_without_mask": int((per_image == 0).sum()),
         "masks_per_image": quantiles(per_image),
-        "area_share": quantiles(masks.area_share),
+        "area_share": quantiles(share),
         "score": quantiles(masks.score),
         "cluster_sizes": dict(zip(clusters.tolist(), sizes.tolist(), strict=True)),
         "histograms": {
             "masks_per_image": Histogram.of_whole(per_image),
-            "area_share": Histogram.of(masks.area_share),
+            "area_share": Histogram.of(share),
             "score": Histogram.of(masks.score),
         },
     }

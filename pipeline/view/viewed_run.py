@@ -73,10 +73,12 @@ class ViewedRun:
         }
 
     def _threshold(self) -> float:
-        """Where the slider of the threshold starts: what `auto` comes to, to three digits; 0 without candidates."""
-        config = self.plan.config.filter
-        candidates = self.made_columns("candidates") if config.threshold == "auto" else None
-        return round(resolve_threshold(config.threshold, () if candidates is None else candidates.score), 3)
+        """Where the slider starts: as configured; what `auto` comes to, to three digits; 0 for it without candidates."""
+        threshold = self.plan.config.filter.threshold
+        if threshold != "auto":
+            return threshold
+        candidates = self.made_columns("candidates")
+        return round(resolve_threshold(threshold, () if candidates is None else candidates.score), 3)
 
     def read(self, image: int) -> UInt8Array:
         """Pixels of an image. Raises NotThere, UnreadableImage, and LeavesFolder where its file is a link out."""
@@ -109,7 +111,7 @@ class ViewedRun:
 
     def clusters(self) -> ClusterStore:
         """Embeddings, clusters and distances of the mined masks. Raises MissingArtifact."""
-        return self._open("clusters", ("cluster",), lambda: CLUSTERS.open(self._folders("cluster")))
+        return self._open("clusters", ("cluster",), lambda: CLUSTERS.open(self._folders(("cluster",))))
 
     def embedding_map(self) -> "EmbeddingMap":
         """The embeddings in two dimensions. Raises MissingArtifact."""
@@ -151,14 +153,14 @@ class ViewedRun:
         return opened
 
     def _open_layer(self, stage: str) -> Layer:
-        folders = self._folders(stage)
+        folders = self._folders(stages_read(stage))
         if stage in MASKS:
             return MaskLayer(open_masks(stage, folders), self.source)
         return LabelLayer(LABELS[stage].open(folders), self.source)
 
-    def _folders(self, stage: str) -> dict[str, Path]:
-        """The folders that what a stage shows lies in."""
-        folders = {name: self.plan.require(name, "the page") for name in stages_read(stage)}
+    def _folders(self, stages: Sequence[str]) -> dict[str, Path]:
+        """Folder of each of these stages' artifacts. Raises MissingArtifact, and LeavesFolder where a link leads out."""
+        folders = {name: self.plan.require(name, "the page") for name in stages}
         if not self._follow_links:
             for store in (path for folder in folders.values() for path in folder.glob("*.zarr")):
                 check_tree(store, self.plan.store.root)

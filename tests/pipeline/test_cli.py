@@ -1,6 +1,7 @@
 """Commands and exit codes, on bad input above all."""
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,3 +185,21 @@ def test_missing_and_empty_folders_are_named(
     error = capsys.readouterr().err
     assert name in error
     assert "data.root" in error
+
+
+@pytest.mark.parametrize(("category", "place"), [(UserWarning, False), (FutureWarning, True)])
+def test_a_warning_is_shown_and_stops_nothing(
+    category: type[Warning], place: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those for users without the place in the code, all others with it."""
+
+    def warn() -> None:
+        warnings.warn("mind this", category, stacklevel=1)
+
+    monkeypatch.setattr(cli, "app", warn)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        cli.main()
+    shown = capsys.readouterr().err
+    assert "mind this" in shown
+    assert ("test_cli.py" in shown) == place
