@@ -73,7 +73,7 @@ class ViewedRun:
         }
 
     def _threshold(self) -> float:
-        """Where the slider starts: as configured; what `auto` comes to, to three digits; 0 for it without candidates."""
+        """Where the slider starts: as configured, or what `auto` comes to, to three digits; 0 without candidates."""
         threshold = self.plan.config.filter.threshold
         if threshold != "auto":
             return threshold
@@ -159,7 +159,7 @@ class ViewedRun:
         return LabelLayer(LABELS[stage].open(folders), self.source)
 
     def _folders(self, stages: Sequence[str]) -> dict[str, Path]:
-        """Folder of each of these stages' artifacts. Raises MissingArtifact, and LeavesFolder where a link leads out."""
+        """Folder of each stage's artifact. Raises MissingArtifact, or LeavesFolder for a link that leads out."""
         folders = {name: self.plan.require(name, "the page") for name in stages}
         if not self._follow_links:
             for store in (path for folder in folders.values() for path in folder.glob("*.zarr")):
