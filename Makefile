@@ -55,7 +55,13 @@ lint: setup ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-typecheck: setup ## check types
+# The installed names, as links to the folders of the checkout: mypy reads neither the package-dir of setuptools nor its
+# editable installs.
+build/types/maskdistill: $(wildcard maskdistill/*)
+	mkdir -p $@
+	ln -sfn ../../../data ../../../stages ../../../pipeline ../../../configs $(addprefix ../../../,$^) $@/
+
+typecheck: setup build/types/maskdistill ## check types
 	$(BIN)/mypy
 
 check: lint typecheck test ## all that must pass before a commit

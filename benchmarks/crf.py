@@ -19,13 +19,13 @@ from rich.progress import track
 from rich.table import Table
 from scipy import ndimage
 
-from data.config import VocConfig
-from data.images import IGNORE, UInt8Array
-from data.voc import VocSource
-from stages.crf import refine
-from stages.crf_config import CrfConfig
-from stages.evaluate.confusion import ConfusionMatrix
-from stages.evaluate.scores import iou_per_class, miou
+from maskdistill.data.arrays import IGNORE, UInt8Array
+from maskdistill.data.config import VocConfig
+from maskdistill.data.sources.voc import VocSource
+from maskdistill.stages.evaluate.confusion import ConfusionMatrix
+from maskdistill.stages.evaluate.scores import iou_per_class, miou
+from maskdistill.stages.segment.crf.config import CrfConfig
+from maskdistill.stages.segment.crf.dense_crf import refine
 
 PARTS = ("speed", "accuracy", "coarse")
 SPEED_HW, ACCURACY_HW = (375, 500), (60, 80)

@@ -13,14 +13,14 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from stages.contract import ExecutionConfig
-from stages.device import resolve_device
-from stages.distill.backends import create_detector
-from stages.distill.config import DistillConfig, has_detectron2
-from stages.distill.detector import Detector, Target
-from stages.distill.geometry import boxes_of
-from stages.optimizer import make_optimizer
-from stages.precision import autocast, resolve_precision
+from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.distill.config import DistillConfig, has_detectron2
+from maskdistill.stages.distill.detectors.build import create_detector
+from maskdistill.stages.distill.detectors.detector import Detector, Target
+from maskdistill.stages.distill.geometry import boxes_of
+from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.optimizer import make_optimizer
+from maskdistill.stages.training.precision import autocast, resolve_precision
 
 BACKENDS = ("detectron2", "torchvision")
 CLUSTERS = 8

@@ -22,13 +22,14 @@ from rich.console import Console
 from rich.table import Table
 from scipy import ndimage
 
-from data.images import FloatArray, ImageSource, UInt8Array
-from data.instances import Instances
-from data.labels import merge_label_parts, write_labels
-from data.masks import MaskStoreBuilder
-from stages.evaluate.config import EvaluateConfig
-from stages.evaluate.stage import evaluate
-from stages.progress import Silent
+from maskdistill.data.arrays import FloatArray, UInt8Array
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.instances import Instances
+from maskdistill.data.stores.labels import merge_label_parts, write_labels
+from maskdistill.data.stores.masks import MaskStoreBuilder
+from maskdistill.stages.evaluate.config import EvaluateConfig
+from maskdistill.stages.evaluate.stage import evaluate
+from maskdistill.stages.progress import Silent
 
 SIZE_HW = (375, 500)
 N_CLASSES = 20

@@ -19,8 +19,8 @@ from pycocotools import mask as coco_mask
 from rich.console import Console
 from rich.table import Table
 
-from data.masks import MaskStore, MaskStoreBuilder, Rle, merge_parts
-from data.parts import compute_parts
+from maskdistill.data.parts import compute_parts
+from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, Rle, merge_parts
 
 SIZE_HW = (375, 500)
 MASKS_PER_IMAGE = 5

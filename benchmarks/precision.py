@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from torch.nn import functional as F
 
-from stages.contract import ExecutionConfig
-from stages.device import describe_device, resolve_device
-from stages.precision import resolve_precision
+from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.training.device import describe_device, resolve_device
+from maskdistill.stages.training.precision import resolve_precision
 
 Operation = Callable[[torch.dtype, torch.device], Callable[[], object]]
 

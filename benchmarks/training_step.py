@@ -17,20 +17,20 @@ import numpy as np
 import torch
 from pycocotools import mask as coco_mask
 
-from data.config import open_source
-from data.images import ImageSource
-from pipeline.config import Config, ConfigSource
-from stages.contract import ExecutionConfig
-from stages.device import resolve_device
-from stages.distill import dataset
-from stages.distill.backends import create_detector
-from stages.optimizer import make_optimizer
-from stages.precision import autocast, resolve_precision
-from stages.recipe import Recipe
-from stages.segment import augment
-from stages.segment.inference import view_scores, views_of
-from stages.segment.model import Segmenter
-from stages.segment.ohem import ohem_cross_entropy
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.open import open_source
+from maskdistill.pipeline.config import Config, ConfigSource
+from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.distill import dataset
+from maskdistill.stages.distill.detectors.build import create_detector
+from maskdistill.stages.segment import augment
+from maskdistill.stages.segment.heads.deeplab import Segmenter
+from maskdistill.stages.segment.inference import view_scores, views_of
+from maskdistill.stages.segment.ohem import ohem_cross_entropy
+from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.optimizer import make_optimizer
+from maskdistill.stages.training.precision import autocast, resolve_precision
+from maskdistill.stages.training.recipe import Recipe
 
 Losses = Callable[[], torch.Tensor]
 CPU = torch.device("cpu")

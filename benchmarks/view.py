@@ -24,11 +24,11 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from data.clusters import ClusterStore
-from data.masks import MaskStore, MaskStoreBuilder, Rle
-from pipeline.artifacts import Manifest, write_manifest
-from pipeline.config import ConfigSource
-from pipeline.plan import Plan
+from maskdistill.data.stores.clusters import ClusterStore
+from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, Rle
+from maskdistill.pipeline.artifacts import Manifest, write_manifest
+from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.plan import Plan
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mask_store import MASKS_PER_IMAGE, POOL, SIZE_HW, draw_pool

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from data.clusters import ClusterStore, with_clusters
-from data.errors import InputError
-from data.labels import LabelStore
-from data.masks import MaskStore
+from maskdistill.data.errors import InputError
+from maskdistill.data.stores.clusters import ClusterStore, with_clusters
+from maskdistill.data.stores.labels import LabelStore
+from maskdistill.data.stores.masks import MaskStore
 
 Store = TypeVar("Store", MaskStore, ClusterStore, LabelStore)
 Folders = Mapping[str, Path]

@@ -1,14 +1,11 @@
-"""The `data` section of the configuration: one class for each kind of image source, and the door that opens it."""
+"""The `data` section of the configuration: one class for each kind of image source."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from data.settings import Settings
-
-if TYPE_CHECKING:  # numpy is slow to import, and a command that only checks its configuration does without
-    from data.images import ImageSource
+from maskdistill.data.settings import Settings
 
 FingerprintMode = Literal["stat", "content"]
 
@@ -117,22 +114,3 @@ class ScenesConfig(SourceConfig):
 
 
 DataConfig = Annotated[FolderConfig | VocConfig | CocoConfig | ScenesConfig, Field(discriminator="kind")]
-
-
-def open_source(config: DataConfig) -> "ImageSource":
-    """The images that the configuration names. Raises InputError where they are not there or not in order."""
-    if isinstance(config, FolderConfig):
-        from data.folder import FolderSource
-
-        return FolderSource(config)
-    if isinstance(config, VocConfig):
-        from data.voc import VocSource
-
-        return VocSource(config)
-    if isinstance(config, CocoConfig):
-        from data.coco import CocoSource
-
-        return CocoSource(config)
-    from data.scenes import SceneSource
-
-    return SceneSource(config)

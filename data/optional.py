@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from data.errors import InputError
+from maskdistill.data.errors import InputError
 
 
 def import_optional(module: str, needed_by: str, remedy: str) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from data.atomic import atomic_path
+from maskdistill.data.atomic import atomic_path
 
 
 def compute_parts(

@@ -2,7 +2,7 @@
 
 from pathlib import Path, PurePosixPath
 
-from data.errors import InputError
+from maskdistill.data.errors import InputError
 
 
 def check_relative(name: str, where: str) -> PurePosixPath:

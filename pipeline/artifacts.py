@@ -18,9 +18,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from data.atomic import write_json
-from data.errors import CorruptArtifact
-from data.settings import Settings
+from maskdistill.data.atomic import write_json
+from maskdistill.data.errors import CorruptArtifact
+from maskdistill.data.settings import Settings
 
 MANIFEST = "manifest.json"
 

@@ -11,18 +11,18 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from data.config import DataConfig
-from data.errors import InputError
-from data.settings import Settings
-from stages.backbone.config import BackboneConfig
-from stages.cluster.config import ClusterConfig
-from stages.contract import ExecutionConfig
-from stages.distill.config import DistillConfig
-from stages.evaluate.config import EvaluateConfig
-from stages.filter.config import FilterConfig
-from stages.mine.config import MineConfig
-from stages.pretrain.config import PretrainConfig
-from stages.segment.config import SegmentConfig
+from maskdistill.data.config import DataConfig
+from maskdistill.data.errors import InputError
+from maskdistill.data.settings import Settings
+from maskdistill.stages.cluster.config import ClusterConfig
+from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.evaluate.config import EvaluateConfig
+from maskdistill.stages.filter.config import FilterConfig
+from maskdistill.stages.imitate.config import BackboneConfig
+from maskdistill.stages.mine.config import MineConfig
+from maskdistill.stages.pretrain.config import PretrainConfig
+from maskdistill.stages.segment.config import SegmentConfig
 
 
 class Config(Settings):

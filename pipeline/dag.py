@@ -6,10 +6,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from data.errors import InputError
-from data.settings import Settings
-from stages.contract import StageInputs, StageOutputs
-from stages.progress import Progress
+from maskdistill.data.errors import InputError
+from maskdistill.data.settings import Settings
+from maskdistill.stages.contract import StageInputs, StageOutputs
+from maskdistill.stages.progress import Progress
 
 StageFunction = Callable[[Any, StageInputs, Path, Progress], StageOutputs]
 
@@ -34,7 +34,7 @@ class StageSpec:
 
     def function(self) -> StageFunction:
         """The stage's `run`; torch is imported here and not before."""
-        function: StageFunction = import_module(f"stages.{self.name}.stage").run
+        function: StageFunction = import_module(f"maskdistill.stages.{self.name}.stage").run
         return function
 
     def inputs_for(self, section: Settings) -> tuple[str, ...]:

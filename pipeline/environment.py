@@ -6,8 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import get_args
 
-from data.settings import Settings
-from stages.contract import ExecutionConfig
+from maskdistill.data.settings import Settings
+from maskdistill.stages.contract import ExecutionConfig
 
 _PACKAGES = (
     "maskdistill",
@@ -37,8 +37,8 @@ def describe_arithmetic(section: Settings, execution: ExecutionConfig) -> dict[s
     """
     if not hasattr(section, "precision"):
         return {}
-    from stages.device import describe_device, resolve_device
-    from stages.precision import resolve_precision
+    from maskdistill.stages.training.device import describe_device, resolve_device
+    from maskdistill.stages.training.precision import resolve_precision
 
     device = resolve_device(execution)
     # A section that offers fp16 is one whose training can scale its losses.

@@ -10,12 +10,12 @@ from typing import Any
 
 from rich.console import Console
 
-from data.atomic import write_json
-from pipeline.artifacts import hash_key
-from pipeline.dag import STAGE_NAMES
-from pipeline.plan import Plan
-from pipeline.progress import show_progress
-from stages.contract import StageInputs
+from maskdistill.data.atomic import write_json
+from maskdistill.pipeline.artifacts import hash_key
+from maskdistill.pipeline.dag import STAGE_NAMES
+from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.progress import show_progress
+from maskdistill.stages.contract import StageInputs
 
 _VERSION = 3
 NO_TRUTH = {"status": "no ground truth"}
@@ -34,7 +34,7 @@ def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
         return NO_TRUTH
 
     def compute() -> dict[str, Any]:
-        from stages.evaluate.stage import evaluate
+        from maskdistill.stages.evaluate.stage import evaluate
 
         folders = {name: plan.require(name, f"the evaluation of {stage}") for name in plan.upstream(stage)}
         with show_progress(stage, console) as progress:
@@ -53,7 +53,7 @@ def evaluate_baselines(plan: Plan, console: Console) -> dict[str, dict[str, Any]
         return {}
 
     def compute() -> dict[str, Any]:
-        from stages.evaluate.baselines import evaluate_baselines as evaluate
+        from maskdistill.stages.evaluate.baselines import evaluate_baselines as evaluate
 
         folders = {name: plan.require(name, "the random ViT") for name in plan.stages["mine"].inputs}
         inputs = StageInputs(plan.source, folders, config.seed, config.execution, config.data.max_failure_rate)
@@ -78,7 +78,7 @@ def evaluate_linear_probe(plan: Plan, console: Console) -> dict[str, Any]:
     folder = plan.require(segment, "the linear probe")
 
     def compute() -> dict[str, Any]:
-        from stages.evaluate.linear_probe import linear_probe
+        from maskdistill.stages.evaluate.linear_probe import linear_probe
 
         with show_progress("linear probe", console) as progress:
             return linear_probe(

@@ -12,13 +12,13 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from rich.console import Console
 
-from pipeline.config import ConfigSource
-from pipeline.evaluation import evaluate_baselines
-from pipeline.plan import Plan
-from pipeline.report.build import overview_sections
-from pipeline.report.markdown import section_to_markdown
-from pipeline.results import StageResult, result_rows
-from pipeline.run import finish_stage
+from maskdistill.pipeline.apps.report.build import overview_sections
+from maskdistill.pipeline.apps.report.markdown import section_to_markdown
+from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.evaluation import evaluate_baselines
+from maskdistill.pipeline.launch import finish_stage
+from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.results import StageResult, result_rows
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, task_run_name="{stage}-{key}")

@@ -6,12 +6,12 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from data.config import open_source
-from data.errors import InputError, MissingArtifact
-from data.images import ImageSource
-from pipeline.artifacts import ArtifactStore, Manifest, hash_file, hash_key
-from pipeline.config import Config, ConfigSource
-from pipeline.dag import ALL_STAGES, OPTIONAL_NAMES, STAGE_NAMES, StageSpec
+from maskdistill.data.errors import InputError, MissingArtifact
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.open import open_source
+from maskdistill.pipeline.artifacts import ArtifactStore, Manifest, hash_file, hash_key
+from maskdistill.pipeline.config import Config, ConfigSource
+from maskdistill.pipeline.dag import ALL_STAGES, OPTIONAL_NAMES, STAGE_NAMES, StageSpec
 
 _NAMED_WEIGHTS = (None, "pretrained", "random", *OPTIONAL_NAMES)
 

@@ -8,9 +8,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
-from pipeline.artifacts import Manifest
-from pipeline.formatting import format_seconds
-from stages.evaluate.figures import FIGURES
+from maskdistill.pipeline.artifacts import Manifest
+from maskdistill.pipeline.formatting import format_seconds
+from maskdistill.stages.evaluate.figures import FIGURES
 
 _SCORES = ("purity", "foreground_iou", "corloc", "ap50_agnostic", "miou", "miou_majority")
 _MOST_SCORES = 5

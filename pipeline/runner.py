@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.artifacts import Manifest, record_files, write_manifest
-from pipeline.environment import describe_arithmetic, describe_environment
-from pipeline.plan import Plan
-from pipeline.progress import show_progress
-from stages.contract import StageInputs
+from maskdistill.pipeline.artifacts import Manifest, record_files, write_manifest
+from maskdistill.pipeline.environment import describe_arithmetic, describe_environment
+from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.progress import show_progress
+from maskdistill.stages.contract import StageInputs
 
 
 def run_stage(plan: Plan, stage: str, console: Console, *, force: bool = False) -> Manifest:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from data.errors import MaskDistillError
+from maskdistill.data.errors import MaskDistillError
 
 _STARTUP_SECONDS = 300
 _HOST = "127.0.0.1"
@@ -36,7 +36,7 @@ def local_server(home: Path) -> Iterator[str]:
     home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
     port = _free_port()
-    command = [sys.executable, "-m", "pipeline.server", str(port)]
+    command = [sys.executable, "-m", "maskdistill.pipeline.server", str(port)]
     with log.open("ab") as output:
         # One at a time: the first start makes the database.
         with FileLock(home / "start.lock"):

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from data.images import ImageSource
-from data.settings import Settings
+from maskdistill.data.settings import Settings
+from maskdistill.data.sources.image_source import ImageSource
 
 
 class ExecutionConfig(Settings):

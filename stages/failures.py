@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from data.errors import InputError
+from maskdistill.data.errors import InputError
 
 
 def check_failures(failures: Mapping[str, str], n_images: int, max_failure_rate: float) -> None:

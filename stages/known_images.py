@@ -1,7 +1,8 @@
 """Reading images that an earlier stage has read already: there, a failure means that the data changed."""
 
-from data.errors import MaskDistillError, UnreadableImage
-from data.images import ImageSource, UInt8Array
+from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.errors import MaskDistillError, UnreadableImage
+from maskdistill.data.sources.image_source import ImageSource
 
 
 def read_known(source: ImageSource, image_id: str, size_hw: tuple[int, int] | None = None) -> UInt8Array:

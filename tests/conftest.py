@@ -5,9 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from data.errors import UnreadableImage
-from data.images import IGNORE, FloatArray, ImageSource, UInt8Array
-from stages.progress import Silent
+from maskdistill.data.arrays import IGNORE, FloatArray, UInt8Array
+from maskdistill.data.errors import UnreadableImage
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.stages.progress import Silent
 
 
 class BlobSource(ImageSource):

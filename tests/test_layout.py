@@ -1,46 +1,85 @@
-"""The house rules: imports run downwards only, and the light commands stay light."""
+"""The house rules: imports run downwards only, an idea stands in one place, and the light commands stay light."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-ALLOWED = {"data": {"data"}, "stages": {"data", "stages"}, "pipeline": {"data", "stages", "pipeline"}}
-ROOMS = set(ALLOWED)
+from helpers.imports import circles, imported_modules, module_name
+from helpers.paths import ROOT
+
+FLOORS = ("data", "stages", "pipeline", "pipeline/apps")
+"""From the ground up: each floor may import those before it, and itself."""
+MOST_LINES = 250
 
 
-def imported_names(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            names.add(node.module or "")
-    return names
+def floor_of(name: str) -> int | None:
+    """The floor that a module of the house, by its dotted name or path, stands on; None for the public face."""
+    path = name.removeprefix("maskdistill.").replace(".", "/")
+    standing = [number for number, floor in enumerate(FLOORS) if path == floor or path.startswith(f"{floor}/")]
+    return max(standing, default=None)
 
 
-@pytest.mark.parametrize("room", sorted(ROOMS))
-def test_imports_run_downwards(room: str) -> None:
-    files = list((ROOT / room).rglob("*.py"))
-    assert files
-    for path in files:
-        tops = {name.split(".")[0] for name in imported_names(path)}
-        assert not (tops & ROOMS) - ALLOWED[room], f"{path} imports upwards"
-        if room != "pipeline":
-            assert "prefect" not in tops, f"{path} imports prefect"
+def house() -> Iterator[Path]:
+    for room in ("data", "stages", "pipeline", "maskdistill"):
+        yield from sorted((ROOT / room).rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", list(house()), ids=relative)
+def test_imports_run_downwards(path: Path) -> None:
+    """Those inside functions and those for typing alone count as well."""
+    floor = floor_of(relative(path))
+    for name in imported_modules(path):
+        top = name.partition(".")[0]
+        assert top not in ("data", "stages", "pipeline"), f"{name} is not an installed name"
+        if floor is None or top != "maskdistill":
+            continue
+        assert floor_of(name) is not None, f"imports the public face: {name}"
+        assert floor_of(name) <= floor, f"imports upwards: {name}"
+    if floor is not None and floor < FLOORS.index("pipeline"):
+        assert "prefect" not in {name.partition(".")[0] for name in imported_modules(path)}
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    graph = {module_name(path): imported_modules(path) for path in house()}
+    assert circles(graph) == []
+
+
+def test_no_file_is_long() -> None:
+    paths = [*house(), *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+    long = {relative(path): n for path in paths if (n := len(path.read_text().splitlines())) > MOST_LINES}
+    assert not long
+
+
+def test_what_a_stage_leaves_is_written_down_once() -> None:
+    """File names of stores stand in data/catalog.py alone."""
+    names = {
+        "masks.zarr",
+        "clusters.zarr",
+        "candidates.zarr",
+        "labels.zarr",
+        "predictions.zarr",
+        "predictions_crf.zarr",
+    }
+    for path in house():
+        if relative(path) != "data/catalog.py":
+            assert not mentioned(path) & names, f"{relative(path)} names a store that data/catalog.py describes"
 
 
 def test_only_evaluate_reads_labels() -> None:
     """Nothing calls the methods of the ground truth, under their names or as strings, but who may."""
     readers = {"read_labels", "read_boxes", "read_instances"}
     # These draw the ground truth beside what was made, and compute nothing from it.
-    drawing = ("pipeline/inspect/", "pipeline/report/", "pipeline/view/")
+    drawing = ("pipeline/apps/drawing/", "pipeline/apps/report/", "pipeline/apps/view/")
     for path in [*(ROOT / "stages").rglob("*.py"), *(ROOT / "pipeline").rglob("*.py")]:
-        name = path.relative_to(ROOT).as_posix()
+        name = relative(path)
         if not name.startswith(("stages/evaluate/", *drawing)):
             forbidden = readers if name.startswith("pipeline/") else {*readers, "labels_fingerprint"}
             assert not mentioned(path) & forbidden, f"{name} reads labels"
@@ -56,13 +95,13 @@ def mentioned(path: Path) -> set[str]:
 def test_no_stage_uses_the_evaluation() -> None:
     for path in (ROOT / "stages").rglob("*.py"):
         if path.parent.name != "evaluate":
-            used = {name for name in imported_names(path) if name.startswith("stages.evaluate")}
+            used = {name for name in imported_modules(path) if name.startswith("maskdistill.stages.evaluate")}
             assert not used, f"{path} imports {used}"
 
 
 def test_light_commands_import_nothing_heavy() -> None:
     code = (
-        "import sys, pipeline.cli, pipeline.status, data.config\n"
+        "import sys, maskdistill, maskdistill.pipeline.apps.cli, maskdistill.data.config\n"
         "heavy = {'torch', 'torchvision', 'timm', 'sklearn', 'scipy', 'zarr', 'prefect'} & set(sys.modules)\n"
         "sys.exit(f'imported: {heavy}' if heavy else 0)"
     )
@@ -71,5 +110,6 @@ def test_light_commands_import_nothing_heavy() -> None:
 
 
 def test_stage_settings_import_no_torch() -> None:
-    code = "import sys\nimport pipeline.config\nsys.exit('torch' in sys.modules)"  # every stage's settings hang on it
+    # Every stage's settings hang on it.
+    code = "import sys\nimport maskdistill.pipeline.config\nsys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from data.settings import Settings
-from stages.normalise import Normalise
-from stages.recipe import Precision
+from maskdistill.data.settings import Settings
+from maskdistill.stages.networks.normalise import Normalise
+from maskdistill.stages.training.recipe import Precision
 
 
 class ClusterConfig(Settings):

@@ -10,20 +10,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from data.catalog import CLUSTERS, MINED
-from data.clusters import ClusterStore
-from data.errors import InputError
-from data.masks import MaskStore
-from data.parts import compute_parts
-from stages.cluster.config import ClusterConfig
-from stages.cluster.kmeans import assign, dimension_scale, fit, whiten
-from stages.cluster.views import views
-from stages.contract import StageInputs, StageOutputs
-from stages.device import resolve_device
-from stages.precision import autocast
-from stages.progress import Progress
-from stages.vit import find_weights, load_vit
-from stages.vit_inputs import batches, to_tensor
+from maskdistill.data.catalog import CLUSTERS, MINED
+from maskdistill.data.errors import InputError
+from maskdistill.data.parts import compute_parts
+from maskdistill.data.stores.clusters import ClusterStore
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.stages.cluster.config import ClusterConfig
+from maskdistill.stages.cluster.kmeans import assign, dimension_scale, fit, whiten
+from maskdistill.stages.cluster.views import views
+from maskdistill.stages.contract import StageInputs, StageOutputs
+from maskdistill.stages.networks.vit import find_weights, load_vit
+from maskdistill.stages.networks.vit_inputs import batches, to_tensor
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.precision import autocast
 
 
 def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:

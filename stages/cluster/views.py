@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from data.images import ImageSource
-from data.masks import MaskStore
-from stages.cluster.config import ClusterConfig
-from stages.known_images import read_known
-from stages.resize import limit_long_side, resize, resize_mask, short_side_size
-from stages.vit_inputs import Prepared
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.stages.cluster.config import ClusterConfig
+from maskdistill.stages.known_images import read_known
+from maskdistill.stages.networks.resize import limit_long_side, resize, resize_mask, short_side_size
+from maskdistill.stages.networks.vit_inputs import Prepared
 
 
 def views(

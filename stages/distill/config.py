@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from data.errors import InputError
-from data.settings import Settings
-from stages.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
+from maskdistill.data.errors import InputError
+from maskdistill.data.settings import Settings
+from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
 
 
 def has_detectron2() -> bool:

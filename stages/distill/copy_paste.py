@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from data.images import UInt8Array
+from maskdistill.data.arrays import UInt8Array
 
 
 def paste(

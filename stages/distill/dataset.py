@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms import v2
 
-from data.errors import InputError
-from data.images import ImageSource, UInt8Array
-from data.masks import MaskStore
-from stages.distill.config import DistillConfig
-from stages.distill.copy_paste import paste
-from stages.distill.detector import Target
-from stages.distill.geometry import boxes_of, resize_masks, resized_hw
-from stages.known_images import read_known
-from stages.samples import Sample
+from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.errors import InputError
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.copy_paste import paste
+from maskdistill.stages.distill.detectors.detector import Target
+from maskdistill.stages.distill.geometry import boxes_of, resize_masks, resized_hw
+from maskdistill.stages.known_images import read_known
+from maskdistill.stages.training.samples import Sample
 
 Batch = tuple[list[Tensor], list[Target]]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
 
-from stages.distill.detector import Detections, Detector
+from maskdistill.stages.distill.detectors.detector import Detections, Detector
 
 
 def detect_mirrored(detector: Detector, images: Sequence[Tensor], nms: float, most: int) -> list[Detections]:

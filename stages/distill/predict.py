@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from data.images import ImageSource
-from data.masks import MaskStore, MaskStoreBuilder
-from data.rle import Rle
-from stages.batching import batch_by_shape
-from stages.distill.config import DistillConfig
-from stages.distill.detector import Detections, Detector
-from stages.distill.mirror import detect_mirrored
-from stages.known_images import read_known
-from stages.precision import autocast
-from stages.progress import Progress
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
+from maskdistill.data.stores.rle import Rle
+from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.detectors.detector import Detections, Detector
+from maskdistill.stages.distill.mirror import detect_mirrored
+from maskdistill.stages.known_images import read_known
+from maskdistill.stages.networks.batching import batch_by_shape
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.precision import autocast
 
 Coded = tuple[list[Rle], NDArray[np.float32], NDArray[np.int32]]
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from data.masks import MaskStore, MaskStoreBuilder
+from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 
 _SAME = 0.5
 

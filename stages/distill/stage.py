@@ -8,23 +8,23 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from data.catalog import CANDIDATES, CLUSTERS, open_masks
-from data.clusters import read_k
-from data.masks import MaskStore
-from data.parts import compute_parts
-from stages.contract import StageInputs, StageOutputs
-from stages.device import resolve_device
-from stages.distill.backends import create_detector
-from stages.distill.config import DistillConfig
-from stages.distill.detector import Detector
-from stages.distill.predict import predict_part
-from stages.distill.rounds import clusters_by_overlap, next_targets
-from stages.distill.train import TARGETS, WEIGHTS, DetectorTraining, train_detector
-from stages.distributed import count_devices, run_on_devices
-from stages.loss_log import final_losses
-from stages.progress import Progress
-from stages.training import CHECKPOINT, LOG
-from stages.weights_file import read_description
+from maskdistill.data.catalog import CANDIDATES, CLUSTERS, open_masks
+from maskdistill.data.parts import compute_parts
+from maskdistill.data.stores.clusters import read_k
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.stages.contract import StageInputs, StageOutputs
+from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.detectors.build import create_detector
+from maskdistill.stages.distill.detectors.detector import Detector
+from maskdistill.stages.distill.predict import predict_part
+from maskdistill.stages.distill.rounds import clusters_by_overlap, next_targets
+from maskdistill.stages.distill.train import TARGETS, WEIGHTS, DetectorTraining, train_detector
+from maskdistill.stages.networks.weights_file import read_description
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.distributed import count_devices, run_on_devices
+from maskdistill.stages.training.loss_log import final_losses
+from maskdistill.stages.training.trainer import CHECKPOINT, LOG
 
 
 def run(config: DistillConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:

@@ -6,18 +6,18 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from data.masks import MaskStore
-from stages.contract import StageInputs
-from stages.device import resolve_device
-from stages.distill.backends import create_detector
-from stages.distill.config import DistillConfig
-from stages.distill.dataset import collate, training_data
-from stages.distributed import rank
-from stages.progress import Progress
-from stages.resnet import find_trunk
-from stages.samples import SampleStream, derive_seed, round_seed
-from stages.training import Trainer
-from stages.weights_file import save_weights
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.stages.contract import StageInputs
+from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.dataset import collate, training_data
+from maskdistill.stages.distill.detectors.build import create_detector
+from maskdistill.stages.networks.resnet import find_trunk
+from maskdistill.stages.networks.weights_file import save_weights
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.distributed import rank
+from maskdistill.stages.training.samples import SampleStream, derive_seed, round_seed
+from maskdistill.stages.training.trainer import Trainer
 
 TARGETS = "targets.zarr"
 WEIGHTS = "detector.safetensors"

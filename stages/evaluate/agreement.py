@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
-from data.images import IGNORE, UInt8Array
+from maskdistill.data.arrays import IGNORE, UInt8Array
 
 
 def class_of_mask(truth: UInt8Array, mask: NDArray[np.bool_], n_classes: int) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pycocotools.cocoeval import COCOeval
 
-from stages.evaluate.overlaps import Overlaps
+from maskdistill.stages.evaluate.overlaps import Overlaps
 
 IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 """Of COCO: AP is the mean over them, AP50 is at the first."""

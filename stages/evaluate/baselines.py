@@ -12,21 +12,22 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from data.catalog import MINED
-from data.errors import UnreadableImage
-from data.images import FloatArray, ImageSource, UInt8Array
-from data.instances import Instances
-from data.masks import MaskStoreBuilder
-from stages.cluster.config import ClusterConfig
-from stages.cluster.stage import run as run_cluster
-from stages.contract import StageInputs
-from stages.evaluate.config import EvaluateConfig
-from stages.evaluate.otsu import otsu_on_colour, otsu_on_edges
-from stages.evaluate.random_vit import write_random_vit
-from stages.evaluate.stage import evaluate
-from stages.mine.config import MineConfig
-from stages.mine.stage import run as run_mine
-from stages.progress import Progress
+from maskdistill.data.arrays import FloatArray, UInt8Array
+from maskdistill.data.catalog import MINED
+from maskdistill.data.errors import UnreadableImage
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.instances import Instances
+from maskdistill.data.stores.masks import MaskStoreBuilder
+from maskdistill.stages.cluster.config import ClusterConfig
+from maskdistill.stages.cluster.stage import run as run_cluster
+from maskdistill.stages.contract import StageInputs
+from maskdistill.stages.evaluate.config import EvaluateConfig
+from maskdistill.stages.evaluate.random_vit import write_random_vit
+from maskdistill.stages.evaluate.stage import evaluate
+from maskdistill.stages.mine.config import MineConfig
+from maskdistill.stages.mine.methods.otsu import otsu_on_colour, otsu_on_edges
+from maskdistill.stages.mine.stage import run as run_mine
+from maskdistill.stages.progress import Progress
 
 OTSU = {"Otsu on colour": otsu_on_colour, "Otsu on edges": otsu_on_edges}
 RANDOM_VIT = "random ViT"

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from data.images import IGNORE
-from stages.evaluate.confusion import IntArray
+from maskdistill.data.arrays import IGNORE
+from maskdistill.stages.evaluate.confusion import IntArray
 
 DILATION_RATIO = 0.02
 """Thickness of the boundary, as share of the image's diagonal: the value of the paper."""

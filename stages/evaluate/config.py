@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from data.settings import Settings
+from maskdistill.data.settings import Settings
 
 
 class LinearProbeConfig(Settings):

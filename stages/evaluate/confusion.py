@@ -6,7 +6,7 @@ Shapes: T true classes, P predicted ids; rows are the truth, columns the predict
 import numpy as np
 from numpy.typing import NDArray
 
-from data.images import IGNORE
+from maskdistill.data.arrays import IGNORE
 
 IntArray = NDArray[np.int64]
 

@@ -15,28 +15,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data.catalog import PREDICTIONS
-from data.errors import InputError
-from data.images import ImageSource, UInt8Array
-from stages.contract import ExecutionConfig
-from stages.device import resolve_device
-from stages.evaluate.config import EvaluateConfig, LinearProbeConfig
-from stages.evaluate.confusion import ConfusionMatrix
-from stages.evaluate.scores import iou_per_class, miou, pixel_accuracy
-from stages.evaluate.truth import Truth
-from stages.known_images import read_known
-from stages.precision import autocast
-from stages.progress import Progress
-from stages.recipe import Recipe
-from stages.samples import Sample, SampleStream
-from stages.segment.augment import augment, collate
-from stages.segment.config import SegmentConfig
-from stages.segment.inference import views_of
-from stages.segment.model import Segmenter
-from stages.segment.ohem import ohem_cross_entropy
-from stages.segment.predict import to_labels
-from stages.segment.train import WEIGHTS, load_segmenter
-from stages.training import Trainer
+from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.catalog import PREDICTIONS
+from maskdistill.data.errors import InputError
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.evaluate.config import EvaluateConfig, LinearProbeConfig
+from maskdistill.stages.evaluate.confusion import ConfusionMatrix
+from maskdistill.stages.evaluate.scores import iou_per_class, miou, pixel_accuracy
+from maskdistill.stages.evaluate.truth import Truth
+from maskdistill.stages.known_images import read_known
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.segment.augment import augment, collate
+from maskdistill.stages.segment.config import SegmentConfig
+from maskdistill.stages.segment.heads.deeplab import Segmenter
+from maskdistill.stages.segment.inference import views_of
+from maskdistill.stages.segment.ohem import ohem_cross_entropy
+from maskdistill.stages.segment.predict import to_labels
+from maskdistill.stages.segment.train import WEIGHTS, load_segmenter
+from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.precision import autocast
+from maskdistill.stages.training.recipe import Recipe
+from maskdistill.stages.training.samples import Sample, SampleStream
+from maskdistill.stages.training.trainer import Trainer
 
 
 class Probe(nn.Module):

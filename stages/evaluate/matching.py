@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from stages.evaluate.confusion import IntArray
+from maskdistill.stages.evaluate.confusion import IntArray
 
 
 def pairwise_iou(confusion: IntArray) -> NDArray[np.float64]:

@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from data.images import FloatArray, UInt8Array
-from data.instances import Instances
-from data.masks import MaskStore
-from stages.evaluate.agreement import agreement, class_of_mask
-from stages.evaluate.average_precision import average_precision
-from stages.evaluate.confusion import IntArray
-from stages.evaluate.overlaps import Overlaps
-from stages.evaluate.reliability import reliability
-from stages.evaluate.scores import is_localised
+from maskdistill.data.arrays import FloatArray, UInt8Array
+from maskdistill.data.sources.instances import Instances
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.stages.evaluate.agreement import agreement, class_of_mask
+from maskdistill.stages.evaluate.average_precision import average_precision
+from maskdistill.stages.evaluate.confusion import IntArray
+from maskdistill.stages.evaluate.overlaps import Overlaps
+from maskdistill.stages.evaluate.reliability import reliability
+from maskdistill.stages.evaluate.scores import is_localised
 
 
 class ObjectScores:

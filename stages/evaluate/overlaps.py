@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from data.instances import Instances
-from data.rle import Rle
-from stages.evaluate.scores import box_iou
+from maskdistill.data.sources.instances import Instances
+from maskdistill.data.stores.rle import Rle
+from maskdistill.stages.evaluate.scores import box_iou
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from data.images import IGNORE, UInt8Array
-from stages.evaluate.boundary import BoundaryCounts
-from stages.evaluate.confusion import ConfusionMatrix, IntArray
-from stages.evaluate.matching import hungarian, majority
-from stages.evaluate.scores import by_class, foreground_iou, iou_per_class, miou, pixel_accuracy
+from maskdistill.data.arrays import IGNORE, UInt8Array
+from maskdistill.stages.evaluate.boundary import BoundaryCounts
+from maskdistill.stages.evaluate.confusion import ConfusionMatrix, IntArray
+from maskdistill.stages.evaluate.matching import hungarian, majority
+from maskdistill.stages.evaluate.scores import by_class, foreground_iou, iou_per_class, miou, pixel_accuracy
 
 _RANKED = 8
 

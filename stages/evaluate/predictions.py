@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from data.catalog import LABELS, MASKS, PREDICTIONS_CRF, Folders, open_masks
-from data.errors import InputError
-from data.images import UInt8Array
-from data.labels import LabelStore, paint
-from data.masks import MaskStore
+from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.catalog import LABELS, MASKS, PREDICTIONS_CRF, Folders, open_masks
+from maskdistill.data.errors import InputError
+from maskdistill.data.stores.labels import LabelStore, paint
+from maskdistill.data.stores.masks import MaskStore
 
 Maps = Callable[[str], UInt8Array | None]
 """Gives the label map of an image id, uint8 (height, width); None where the artifact lacks the image."""

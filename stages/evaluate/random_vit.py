@@ -14,15 +14,15 @@ import timm
 import torch
 from torch import nn
 
-from data.errors import MaskDistillError
-from stages.contract import StageInputs
-from stages.mine.config import MineConfig
-from stages.pool import open_pool
-from stages.pretrain.train import POOL, take_out_offset
-from stages.progress import Progress
-from stages.vit import find_weights, load_vit
-from stages.vit_weights import Architecture, read_architecture
-from stages.weights_file import read_description, save_weights
+from maskdistill.data.errors import MaskDistillError
+from maskdistill.stages.contract import StageInputs
+from maskdistill.stages.mine.config import MineConfig
+from maskdistill.stages.networks.vit import find_weights, load_vit
+from maskdistill.stages.networks.vit_checkpoint import Architecture, read_architecture
+from maskdistill.stages.networks.weights_file import read_description, save_weights
+from maskdistill.stages.pretrain.train import POOL, take_out_offset
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.pool import open_pool
 
 _BATCH = 32
 

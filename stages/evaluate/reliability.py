@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from stages.evaluate.average_precision import average_precision
-from stages.evaluate.overlaps import Overlaps
+from maskdistill.stages.evaluate.average_precision import average_precision
+from maskdistill.stages.evaluate.overlaps import Overlaps
 
 N_BINS = 10
 

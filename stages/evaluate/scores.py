@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.evaluate.confusion import IntArray
+from maskdistill.stages.evaluate.confusion import IntArray
 
 
 def by_class(confusion: IntArray, matching: IntArray) -> IntArray:

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from data.catalog import CLUSTERS
-from data.clusters import read_k
-from data.errors import InputError
-from data.images import ImageSource
-from data.masks import MaskStore
-from stages.evaluate.config import EvaluateConfig
-from stages.evaluate.figures import FIGURES, has_figure
-from stages.evaluate.objects import ObjectScores
-from stages.evaluate.pixels import PixelScores
-from stages.evaluate.predictions import Maps, predicted_maps, predicted_masks, refined_maps
-from stages.evaluate.truth import Truth
-from stages.progress import Progress
+from maskdistill.data.catalog import CLUSTERS
+from maskdistill.data.errors import InputError
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.stores.clusters import read_k
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.stages.evaluate.config import EvaluateConfig
+from maskdistill.stages.evaluate.figures import FIGURES, has_figure
+from maskdistill.stages.evaluate.objects import ObjectScores
+from maskdistill.stages.evaluate.pixels import PixelScores
+from maskdistill.stages.evaluate.predictions import Maps, predicted_maps, predicted_masks, refined_maps
+from maskdistill.stages.evaluate.truth import Truth
+from maskdistill.stages.progress import Progress
 
 _NO_TRUTH = {"status": "no ground truth"}
 

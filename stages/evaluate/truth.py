@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from data.errors import InputError
-from data.images import IGNORE, FloatArray, ImageSource, UInt8Array
-from data.instances import Instances
-from stages.evaluate.config import EvaluateConfig
+from maskdistill.data.arrays import IGNORE, FloatArray, UInt8Array
+from maskdistill.data.errors import InputError
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.instances import Instances
+from maskdistill.stages.evaluate.config import EvaluateConfig
 
 
 class Truth:

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stages.otsu import otsu_threshold
+from maskdistill.stages.otsu import otsu_threshold
 
 
 def rank_in_image(scores: ArrayLike, image_index: ArrayLike) -> NDArray[np.int64]:

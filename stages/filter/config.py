@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
-from data.settings import Settings
+from maskdistill.data.settings import Settings
 
 _SCORE: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(ge=0, le=1)])
 

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.catalog import KEPT, PSEUDO_LABELS, open_masks
-from data.errors import InputError
-from data.images import ImageSource
-from data.labels import LabelStore, merge_label_parts, paint, write_labels
-from data.masks import MaskStore, MaskStoreBuilder, merge_parts
-from data.parts import compute_parts
-from stages.contract import StageInputs, StageOutputs
-from stages.filter.confidence import rank_in_image, resolve_threshold, select
-from stages.filter.config import FilterConfig
-from stages.filter.overlap import RULES
-from stages.known_images import read_known
-from stages.progress import Progress
+from maskdistill.data.catalog import KEPT, PSEUDO_LABELS, open_masks
+from maskdistill.data.errors import InputError
+from maskdistill.data.parts import compute_parts
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.stores.labels import LabelStore, merge_label_parts, paint, write_labels
+from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
+from maskdistill.stages.contract import StageInputs, StageOutputs
+from maskdistill.stages.filter.confidence import rank_in_image, resolve_threshold, select
+from maskdistill.stages.filter.config import FilterConfig
+from maskdistill.stages.filter.overlap import RULES
+from maskdistill.stages.known_images import read_known
+from maskdistill.stages.progress import Progress
 
 MAX_CLUSTERS = 254
 """Label maps are uint8; 0 is background and 255 is ignored."""

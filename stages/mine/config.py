@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from data.settings import Settings
-from stages.normalise import Normalise
-from stages.recipe import Precision
+from maskdistill.data.settings import Settings
+from maskdistill.stages.networks.normalise import Normalise
+from maskdistill.stages.training.recipe import Precision
 
 
 class MineConfig(Settings):

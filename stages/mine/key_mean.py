@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data.parts import compute_parts
+from maskdistill.data.parts import compute_parts
 
 
 def dataset_key_mean(

@@ -4,9 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.atomic import write_json
-from data.catalog import MINED
-from data.masks import MaskStore, MaskStoreBuilder, merge_parts
+from maskdistill.data.atomic import write_json
+from maskdistill.data.catalog import MINED
+from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
 
 _FAILURES = "failures.json"
 

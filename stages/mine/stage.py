@@ -10,23 +10,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from data.catalog import MINED
-from data.errors import UnreadableImage
-from data.masks import MaskStore, MaskStoreBuilder
-from data.parts import compute_parts
-from stages.contract import StageInputs, StageOutputs
-from stages.device import resolve_device
-from stages.failures import check_failures
-from stages.mine.affinity import object_masks
-from stages.mine.config import MineConfig
-from stages.mine.imported import Importer
-from stages.mine.key_mean import dataset_key_mean
-from stages.mine.parts import merge_masks, read_failures, save_part
-from stages.precision import autocast, float32_products
-from stages.progress import Progress
-from stages.resize import grid_to_image, resize, short_side_size
-from stages.vit import find_weights, load_vit
-from stages.vit_inputs import Prepared, batches, grid_of, to_tensor
+from maskdistill.data.catalog import MINED
+from maskdistill.data.errors import UnreadableImage
+from maskdistill.data.parts import compute_parts
+from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
+from maskdistill.stages.contract import StageInputs, StageOutputs
+from maskdistill.stages.failures import check_failures
+from maskdistill.stages.mine.config import MineConfig
+from maskdistill.stages.mine.key_mean import dataset_key_mean
+from maskdistill.stages.mine.methods.affinity import object_masks
+from maskdistill.stages.mine.methods.imported import Importer
+from maskdistill.stages.mine.parts import merge_masks, read_failures, save_part
+from maskdistill.stages.networks.resize import grid_to_image, resize, short_side_size
+from maskdistill.stages.networks.vit import find_weights, load_vit
+from maskdistill.stages.networks.vit_inputs import Prepared, batches, grid_of, to_tensor
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.precision import autocast, float32_products
 
 
 def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from data.errors import MaskDistillError
+from maskdistill.data.errors import MaskDistillError
 
 _LOWEST_RANK = 2.0
 _LOWEST_ENTROPY = 0.05

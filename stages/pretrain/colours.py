@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from stages.full_precision import without_autocast
+from maskdistill.stages.training.full_precision import without_autocast
 
 _GREY_RATE, _MIX_RATE, _NEGATIVE_RATE = 0.5, 0.5, 0.5
 _JITTER_RATE, _JITTERED_GREY_RATE, _SOLAR_RATE = 0.8, 0.2, 0.1

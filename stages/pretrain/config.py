@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from data.settings import Settings
-from stages.recipe import Precision
+from maskdistill.data.settings import Settings
+from maskdistill.stages.training.recipe import Precision
 
 Override = Literal["img_size", "patch_size", "embed_dim", "depth", "num_heads"]
 """Argument of timm that shapes a Vision Transformer."""

@@ -11,7 +11,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from data.errors import InputError
+from maskdistill.data.errors import InputError
 
 
 def build_vit(model: str, overrides: Mapping[Any, Any]) -> nn.Module:

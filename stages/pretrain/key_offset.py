@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stages.pretrain.encoder import last_input, queries_keys
+from maskdistill.stages.pretrain.encoder import last_input, queries_keys
 
 
 @torch.no_grad()

@@ -16,23 +16,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from data.errors import MaskDistillError
-from stages.checkpoints import load_checkpoint, save_checkpoint
-from stages.contract import ExecutionConfig
-from stages.distributed import mean_over_processes, n_processes, rank
-from stages.loss_log import LossLog
-from stages.pool import draw_batch
-from stages.precision import autocast, float32_products
-from stages.pretrain.collapse import CollapseMonitor, assignment_entropy, effective_rank
-from stages.pretrain.config import PretrainConfig
-from stages.pretrain.method import Method, Outcome
-from stages.pretrain.optimizer import clip_gradients, make_optimizer
-from stages.pretrain.parallel import average_gradients
-from stages.pretrain.schedules import cosine, ramp, warmed_up
-from stages.pretrain.views import multi_crop
-from stages.progress import Progress
-from stages.samples import seed_step
-from stages.training import CHECKPOINT, LOG
+from maskdistill.data.errors import MaskDistillError
+from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.pretrain.collapse import CollapseMonitor, assignment_entropy, effective_rank
+from maskdistill.stages.pretrain.config import PretrainConfig
+from maskdistill.stages.pretrain.methods.method import Method, Outcome
+from maskdistill.stages.pretrain.optimizer import clip_gradients, make_optimizer
+from maskdistill.stages.pretrain.parallel import average_gradients
+from maskdistill.stages.pretrain.schedules import cosine, ramp, warmed_up
+from maskdistill.stages.pretrain.views import multi_crop
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.checkpoints import load_checkpoint, save_checkpoint
+from maskdistill.stages.training.distributed import mean_over_processes, n_processes, rank
+from maskdistill.stages.training.loss_log import LossLog
+from maskdistill.stages.training.pool import draw_batch
+from maskdistill.stages.training.precision import autocast, float32_products
+from maskdistill.stages.training.samples import seed_step
+from maskdistill.stages.training.trainer import CHECKPOINT, LOG
 
 _LOWEST_LR = 0.02
 _CHECK_EVERY = 25

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from stages.pretrain.config import PretrainConfig
+from maskdistill.stages.pretrain.config import PretrainConfig
 
 
 def make_optimizer(method: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from stages.distributed import mean_over_processes, n_processes, rank
+from maskdistill.stages.training.distributed import mean_over_processes, n_processes, rank
 
 
 def gather(rows: Tensor, dim: int = 0) -> Tensor:

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from data.atomic import write_json
-from stages.contract import StageInputs, StageOutputs
-from stages.distributed import count_devices, run_on_devices
-from stages.failures import check_failures
-from stages.loss_log import final_losses
-from stages.pool import open_pool, remove_pool
-from stages.pretrain.config import PretrainConfig
-from stages.pretrain.train import POOL, VitTraining, train_vit
-from stages.progress import Progress
-from stages.training import CHECKPOINT, LOG
+from maskdistill.data.atomic import write_json
+from maskdistill.stages.contract import StageInputs, StageOutputs
+from maskdistill.stages.failures import check_failures
+from maskdistill.stages.pretrain.config import PretrainConfig
+from maskdistill.stages.pretrain.train import POOL, VitTraining, train_vit
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.distributed import count_devices, run_on_devices
+from maskdistill.stages.training.loss_log import final_losses
+from maskdistill.stages.training.pool import open_pool, remove_pool
+from maskdistill.stages.training.trainer import CHECKPOINT, LOG
 
 DESCRIPTION = "vit.json"
 

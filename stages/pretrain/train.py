@@ -9,21 +9,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from stages.contract import StageInputs
-from stages.device import resolve_device
-from stages.distributed import rank
-from stages.pool import draw_batch, open_pool
-from stages.pretrain.config import PretrainConfig
-from stages.pretrain.dino import DinoMethod
-from stages.pretrain.encoder import build_vit
-from stages.pretrain.initial import initialise
-from stages.pretrain.key_offset import estimate_offset, fold_offset
-from stages.pretrain.loop import PretrainLoop, normalise
-from stages.pretrain.prototypes import PrototypesMethod
-from stages.pretrain.views import multi_crop
-from stages.progress import Progress
-from stages.samples import derive_seed
-from stages.weights_file import save_weights
+from maskdistill.stages.contract import StageInputs
+from maskdistill.stages.networks.weights_file import save_weights
+from maskdistill.stages.pretrain.config import PretrainConfig
+from maskdistill.stages.pretrain.encoder import build_vit
+from maskdistill.stages.pretrain.initial import initialise
+from maskdistill.stages.pretrain.key_offset import estimate_offset, fold_offset
+from maskdistill.stages.pretrain.loop import PretrainLoop, normalise
+from maskdistill.stages.pretrain.methods.dino import DinoMethod
+from maskdistill.stages.pretrain.methods.prototypes import PrototypesMethod
+from maskdistill.stages.pretrain.views import multi_crop
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.distributed import rank
+from maskdistill.stages.training.pool import draw_batch, open_pool
+from maskdistill.stages.training.samples import derive_seed
 
 POOL = "images.npy"
 WEIGHTS = "vit.safetensors"

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stages.full_precision import without_autocast
-from stages.pretrain.colours import chance, erase_colours, jitter_colours, uniform
-from stages.pretrain.config import ViewsConfig
+from maskdistill.stages.pretrain.colours import chance, erase_colours, jitter_colours, uniform
+from maskdistill.stages.pretrain.config import ViewsConfig
+from maskdistill.stages.training.full_precision import without_autocast
 
 _BLUR_RATE = 0.3
 _LARGEST_NOISE = 0.05

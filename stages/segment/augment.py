@@ -10,13 +10,14 @@ from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from data.images import IGNORE, ImageSource, UInt8Array
-from data.labels import LabelStore
-from stages.known_images import read_known
-from stages.resize import resize_mask
-from stages.resnet import RGB_MEAN
-from stages.samples import Sample
-from stages.segment.config import SegmentConfig
+from maskdistill.data.arrays import IGNORE, UInt8Array
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.stores.labels import LabelStore
+from maskdistill.stages.known_images import read_known
+from maskdistill.stages.networks.resize import resize_mask
+from maskdistill.stages.networks.resnet import RGB_MEAN
+from maskdistill.stages.segment.config import SegmentConfig
+from maskdistill.stages.training.samples import Sample
 
 _MEAN_COLOR = [round(255 * value) for value in RGB_MEAN]
 

@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from data.settings import Settings
-from stages.crf_config import CrfConfig
-from stages.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
+from maskdistill.data.settings import Settings
+from maskdistill.stages.segment.crf.config import CrfConfig
+from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
 
 KeepOf = Literal["valid", "all"]
 

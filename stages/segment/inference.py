@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms import v2
 
-from data.images import UInt8Array
-from stages.segment.augment import scaled_hw
-from stages.segment.config import SegmentConfig
-from stages.segment.model import Segmenter
+from maskdistill.data.arrays import UInt8Array
+from maskdistill.stages.segment.augment import scaled_hw
+from maskdistill.stages.segment.config import SegmentConfig
+from maskdistill.stages.segment.heads.deeplab import Segmenter
 
 _LEAST = 1e-30
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stages.segment.config import KeepOf
+from maskdistill.stages.segment.config import KeepOf
 
 
 def ohem_cross_entropy(

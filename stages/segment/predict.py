@@ -8,18 +8,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.images import ImageSource, UInt8Array
-from data.labels import write_labels
-from stages.batching import batch_by_shape
-from stages.crf import refine
-from stages.crf_config import CrfConfig
-from stages.known_images import read_known
-from stages.precision import autocast
-from stages.progress import Progress
-from stages.resize import limit_long_side, resize
-from stages.segment.config import SegmentConfig
-from stages.segment.inference import combine_views, view_scores, views_of
-from stages.segment.model import Segmenter
+from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.stores.labels import write_labels
+from maskdistill.stages.known_images import read_known
+from maskdistill.stages.networks.batching import batch_by_shape
+from maskdistill.stages.networks.resize import limit_long_side, resize
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.segment.config import SegmentConfig
+from maskdistill.stages.segment.crf.config import CrfConfig
+from maskdistill.stages.segment.crf.dense_crf import refine
+from maskdistill.stages.segment.heads.deeplab import Segmenter
+from maskdistill.stages.segment.inference import combine_views, view_scores, views_of
+from maskdistill.stages.training.precision import autocast
 
 
 @dataclass(frozen=True, eq=False)

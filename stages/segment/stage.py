@@ -7,19 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from data.catalog import CLUSTERS, PREDICTIONS, PREDICTIONS_CRF, PSEUDO_LABELS
-from data.clusters import read_k
-from data.labels import LabelStore, merge_label_parts
-from data.parts import compute_parts
-from stages.contract import StageInputs, StageOutputs
-from stages.device import resolve_device
-from stages.distributed import count_devices, run_on_devices
-from stages.loss_log import final_losses
-from stages.progress import Progress
-from stages.segment.config import SegmentConfig
-from stages.segment.predict import predict_part
-from stages.segment.train import WEIGHTS, SegmenterTraining, load_segmenter, train_segmenter, training_images
-from stages.training import CHECKPOINT, LOG
+from maskdistill.data.catalog import CLUSTERS, PREDICTIONS, PREDICTIONS_CRF, PSEUDO_LABELS
+from maskdistill.data.parts import compute_parts
+from maskdistill.data.stores.clusters import read_k
+from maskdistill.data.stores.labels import LabelStore, merge_label_parts
+from maskdistill.stages.contract import StageInputs, StageOutputs
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.segment.config import SegmentConfig
+from maskdistill.stages.segment.predict import predict_part
+from maskdistill.stages.segment.train import (
+    WEIGHTS,
+    SegmenterTraining,
+    load_segmenter,
+    train_segmenter,
+    training_images,
+)
+from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.distributed import count_devices, run_on_devices
+from maskdistill.stages.training.loss_log import final_losses
+from maskdistill.stages.training.trainer import CHECKPOINT, LOG
 
 _FEWEST_CROPS = 2
 """On each device, as batch norm sees one value per crop in the image-level branch."""

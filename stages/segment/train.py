@@ -9,21 +9,21 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from data.errors import InputError
-from data.images import ImageSource
-from data.labels import LabelStore
-from stages.contract import StageInputs
-from stages.device import resolve_device
-from stages.distributed import rank
-from stages.progress import Progress
-from stages.resnet import find_trunk
-from stages.samples import SampleStream, derive_seed, round_seed
-from stages.segment.augment import SegmentationData, collate
-from stages.segment.config import SegmentConfig
-from stages.segment.model import Segmenter
-from stages.segment.ohem import ohem_cross_entropy
-from stages.training import Trainer
-from stages.weights_file import read_description, save_weights
+from maskdistill.data.errors import InputError
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.stores.labels import LabelStore
+from maskdistill.stages.contract import StageInputs
+from maskdistill.stages.networks.resnet import find_trunk
+from maskdistill.stages.networks.weights_file import read_description, save_weights
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.segment.augment import SegmentationData, collate
+from maskdistill.stages.segment.config import SegmentConfig
+from maskdistill.stages.segment.heads.deeplab import Segmenter
+from maskdistill.stages.segment.ohem import ohem_cross_entropy
+from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.distributed import rank
+from maskdistill.stages.training.samples import SampleStream, derive_seed, round_seed
+from maskdistill.stages.training.trainer import Trainer
 
 WEIGHTS = "segmenter.safetensors"
 

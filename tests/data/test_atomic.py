@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from data.atomic import atomic_path, write_json
+from maskdistill.data.atomic import atomic_path, write_json
 
 
 def test_file_appears_when_the_block_ends(tmp_path: Path) -> None:

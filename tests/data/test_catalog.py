@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.catalog import CLUSTERS, KEPT, LABELS, MASKS, MINED, PSEUDO_LABELS, open_masks, stages_read
-from data.clusters import ClusterStore
-from data.errors import CorruptArtifact, InputError, MissingArtifact
-from data.masks import MaskStoreBuilder
+from maskdistill.data.catalog import CLUSTERS, KEPT, LABELS, MASKS, MINED, PSEUDO_LABELS, open_masks, stages_read
+from maskdistill.data.errors import CorruptArtifact, InputError, MissingArtifact
+from maskdistill.data.stores.clusters import ClusterStore
+from maskdistill.data.stores.masks import MaskStoreBuilder
 
 
 def save_masks(folder: Path, n_masks: int) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from data.parts import compute_parts
+from maskdistill.data.parts import compute_parts
 
 
 class Recorder:

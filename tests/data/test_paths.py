@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import InputError
-from data.paths import inside
+from maskdistill.data.errors import InputError
+from maskdistill.data.paths import inside
 
 
 @pytest.fixture

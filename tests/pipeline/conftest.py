@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.config import ConfigSource
-from pipeline.dag import StageSpec
-from pipeline.plan import Plan
-from stages.contract import StageInputs, StageOutputs
-from stages.progress import Progress
+from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.dag import StageSpec
+from maskdistill.pipeline.plan import Plan
+from maskdistill.stages.contract import StageInputs, StageOutputs
+from maskdistill.stages.progress import Progress
 
 CONFIG = """
 data: {kind: scenes, n_train: 3, n_val: 1, size: 32}
@@ -53,6 +53,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return run
 
     monkeypatch.setattr(StageSpec, "function", function)
-    monkeypatch.setattr("pipeline.commands.run.describe_run", lambda *args: "no picture of these")
-    monkeypatch.setattr("pipeline.run.evaluate_stage", lambda *args, **kwargs: {"status": "no ground truth"})
+    monkeypatch.setattr("maskdistill.pipeline.apps.commands.run.describe_run", lambda *args: "no picture of these")
+    monkeypatch.setattr(
+        "maskdistill.pipeline.launch.evaluate_stage", lambda *args, **kwargs: {"status": "no ground truth"}
+    )
     return names

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import InputError
-from pipeline.config import Config, ConfigSource, field_names
-
-ROOT = Path(__file__).parent.parent.parent
+from helpers.paths import ROOT
+from maskdistill.data.errors import InputError
+from maskdistill.pipeline.config import Config, ConfigSource, field_names
 
 
 def load(tmp_path: Path, text: str = "data: {kind: scenes}", *overrides: str) -> Config:

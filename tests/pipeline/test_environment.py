@@ -1,10 +1,10 @@
 """What a manifest says of the machine."""
 
-from pipeline.environment import describe_arithmetic
-from stages.contract import ExecutionConfig
-from stages.distill.config import DistillConfig
-from stages.filter.config import FilterConfig
-from stages.mine.config import MineConfig
+from maskdistill.pipeline.environment import describe_arithmetic
+from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.filter.config import FilterConfig
+from maskdistill.stages.mine.config import MineConfig
 
 CPU = ExecutionConfig(device="cpu")
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.collect import find_garbage, remove_garbage
-from pipeline.dag import STAGES
-from pipeline.evaluation import evaluate_baselines, evaluate_linear_probe, evaluate_stage
-from pipeline.plan import Plan
-from pipeline.run import run_stages
+from maskdistill.pipeline.dag import STAGES
+from maskdistill.pipeline.evaluation import evaluate_baselines, evaluate_linear_probe, evaluate_stage
+from maskdistill.pipeline.launch import run_stages
+from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.upkeep.gc import find_garbage, remove_garbage
 
 BASELINES = {"coin": {"items": 4, "seconds": 1.0, "scores": {"train": {"corloc": 0.5}}}}
 
@@ -27,9 +27,9 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(function, compute)
 
-    replace("stages.evaluate.baselines.evaluate_baselines", BASELINES)
-    replace("stages.evaluate.linear_probe.linear_probe", {"val": {"miou": 0.5}})
-    replace("stages.evaluate.stage.evaluate", {"val": {"miou": 0.25}})
+    replace("maskdistill.stages.evaluate.baselines.evaluate_baselines", BASELINES)
+    replace("maskdistill.stages.evaluate.linear_probe.linear_probe", {"val": {"miou": 0.5}})
+    replace("maskdistill.stages.evaluate.stage.evaluate", {"val": {"miou": 0.25}})
     return names
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from data.errors import InputError
-from pipeline import cli
-from pipeline.dag import STAGES
-from pipeline.plan import Plan
-from pipeline.run import run_stages
+from maskdistill.data.errors import InputError
+from maskdistill.pipeline.apps import cli
+from maskdistill.pipeline.dag import STAGES
+from maskdistill.pipeline.launch import run_stages
+from maskdistill.pipeline.plan import Plan
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from data.errors import InputError, MissingArtifact
-from pipeline.dag import STAGE_NAMES, STAGES, stage_range
-from pipeline.plan import Plan
-from pipeline.run import run_stages
+from maskdistill.data.errors import InputError, MissingArtifact
+from maskdistill.pipeline.dag import STAGE_NAMES, STAGES, stage_range
+from maskdistill.pipeline.launch import run_stages
+from maskdistill.pipeline.plan import Plan
 
 MakePlan = Callable[..., Plan]
 
@@ -89,7 +89,7 @@ def test_missing_weights_are_named(make_plan: MakePlan) -> None:
 def test_keys_are_the_same_in_another_process(make_plan: MakePlan, config_file: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
-        "from pipeline.config import ConfigSource; from pipeline.plan import Plan\n"
+        "from maskdistill.pipeline.config import ConfigSource; from maskdistill.pipeline.plan import Plan\n"
         "print(*[s.key for s in Plan(ConfigSource((Path(sys.argv[1]),))).stages.values()])"
     )
     run = subprocess.run([sys.executable, "-c", code, str(config_file)], capture_output=True, text=True, check=True)

@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from pipeline.results import StageResult, print_results, result_rows
+from maskdistill.pipeline.results import StageResult, print_results, result_rows
 
 MINE = StageResult("mine", "k1", 7, "masks", 3.0, True, {"train": {"foreground_iou": 0.5}, "val": {}}, failures=2)
 CLUSTER = StageResult("cluster", "k2", 7, "masks", 75.0, False, {"train": {"miou": 0.25}, "val": {"miou": 0.125}})

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from data.errors import CorruptArtifact
-from pipeline.artifacts import MANIFEST
-from pipeline.collect import find_garbage, remove_garbage
-from pipeline.dag import STAGE_NAMES, STAGES, StageSpec
-from pipeline.plan import Plan
-from pipeline.run import forced_stages, run_stages
-from pipeline.runner import run_stage
-from pipeline.status import collect_status
-from pipeline.verify import verify_artifact
+from maskdistill.data.errors import CorruptArtifact
+from maskdistill.pipeline.artifacts import MANIFEST
+from maskdistill.pipeline.dag import STAGE_NAMES, STAGES, StageSpec
+from maskdistill.pipeline.launch import forced_stages, run_stages
+from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.runner import run_stage
+from maskdistill.pipeline.upkeep.gc import find_garbage, remove_garbage
+from maskdistill.pipeline.upkeep.status import collect_status
+from maskdistill.pipeline.upkeep.verify import verify_artifact
 
 MakePlan = Callable[..., Plan]
 

@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from data.errors import InputError, MissingArtifact
-from pipeline.cli import app
-from pipeline.config import ConfigSource
-from pipeline.dag import STAGE_NAMES
-from pipeline.plan import Plan
-from pipeline.seeds import finished_scores, mean_and_deviation, scores_of_seeds
+from maskdistill.data.errors import InputError, MissingArtifact
+from maskdistill.pipeline.apps.cli import app
+from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.dag import STAGE_NAMES
+from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.variants import finished_scores, mean_and_deviation, scores_of_seeds
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def scored(monkeypatch: pytest.MonkeyPatch, calls: list[str]) -> list[str]:
         value = STAGE_NAMES.index(stage) / 10 + plan.config.seed / 100
         return {"train": {"miou": value, "iou_per_class": {"cat": value}}, "val": {"miou": value, "nmi": 0.5}}
 
-    monkeypatch.setattr("pipeline.seeds.evaluate_stage", score)
+    monkeypatch.setattr("maskdistill.pipeline.variants.evaluate_stage", score)
     return calls
 
 

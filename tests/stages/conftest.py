@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.distill.config import has_detectron2
+from maskdistill.stages.distill.config import has_detectron2
 
 
 @pytest.fixture(

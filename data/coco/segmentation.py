@@ -1,0 +1,108 @@
+"""COCO segmentations from files that nobody vouches for, as masks and as codes that pycocotools may safely be given.
+
+pycocotools trusts its input: a code that is cut off is read from memory beyond its end, and the corners of a polygon
+decide how much memory is taken. So codes are read here, and polygons measured, before it sees any of them.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from maskdistill.data.stores.rle import Rle
+
+_FIRST = 48
+_MOST_DIGITS = 7
+"""A run of a mask below 2^31 px takes no more characters than that, each of 5 bits."""
+_MOST_PIXELS = np.iinfo(np.int32).max
+
+
+def read_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> Rle:
+    """The mask of `read_mask` as the one compressed code that `pycocotools.mask.encode` gives for it."""
+    return dict(coco_mask.encode(np.asfortranarray(read_mask(segmentation, size_hw), dtype=np.uint8)))
+
+
+def read_mask(segmentation: Any, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """A segmentation as bool (height, width).
+
+    Args:
+        segmentation: Polygons [[x1, y1, x2, y2, ...], ...] in px, or {"size": [height, width], "counts": text or list}.
+        size_hw: Height and width of the image, px; trusted.
+
+    Raises:
+        ValueError: It is neither, or does not fit the image; the text says why.
+    """
+    if size_hw[0] * size_hw[1] > _MOST_PIXELS:
+        raise ValueError(f"{size_hw[1]} x {size_hw[0]} px are more than a code can hold")
+    if isinstance(segmentation, dict):
+        runs = _read_runs(segmentation, size_hw)
+        return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(size_hw[::-1]).T
+    if isinstance(segmentation, list):
+        polygons = [_read_polygon(polygon, size_hw) for polygon in segmentation]
+        # Fewer than three corners have no area, and pycocotools would take two for a box.
+        outlines = [polygon for polygon in polygons if len(polygon) >= 6]
+        if not outlines:
+            return np.zeros(size_hw, dtype=bool)
+        merged = coco_mask.merge(coco_mask.frPyObjects(outlines, *size_hw))
+        return np.asarray(coco_mask.decode(merged), dtype=bool)
+    raise ValueError(f"a segmentation is a list of polygons or a run-length code, not {type(segmentation).__name__}")
+
+
+def decode_counts(counts: bytes) -> NDArray[np.int64]:
+    """The runs that compressed counts stand for, int64. Raises ValueError where they are cut off or no counts.
+
+    Each run is a number of 5-bit digits, the least first, bit 6 of a character set while more follow; from the fourth
+    on it is the difference to the run two before.
+    """
+    digits = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - _FIRST
+    if not len(digits) or digits.min() < 0 or digits.max() > 63:
+        raise ValueError("its counts are empty or hold characters that no code has")
+    ends = np.flatnonzero((digits & 32) == 0)
+    if not len(ends) or ends[-1] != len(digits) - 1:
+        raise ValueError("its counts are cut off")
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends + 1 - starts
+    if lengths.max() > _MOST_DIGITS:
+        raise ValueError("its counts hold a number that is too long")
+    places = np.arange(len(digits)) - np.repeat(starts, lengths)
+    runs = np.add.reduceat((digits & 31) << 5 * places, starts)
+    runs -= np.where(digits[ends] & 16, 1 << 5 * lengths, 0)
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
+    return np.asarray(runs, dtype=np.int64)
+
+
+def _read_runs(code: dict[str, Any], size_hw: tuple[int, int]) -> NDArray[np.int64]:
+    if code.get("size") != list(size_hw):
+        raise ValueError(f"its size is {code.get('size')!r}, the image is {list(size_hw)} (height, width)")
+    counts = code.get("counts")
+    if isinstance(counts, str):
+        runs = decode_counts(counts.encode("ascii", errors="replace"))
+    elif isinstance(counts, list) and all(type(run) is int and 0 <= run <= _MOST_PIXELS for run in counts):
+        runs = np.asarray(counts, dtype=np.int64)
+    else:
+        raise ValueError("its counts are neither a text nor a list of whole numbers from 0")
+    n_pixels = size_hw[0] * size_hw[1]
+    # Each run first: the sum of huge ones could overflow to the right number.
+    if runs.min(initial=0) < 0 or runs.max(initial=0) > n_pixels or runs.sum() != n_pixels:
+        raise ValueError("its counts do not add up to the size of the image")
+    return runs
+
+
+def _read_polygon(corners: Any, size_hw: tuple[int, int]) -> list[float]:
+    if not isinstance(corners, list) or len(corners) % 2 or not all(map(_is_coordinate, corners)):
+        raise ValueError("a polygon is a list of finite numbers: x1, y1, x2, y2, ...")
+    height, width = size_hw
+    points_xy = np.asarray(corners, dtype=np.float64).reshape(-1, 2)
+    largest = np.asarray([width, height], dtype=np.float64)
+    if not ((points_xy >= -largest) & (points_xy <= 2 * largest)).all():
+        raise ValueError(f"a polygon lies beyond the image of {width} x {height} px")
+    steps = np.abs(points_xy - np.roll(points_xy, 1, axis=0)).sum()
+    if steps > 4 * (height + 1) * (width + 1):
+        raise ValueError("a polygon is longer than the outlines of all pixels of the image")
+    return points_xy.ravel().tolist()
+
+
+def _is_coordinate(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= _MOST_PIXELS  # NaN is not

@@ -1,0 +1,74 @@
+"""What an image source is: ids, pixels and, for evaluation only, ground truth."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdistill.data.arrays import FloatArray, UInt8Array
+
+if TYPE_CHECKING:
+    from maskdistill.data.sources.instances import Instances
+
+
+class ImageSource(ABC):
+    """Images by index: the training images first, then the validation images.
+
+    Stages that learn (K-means, detector, segmenter) fit on the training images; every stage is applied to all.
+    Only `stages.evaluate` may call the `read_labels`, `read_boxes`, `read_instances` and `labels_fingerprint` methods.
+
+    Attributes:
+        ids: Unique id of each image, stable between runs.
+        n_train: How many of `ids`, counted from the front, are training images.
+        class_names: Name of each class id of the ground truth, background first; None without ground truth.
+    """
+
+    ids: Sequence[str]
+    n_train: int
+    class_names: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {image_id: i for i, image_id in enumerate(self.ids)}
+
+    def index(self, image_id: str) -> int:
+        """Position of an image id. Raises KeyError where there is no such image."""
+        return self._index[image_id]
+
+    def is_train(self, image_id: str) -> bool:
+        """Whether the image belongs to the training part; one that the source lacks does not."""
+        return self._index.get(image_id, self.n_train) < self.n_train
+
+    def are_train(self, image_ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Which of some images belong to the training part, bool (n,); one that the source lacks does not."""
+        return np.asarray([self.is_train(image_id) for image_id in image_ids], dtype=bool)
+
+    @abstractmethod
+    def read(self, index: int) -> UInt8Array:
+        """Pixels as uint8 (H, W, 3) RGB. Raises UnreadableImage with the file and the reason."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Hash of the images and of their split. Labels never enter it."""
+
+    def read_labels(self, index: int) -> UInt8Array | None:
+        """Class of each pixel as uint8 (H, W), 0 = background, 255 = ignore; None without ground truth."""
+        return None
+
+    def read_boxes(self, index: int) -> FloatArray | None:
+        """Boxes of the objects as float32 (n, 4) x1 y1 x2 y2 in px; None without ground truth."""
+        return None
+
+    def read_instances(self, index: int) -> "Instances | None":
+        """Masks and classes of the objects; None without ground truth of single objects."""
+        return None
+
+    def labels_fingerprint(self) -> str | None:
+        """Hash of the ground truth; None where there is none."""
+        return None

@@ -1,0 +1,42 @@
+"""The command `ablate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from maskdistill.data.errors import MaskDistillError
+from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
+
+
+def ablate(
+    config: ConfigOption = DEFAULT_CONFIG,
+    overrides: SetOption = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(metavar="SETTING=A,B,C", help="Vary this setting, as filter.threshold=0.5,0.7,0.9."),
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="STAGE", help="Last stage to run.")] = None,
+    out: Annotated[
+        list[Path] | None, typer.Option(help="File to write the results to: .md, .json or .csv; may be repeated.")
+    ] = None,
+) -> None:
+    """Train the final model from each set of masks - initial, candidates, confident - or for each value of a setting.
+
+    What does not depend on the setting is made once; a second time all of it is cached.
+    """
+    from maskdistill.pipeline.apps.compare.sweep import MASK_SETS, Sweep, run_sweep
+    from maskdistill.pipeline.apps.tables.comparison import check_format, compare, print_comparison, write_comparison
+
+    chosen = Sweep.parse(sweep) if sweep else MASK_SETS
+    for path in out or ():
+        check_format(path)
+    outcomes = run_sweep(config_source(config, overrides), chosen, Console(stderr=True), last)
+    print_comparison(compare(chosen.setting, outcomes), output())
+    for path in out or ():
+        write_comparison(path, chosen.setting, outcomes)
+        print(path)
+    failed = [str(outcome.value) for outcome in outcomes if outcome.error]
+    if failed:
+        raise MaskDistillError(f"{chosen.setting} = {', '.join(failed)}: failed; the reasons stand above")

@@ -1,0 +1,60 @@
+"""The commands that keep the artifact store in order: `status`, `verify` and `gc`."""
+
+from typing import Annotated
+
+import typer
+
+from maskdistill.data.errors import MaskDistillError
+from maskdistill.pipeline.apps.commands.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    SetOption,
+    config_source,
+    output,
+    print_json,
+)
+from maskdistill.pipeline.plan import Plan
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Show per stage whether it is cached, and if not, which setting or input changed."""
+    from maskdistill.pipeline.upkeep.status import collect_status, print_status
+
+    rows = collect_status(Plan(config_source(config, overrides)))
+    if as_json:
+        print_json(rows)
+    else:
+        print_status(rows, output())
+
+
+def verify(config: ConfigOption = DEFAULT_CONFIG, overrides: SetOption = None) -> None:
+    """Check every finished artifact of a configuration against its manifest."""
+    from maskdistill.pipeline.upkeep.verify import verify_artifact
+
+    plan = Plan(config_source(config, overrides))
+    faults = []
+    for name in (spec.name for spec in plan.specs):
+        manifest = plan.manifest(name)
+        found = verify_artifact(plan.path(name), manifest) if manifest else []
+        faults += found
+        print(f"{name:<8} {plan.stages[name].key}  {'not made' if not manifest else 'damaged' if found else 'sound'}")
+    if faults:
+        raise MaskDistillError("\n".join([*faults, "make a damaged stage anew with: maskdistill run --force STAGE"]))
+
+
+def gc(
+    config: ConfigOption = DEFAULT_CONFIG,
+    overrides: SetOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; without it they are only listed.")] = False,
+) -> None:
+    """List, and with --yes delete, the artifacts that this configuration does not use."""
+    from maskdistill.pipeline.upkeep.gc import find_garbage, remove_garbage
+
+    plan = Plan(config_source(config, overrides))
+    folders = find_garbage(plan)
+    for folder in folders:
+        print(folder)
+    if yes:
+        remove_garbage(plan, folders)
+    print(f"{len(folders)} artifacts {'deleted' if yes else 'to delete; add --yes to do it'}")

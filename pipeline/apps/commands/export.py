@@ -1,0 +1,40 @@
+"""The command that hands what a stage made to other tools: `export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from maskdistill.pipeline.apps.commands.inspect import VIEW_NAMES
+from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
+from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.progress import show_progress
+
+
+def export(
+    view: Annotated[str, typer.Argument(help=f"One of {VIEW_NAMES}.")],
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="coco, detectron2 (JSON), torchvision (folder of .pt), png (folder of label maps with palette), csv, "
+            "parquet, fiftyone (folder), or supervision (folder in YOLO's form).",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="File or folder to write.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    overrides: SetOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace it where it is there.")] = False,
+) -> None:
+    """Write what a stage made in the form of other tools."""
+    from maskdistill.pipeline.apps.export.formats import export_view
+    from maskdistill.pipeline.apps.export.names import ImageNames
+    from maskdistill.pipeline.apps.inspect.views import View
+
+    plan = Plan(config_source(config, overrides))
+    images = ImageNames(plan.source, getattr(plan.config.data, "root", None))
+    shown = View.of(plan, view, "export")
+    with show_progress("export", Console(stderr=True)) as progress:
+        export_view(shown, images, kind, out, progress, force=force)
+    print(out)

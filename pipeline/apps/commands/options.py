@@ -1,0 +1,33 @@
+"""Options and helpers that the commands share."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from maskdistill.pipeline.config import ConfigSource
+
+ConfigOption = Annotated[
+    list[Path], typer.Option("-c", "--config", help="YAML file of the experiment; a further one changes it.")
+]
+SetOption = Annotated[list[str] | None, typer.Option("-s", "--set", help="Override, as section.field=value.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+DEFAULT_CONFIG = [Path("configs/demo.yaml")]
+
+
+def config_source(config: list[Path], overrides: list[str] | None) -> ConfigSource:
+    """The configuration that the options name."""
+    return ConfigSource(tuple(config), tuple(overrides or ()))
+
+
+def output() -> Console:
+    """Standard output; wide enough for the tables where it is not a terminal."""
+    return Console(width=None if sys.stdout.isatty() else 120)
+
+
+def print_json(value: Any) -> None:
+    """Print a value for another program to read."""
+    print(json.dumps(value, indent=1))

@@ -1,0 +1,24 @@
+"""The command `report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
+from maskdistill.pipeline.plan import Plan
+
+
+def report(
+    config: ConfigOption = DEFAULT_CONFIG,
+    overrides: SetOption = None,
+    out: Annotated[Path, typer.Option(help="HTML page to write; it needs no other file.")] = Path("report.html"),
+    markdown: Annotated[Path | None, typer.Option(help="Markdown file to write the same tables to.")] = None,
+) -> None:
+    """Write what a run made as one page: what each stage buys, curves, classes, pictures, settings and provenance."""
+    from maskdistill.pipeline.apps.report.build import build_report, write_report
+
+    made = build_report(Plan(config_source(config, overrides)), Console(stderr=True))
+    for path in write_report(made, out, markdown):
+        print(path)

@@ -1,0 +1,69 @@
+"""The commands that make artifacts: `run` and `stage`."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
+from maskdistill.pipeline.dag import OPTIONAL_NAMES, STAGE_NAMES, find_stage, stage_range
+from maskdistill.pipeline.evaluation import evaluate_baselines
+from maskdistill.pipeline.launch import (
+    describe_run,
+    finish_stage,
+    forced_stages,
+    run_stages,
+    run_with_prefect,
+    with_import,
+)
+from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.results import StageResult, print_results
+
+
+def run(
+    config: ConfigOption = DEFAULT_CONFIG,
+    overrides: SetOption = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="First stage to run.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="STAGE", help="Last stage to run.")] = None,
+    force: Annotated[
+        str | None, typer.Option(metavar="STAGE", help="Make this stage and all that depend on it anew.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    prefect: Annotated[bool, typer.Option("--prefect/--no-prefect", help="Run as a Prefect flow.")] = True,
+) -> None:
+    """Run the pipeline: all stages that are not cached, in order."""
+    plan = Plan(config_source(config, overrides))
+    stages = with_import(plan, stage_range(plan.specs, first, last))
+    forced = forced_stages(plan, find_stage(force).name if force else None)
+    if first:
+        for needed in set(plan.stages[first].inputs) - {spec.name for spec in stages}:
+            plan.require(needed, f"--from {first}")
+    waiting = [spec.name for spec in stages if spec.name in forced or plan.manifest(spec.name) is None]
+    if dry_run:
+        for spec in stages:
+            todo = "would run" if spec.name in waiting else "cached"
+            why = "forced" if spec.name in forced else plan.why_missing(spec.name)
+            print(f"{spec.name:<8} {plan.stages[spec.name].key}  {todo}{f' ({why})' if spec.name in waiting else ''}")
+        return
+    console = Console(stderr=True)
+    if prefect and waiting:
+        results = run_with_prefect(plan, stages, console, forced=forced)
+    else:
+        results = run_stages(plan, stages, console, forced=forced)
+    baselines = StageResult.of_baselines(evaluate_baselines(plan, console))
+    print_results([*results, *baselines], output(), note=describe_run(plan, results))
+
+
+def stage(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join((*STAGE_NAMES, *OPTIONAL_NAMES))}.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    overrides: SetOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Make it anew although it is cached.")] = False,
+) -> None:
+    """Run one stage from the cached artifacts of those before it."""
+    find_stage(name)
+    plan = Plan(config_source(config, overrides))
+    for needed in plan.stages[name].inputs:
+        plan.require(needed, f"stage {name}")
+    result = finish_stage(plan, name, Console(stderr=True), force=force)
+    print_results([result], output(), note=f"artifact: {plan.path(name)}")

@@ -1,0 +1,36 @@
+"""The command `view`."""
+
+from typing import Annotated
+
+import typer
+
+from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
+from maskdistill.pipeline.plan import Plan
+
+
+def view(
+    config: ConfigOption = DEFAULT_CONFIG,
+    overrides: SetOption = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; any but 127.0.0.1 lets other machines see the images.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 = any that is free.")] = 8123,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A further name under which the page may be asked for.")
+    ] = None,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Show images and artifacts that are links out of their folder, too.")
+    ] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Look at a run in the browser: masks of every stage, clusters, thresholds, and a map of the masks."""
+    from maskdistill.pipeline.apps.view.app import make_app
+    from maskdistill.pipeline.apps.view.serve import address_of, allowed_hosts, bind, open_browser, serve
+    from maskdistill.pipeline.apps.view.viewed_run import ViewedRun
+
+    plan = Plan(config_source(config, overrides))
+    with bind(host, port) as listener:
+        address = address_of(listener, host)
+        app = make_app(ViewedRun(plan, follow_links=follow_links), [*allowed_hosts(host), *(allow_host or ())])
+        print(f"{address}  (Ctrl-C ends it)", flush=True)
+        serve(app, listener, on_start=lambda: open_browser(address) if open_page else None)

@@ -1,0 +1,90 @@
+"""Two artifacts of one stage side by side: what they were made from, and what became of masks, clusters and labels."""
+
+from pathlib import Path
+from typing import Any
+
+from maskdistill.data.catalog import LABELS, MASKS, open_masks
+from maskdistill.data.errors import InputError
+from maskdistill.pipeline.apps.compare.labels import diff_labels
+from maskdistill.pipeline.apps.compare.masks import diff_clusters, diff_masks
+from maskdistill.pipeline.artifacts import ArtifactStore, Manifest
+from maskdistill.stages.progress import Progress
+
+
+def find_artifact(store: ArtifactStore, name: str) -> Manifest:
+    """The finished artifact of that key, or of the one key that begins so; "stage/key" narrows the search.
+
+    Raises:
+        InputError: No artifact, or more than one, has such a key.
+    """
+    stage, _, prefix = name.rpartition("/")
+    folders = [path.parent for path in store.root.glob("*/*/manifest.json") if path.parent.name.startswith(prefix)]
+    found = [folder for folder in folders if stage in ("", folder.parent.name)]
+    exact = [folder for folder in found if folder.name == prefix]
+    keys = sorted(f"{folder.parent.name}/{folder.name}" for folder in exact or found)
+    if not prefix or not keys:
+        raise InputError(f"diff {name}: no finished artifact in {store.root} has a key that begins so")
+    manifest = store.manifest(*keys[0].split("/")) if len(keys) == 1 else None
+    if manifest is None:
+        raise InputError(f"diff {name}: {len(keys)} artifacts have such a key: {', '.join(keys)}; give more of it")
+    return manifest
+
+
+def diff_artifacts(store: ArtifactStore, first: Manifest, second: Manifest, progress: Progress) -> dict[str, Any]:
+    """Compare two artifacts.
+
+    Returns:
+        `stage`, the keys `a` and `b`, `changes` (what they were made from, upstream included: name, a, b); and where
+        the stage makes such things, `masks`, `clusters` and `labels` as the functions of that name describe them.
+
+    Raises:
+        InputError: They belong to different stages.
+        MissingArtifact: The masks that clusters belong to have been deleted.
+    """
+    if first.stage != second.stage:
+        raise InputError(f"diff: {first.stage}/{first.key} and {second.stage}/{second.key} are of different stages")
+    figures: dict[str, Any] = {"stage": first.stage, "a": first.key, "b": second.key}
+    figures["changes"] = [
+        {"name": name, "a": a, "b": b} for name, (a, b) in changed_ingredients(store, first, second).items()
+    ]
+    if first.stage in MASKS:
+        before, after = (open_masks(first.stage, _folders(store, manifest)) for manifest in (first, second))
+        masks, pairs = diff_masks(before, after, progress)
+        figures["masks"] = masks
+        if first.stage != "mine":
+            figures["clusters"] = diff_clusters(before.cluster[pairs[:, 0]], after.cluster[pairs[:, 1]])
+    if first.stage in LABELS:
+        maps = [LABELS[first.stage].open(_folders(store, manifest)) for manifest in (first, second)]
+        figures["labels"] = diff_labels(maps[0], maps[1], progress)
+    return figures
+
+
+def changed_ingredients(store: ArtifactStore, first: Manifest, second: Manifest) -> dict[str, tuple[Any, Any]]:
+    """What two artifacts of a stage were made from differently: both values by name, such as "mine.short_side".
+
+    An input that differs is followed to the settings behind it, as far as those artifacts are still there.
+    """
+    changes: dict[str, tuple[Any, Any]] = {}
+    for name, (a, b) in _different(first.ingredients["inputs"], second.ingredients["inputs"]).items():
+        upstream = [store.manifest(name, key) if key else None for key in (a, b)]
+        if upstream[0] and upstream[1]:
+            changes |= changed_ingredients(store, upstream[0], upstream[1])
+        else:
+            changes[f"input {name}"] = (a, b)
+    settings = _different(first.ingredients["settings"], second.ingredients["settings"])
+    changes |= {f"{first.stage}.{name}": values for name, values in settings.items()}
+    for name, values in _different(first.ingredients, second.ingredients).items():
+        if name not in ("inputs", "settings"):
+            changes[name if name in ("data", "seed") else f"{first.stage}.{name}"] = values
+    return changes
+
+
+def _different(first: dict[str, Any], second: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    pairs = {name: (first.get(name), second.get(name)) for name in {**first, **second}}
+    return {name: (a, b) for name, (a, b) in pairs.items() if a != b}
+
+
+def _folders(store: ArtifactStore, manifest: Manifest) -> dict[str, Path]:
+    """Folder of an artifact and of each of its inputs."""
+    keys = {**manifest.ingredients["inputs"], manifest.stage: manifest.key}
+    return {stage: store.path(stage, key) for stage, key in keys.items()}

@@ -1,0 +1,90 @@
+"""Runs that differ from a configuration in one setting: which they are, and what came out of each."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from maskdistill.data.errors import InputError, MaskDistillError
+from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.dag import StageSpec, stage_range
+from maskdistill.pipeline.launch import run_stages
+from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.results import StageResult
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A setting, as section.field, and the values that it takes one after the other."""
+
+    setting: str
+    values: tuple[Any, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "Sweep":
+        """Read "section.field=value,value,...". Raises InputError where it does not read so."""
+        setting, equals, listed = text.partition("=")
+        try:
+            values = yaml.safe_load(f"[{listed}]")
+        except yaml.YAMLError:
+            values = []
+        if not equals or not setting.strip() or not values or None in values:
+            example = "for example --sweep filter.threshold=0.5,0.7,0.9"
+            raise InputError(f"--sweep {text}: a sweep reads section.field=value,value,...; {example}")
+        distinct = {json.dumps(value, default=str): value for value in values}
+        return cls(setting.strip(), tuple(distinct.values()))
+
+
+MASK_SETS = Sweep("filter.masks", ("initial", "candidates", "confident"))
+"""The paper's ablation: the final model trained from each set of masks."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one value gave: the rows of the stages, or the reason why it failed."""
+
+    value: Any
+    results: Sequence[StageResult] = ()
+    error: str | None = None
+
+
+def vary(source: ConfigSource, setting: str, value: Any) -> Plan:
+    """The plan of a configuration with one setting changed. Raises InputError where the value does not fit."""
+    return Plan(ConfigSource(source.paths, (*source.overrides, f"{setting}={json.dumps(value)}")))
+
+
+def run_sweep(source: ConfigSource, sweep: Sweep, console: Console, last: str | None = None) -> list[Outcome]:
+    """Run the pipeline once for each value; artifacts that do not depend on the setting are made once.
+
+    A value that fails is recorded as failed, and the others run all the same.
+
+    Args:
+        source: The configuration.
+        sweep: What varies.
+        console: Where progress is shown.
+        last: Last stage to run; None = the final model.
+
+    Raises:
+        InputError: The setting does not exist, or does not take one of the values, or `last` is not part of one of
+            the runs; nothing has been run then.
+    """
+    plans = [vary(source, sweep.setting, value) for value in sweep.values]
+    stages = [stage_range(plan.specs, None, last) for plan in plans]
+    runs = zip(sweep.values, plans, stages, strict=True)
+    return [_run(value, plan, specs, sweep.setting, console) for value, plan, specs in runs]
+
+
+def _run(value: Any, plan: Plan, stages: Sequence[StageSpec], setting: str, console: Console) -> Outcome:
+    console.print(f"{setting} = {value}", style="bold", highlight=False, markup=False)
+    try:
+        return Outcome(value, run_stages(plan, stages, console))
+    except MaskDistillError as error:
+        console.print(str(error), style="red", highlight=False, markup=False)
+        return Outcome(value, error=str(error))
+    except Exception as error:
+        # Hours of other values must not be lost to one that, say, does not fit into memory.
+        console.print_exception()
+        return Outcome(value, error=f"{type(error).__name__}: {error}")

@@ -1,0 +1,50 @@
+"""Label maps as PNGs with a palette, one per image: colours to look at, class indices to read."""
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from maskdistill.data.arrays import IGNORE
+from maskdistill.data.errors import InputError
+from maskdistill.data.paths import inside
+from maskdistill.data.stores.labels import LabelStore
+from maskdistill.pipeline.apps.drawing.colours import cluster_colour
+
+
+def label_palette() -> list[int]:
+    """RGB of the 256 label values, one after the other: background black, cluster c (value c + 1), ignored white."""
+    colours = [(0, 0, 0), *(cluster_colour(value - 1) for value in range(1, IGNORE)), (255, 255, 255)]
+    return [channel for colour in colours for channel in colour]
+
+
+def png_names(image_ids: tuple[str, ...]) -> list[str]:
+    """Name of each image's PNG: its id, with the suffix .png in place of its own, as `data.labels` reads them.
+
+    Raises:
+        InputError: Two images would have the same.
+    """
+    names = [PurePosixPath(image_id).with_suffix(".png").as_posix() for image_id in image_ids]
+    taken: dict[str, str] = {}
+    for image_id, name in zip(image_ids, names, strict=True):
+        if name in taken:
+            raise InputError(f"export: {taken[name]} and {image_id} would both be written as {name}; rename one image")
+        taken[name] = image_id
+    return names
+
+
+def write_label_pngs(labels: LabelStore, folder: Path, on_image: Callable[[], None]) -> None:
+    """Write one PNG per image into a new folder, in folders as the ids have them.
+
+    Raises:
+        InputError: Two images would have the same name, or an id leads out of the folder.
+    """
+    folder.mkdir()
+    palette = label_palette()
+    for i, name in enumerate(png_names(labels.image_ids)):
+        path = inside(folder, name, f"export of {labels.image_ids[i]}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray(labels.read(i))
+        picture.putpalette(palette)
+        picture.save(path)
+        on_image()

@@ -1,0 +1,66 @@
+"""Figures of what a stage made that need no ground truth: counts, quantiles and histograms."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from maskdistill.data.stores.labels import LabelStore
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.pipeline.apps.inspect.histogram import Histogram
+
+Figures = dict[str, Any]
+QUANTILES = {"min": 0.0, "p25": 0.25, "median": 0.5, "p75": 0.75, "max": 1.0}
+
+
+def mask_figures(masks: MaskStore) -> Figures:
+    """Of a mask store: counts, quantiles by column, `cluster_sizes` by cluster, and `histograms` by column."""
+    per_image = np.bincount(masks.image, minlength=len(masks.image_ids))
+    share = masks.area_share
+    clusters, sizes = np.unique(masks.cluster[masks.cluster >= 0], return_counts=True)
+    return {
+        "images": len(masks.image_ids),
+        "masks": len(masks),
+        "images_without_mask": int((per_image == 0).sum()),
+        "masks_per_image": quantiles(per_image),
+        "area_share": quantiles(share),
+        "score": quantiles(masks.score),
+        "cluster_sizes": dict(zip(clusters.tolist(), sizes.tolist(), strict=True)),
+        "histograms": {
+            "masks_per_image": Histogram.of_whole(per_image),
+            "area_share": Histogram.of(share),
+            "score": Histogram.of(masks.score),
+        },
+    }
+
+
+def label_figures(labels: LabelStore) -> Figures:
+    """Of a store of label maps: share of all pixels, and number of images, by label value. Reads one map at a time."""
+    pixels = np.zeros(256, dtype=np.int64)
+    images = np.zeros(256, dtype=np.int64)
+    for i in range(len(labels)):
+        counts = np.bincount(labels.read(i).ravel(), minlength=256)
+        pixels += counts
+        images += counts > 0
+    share = pixels / max(1, pixels.sum())
+    present = np.flatnonzero(pixels).tolist()
+    return {
+        "images": len(labels),
+        "pixels": int(pixels.sum()),
+        "pixel_share": {value: float(share[value]) for value in present},
+        "images_with": {value: int(images[value]) for value in present},
+    }
+
+
+def quantiles(values: ArrayLike) -> dict[str, float]:
+    """Five quantiles by name; {} of nothing."""
+    array = np.asarray(values, dtype=float)
+    if not array.size:
+        return {}
+    return dict(zip(QUANTILES, np.quantile(array, list(QUANTILES.values())).tolist(), strict=True))
+
+
+def as_json(figures: Figures) -> Figures:
+    """The same figures for another program to read."""
+    histograms = {name: histogram.as_dict() for name, histogram in figures.get("histograms", {}).items()}
+    return {**figures, "histograms": histograms} if histograms else figures

@@ -1,0 +1,51 @@
+"""The files that a prediction writes, all below one folder."""
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from maskdistill.data.errors import InputError
+from maskdistill.data.paths import inside
+
+_WRITTEN = ("labels", "overlays", "candidates.zarr", "candidates.json", "failures.json")
+
+
+def prepare_out(out: Path, image_dir: Path, *, force: bool) -> None:
+    """Make the folder to write to; with `force`, remove what an earlier prediction wrote there.
+
+    Raises:
+        InputError: It is no folder, cannot be made, is not empty without `force`, or lies among the images.
+    """
+    if out.resolve().is_relative_to(image_dir.resolve()):
+        raise InputError(f"--out {out}: lies in {image_dir}, whose images are read; name a folder elsewhere")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: not a folder")
+    if out.is_dir() and any(out.iterdir()) and not force:
+        raise InputError(f"--out {out}: not empty; name another folder, or add --force to replace a prediction in it")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be made ({error.strerror}); name another folder") from error
+    for name in _WRITTEN:
+        path = out / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def png_names(image_ids: Sequence[str]) -> list[str]:
+    """A PNG's name for each image: its id with the suffix .png, put behind its own where two would be the same."""
+    plain = [PurePosixPath(image_id).with_suffix(".png").as_posix() for image_id in image_ids]
+    shared = {name for name, count in Counter(plain).items() if count > 1}
+    return [f"{image_id}.png" if name in shared else name for image_id, name in zip(image_ids, plain, strict=True)]
+
+
+def save_png(picture: Image.Image, folder: Path, name: str) -> None:
+    """Write a picture below a folder. Raises InputError where the name leads out of it."""
+    path = inside(folder, name, "predict")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)

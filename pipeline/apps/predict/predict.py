@@ -1,0 +1,180 @@
+"""A trained detector or segmenter on new images: what `maskdistill predict` does."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.atomic import atomic_path, write_json
+from maskdistill.data.catalog import CANDIDATES
+from maskdistill.data.coco.export import write_coco
+from maskdistill.data.config import FolderConfig
+from maskdistill.data.errors import InputError, UnreadableImage
+from maskdistill.data.sources.folder import FolderSource, find_images
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.stores.labels import LabelStore, merge_label_parts
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.pipeline.apps.drawing.overlay import draw_labels, draw_masks
+from maskdistill.pipeline.apps.export.label_pngs import label_palette
+from maskdistill.pipeline.apps.predict.files import png_names, save_png
+from maskdistill.pipeline.plan import Plan
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.device import resolve_device
+
+STAGES = ("distill", "segment")
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What becomes of one folder of images.
+
+    Attributes:
+        plan: Whose trained model predicts.
+        images: The folder of images.
+        out: The folder to write to, and to nowhere else.
+        overlays: Whether to draw each result on its image.
+        progress: Told about every image.
+        failures: Gets the reason for each image that cannot be read.
+    """
+
+    plan: Plan
+    images: FolderSource
+    out: Path
+    overlays: bool
+    progress: Progress
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def run(self, stage: str) -> list[str]:
+        """Predict with the model of "distill" or "segment"; gives the ids of the images that could be read.
+
+        Raises:
+            MissingArtifact: The model has not been trained.
+            InputError: Not one image could be read.
+        """
+        done = self._detect() if stage == "distill" else self._segment()
+        if self.failures:
+            write_json(self.out / "failures.json", self.failures)
+        if not done:
+            raise InputError(f"not one image could be read; the first one: {next(iter(self.failures.values()))}")
+        return list(done)
+
+    def _segment(self) -> tuple[str, ...]:
+        from maskdistill.stages.segment.predict import predict_part
+        from maskdistill.stages.segment.train import WEIGHTS, load_segmenter
+
+        execution = self.plan.config.execution
+        device = resolve_device(execution)
+        model, config = load_segmenter(self.plan.require("segment", "predict") / WEIGHTS, device)
+        with self._scratch() as scratch:
+            parts = []
+            for number, images in enumerate(self._readable(execution.batch_size)):
+                parts.append(Path(scratch) / f"{number:08d}.zarr")
+                ids = list(images.ids)
+                predict_part(model, images, ids, config, execution.batch_size, device, self.progress, parts[-1])
+            labels = merge_label_parts(parts, Path(scratch) / "labels.zarr")
+            self._write_labels(labels)
+            return tuple(labels.image_ids)
+
+    def _detect(self) -> tuple[str, ...]:
+        from maskdistill.stages.distill.predict import predict_part
+        from maskdistill.stages.distill.stage import load_detector
+        from maskdistill.stages.distill.train import WEIGHTS
+
+        config, execution = self.plan.config.distill, self.plan.config.execution
+        device = resolve_device(execution)
+        detector = load_detector(self.plan.require("distill", "predict") / WEIGHTS, device)
+        found = [
+            predict_part(detector, images, list(images.ids), config, execution.batch_size, device, self.progress)
+            for images in self._readable(execution.batch_size)
+        ]
+        candidates = MaskStore.concatenate(found)
+        if config.class_agnostic:
+            candidates = candidates.with_columns(cluster=candidates.cluster * 0 - 1)
+        self._write_candidates(candidates)
+        return candidates.image_ids
+
+    def _readable(self, most: int) -> Iterator["LoadedImages"]:
+        """The images in groups; those that cannot be read are noted."""
+        self.progress.start("predict", len(self.images), "images")
+        for start in range(0, len(self.images), most):
+            loaded: dict[str, UInt8Array] = {}
+            for index in range(start, min(start + most, len(self.images))):
+                try:
+                    loaded[self.images.ids[index]] = self.images.read(index)
+                except UnreadableImage as error:
+                    self.failures[self.images.ids[index]] = str(error)
+                    self.progress.advance()
+            if loaded:
+                yield LoadedImages(loaded)
+
+    def _scratch(self) -> "tempfile.TemporaryDirectory[str]":
+        return tempfile.TemporaryDirectory(dir=self.out, prefix=".predict-")
+
+    def _write_labels(self, labels: LabelStore) -> None:
+        names = png_names(labels.image_ids)
+        with atomic_path(self.out / "labels") as folder:
+            folder.mkdir()
+            for index, name in enumerate(names):
+                picture = Image.fromarray(labels.read(index))
+                picture.putpalette(label_palette())
+                save_png(picture, folder, name)
+        self._write_overlays(labels.image_ids, lambda index, pixels: draw_labels(pixels, labels.read(index)))
+
+    def _write_candidates(self, candidates: MaskStore) -> None:
+        candidates.save(self.out / CANDIDATES.file)
+        with atomic_path(self.out / "candidates.json") as path:
+            write_coco(candidates, path, self._size_of)
+
+        def draw(index: int, pixels: UInt8Array) -> UInt8Array:
+            rows = candidates.rows_of(index)
+            clusters, scores = candidates.cluster[rows].tolist(), candidates.score[rows].tolist()
+            captions = [
+                f"c{c} {score:.2f}" if c >= 0 else f"{score:.2f}" for c, score in zip(clusters, scores, strict=True)
+            ]
+            return draw_masks(pixels, candidates.decode_image(index), clusters, captions)
+
+        self._write_overlays(candidates.image_ids, draw)
+
+    def _size_of(self, image_id: str) -> tuple[int, int]:
+        height, width = self.images.read(self.images.index(image_id)).shape[:2]
+        return height, width
+
+    def _write_overlays(self, image_ids: Sequence[str], draw: Callable[[int, UInt8Array], UInt8Array]) -> None:
+        if not self.overlays:
+            return
+        self.progress.start("draw", len(image_ids), "images")
+        with atomic_path(self.out / "overlays") as folder:
+            folder.mkdir()
+            for index, name in enumerate(png_names(image_ids)):
+                pixels = self.images.read(self.images.index(image_ids[index]))
+                save_png(Image.fromarray(draw(index, pixels)), folder, name)
+                self.progress.advance()
+
+
+class LoadedImages(ImageSource):
+    """Images that are in memory, by id."""
+
+    def __init__(self, pixels: Mapping[str, UInt8Array]) -> None:
+        self.ids = tuple(pixels)
+        self.n_train = 0
+        self._pixels = pixels
+
+    def read(self, index: int) -> UInt8Array:
+        """Pixels as uint8 (H, W, 3) RGB."""
+        return self._pixels[self.ids[index]]
+
+    def fingerprint(self) -> str:
+        """Never asked for: nothing that is made from these images is kept under a key."""
+        raise NotImplementedError
+
+
+def open_images(folder: Path, plan: Plan) -> FolderSource:
+    """All images below a folder. Raises InputError where it is missing or holds none."""
+    if not folder.is_dir():
+        raise InputError(f"--image-dir {folder}: there is no such folder")
+    if next(find_images(folder), None) is None:
+        raise InputError(f"--image-dir {folder}: there are no images in it")
+    return FolderSource(FolderConfig(kind="folder", root=folder, max_pixels=plan.config.data.max_pixels))

@@ -1,0 +1,174 @@
+"""The figures behind the pages, as JSON. Images and masks are named by number, never by path."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from maskdistill.data.errors import MissingArtifact
+from maskdistill.data.settings import Settings
+from maskdistill.pipeline.apps.view.cluster_pages import pick_masks, summarise_clusters
+from maskdistill.pipeline.apps.view.layers import Layer
+from maskdistill.pipeline.apps.view.query import LAYER_NAMES, ImageQuery, LayerName, find_images
+from maskdistill.pipeline.apps.view.state import Run
+from maskdistill.pipeline.apps.view.threshold import Order
+from maskdistill.pipeline.apps.view.viewed_run import ViewedRun, check_number
+
+_EXAMPLES = 5
+_FEWEST_PER_PAGE, _MOST_PER_PAGE = 1, 500
+
+
+class ImagePage(ImageQuery):
+    """One page of the answer to a query."""
+
+    page: int = Field(0, ge=0)
+    per_page: int = Field(48, ge=_FEWEST_PER_PAGE, le=_MOST_PER_PAGE)
+
+
+class ThresholdPage(Settings):
+    """One page of what the filter would do with a threshold."""
+
+    threshold: float = Field(ge=0, le=1)
+    order: Order = "nearest"
+    page: int = Field(0, ge=0)
+    per_page: int = Field(24, ge=_FEWEST_PER_PAGE, le=_MOST_PER_PAGE)
+
+
+router = APIRouter(prefix="/api")
+"""The routes that answer with JSON."""
+
+
+@router.get("/run")
+def describe_run(run: Run) -> dict[str, Any]:
+    """Images, stages and the settings that the page needs."""
+    return run.describe()
+
+
+@router.get("/images")
+def list_images(run: Run, query: Annotated[ImagePage, Query()]) -> dict[str, Any]:
+    """One page of the images that meet a query."""
+    layer, missing = _layer_or_reason(run, query.layer)
+    found = find_images(query, layer, run.source)
+    shown = found.images[query.page * query.per_page : (query.page + 1) * query.per_page].tolist()
+    items = [{**_name_image(run, i), "count": None if found.counts is None else int(found.counts[i])} for i in shown]
+    return {"images": len(found.images), "masks": found.n_masks, "items": items, "missing": missing}
+
+
+@router.get("/images/{image}")
+def describe_image(run: Run, image: int, query: Annotated[ImageQuery, Query()]) -> dict[str, Any]:
+    """The masks of one image by layer, and its neighbours among the images that meet the query."""
+    check_number("image", image, len(run.source))
+    layer, _ = _layer_or_reason(run, query.layer)
+    images = find_images(query, layer, run.source).images
+    places = np.flatnonzero(images == image)
+    place = int(places[0]) if len(places) else None
+    return {
+        **_name_image(run, image),
+        "place": place,
+        "of": len(images),
+        "previous": int(images[place - 1]) if place else None,
+        "next": int(images[place + 1]) if place is not None and place + 1 < len(images) else None,
+        "layers": {name: _describe_masks(run, name, image) for name in LAYER_NAMES},
+    }
+
+
+@router.get("/layers/{name}")
+def describe_layer(run: Run, name: LayerName) -> dict[str, Any]:
+    """What of a layer can be filtered by."""
+    layer = run.layer(name)
+    if not layer.quick:
+        return {"masks": None, "has_scores": False, "clusters": list(range(run.plan.config.cluster.k))}
+    columns = layer.columns
+    clusters = np.unique(columns.cluster[columns.cluster >= 0]).tolist()
+    has_scores = bool(len(columns)) and float(np.ptp(columns.score)) > 0
+    return {"masks": len(columns), "has_scores": has_scores, "clusters": clusters}
+
+
+@router.get("/clusters")
+def list_clusters(run: Run) -> list[dict[str, Any]]:
+    """Figures of every cluster."""
+    return summarise_clusters(
+        run.clusters(), run.made_columns("candidates"), run.made_columns("pseudo-labels"), _EXAMPLES
+    )
+
+
+@router.get("/clusters/{cluster}")
+def describe_cluster(
+    run: Run, cluster: int, seed: Annotated[int, Query(ge=0)] = 0, n: Annotated[int, Query(ge=1, le=100)] = 12
+) -> dict[str, Any]:
+    """`n` masks of each kind: typical, atypical and random ones."""
+    store = run.clusters()
+    check_number("cluster", cluster, store.k)
+    picked = pick_masks(store, cluster, n, seed)
+    return {name: [_describe_mask(run, row) for row in rows] for name, rows in picked.items()}
+
+
+@router.get("/threshold")
+def try_threshold(run: Run, query: Annotated[ThresholdPage, Query()]) -> dict[str, Any]:
+    """What the filter would keep and lose, and one page of the images."""
+    what_if = run.what_if()
+    images, kept, lost = what_if.images(query.threshold, query.order)
+    page = slice(query.page * query.per_page, (query.page + 1) * query.per_page)
+    items = [
+        {**_name_image(run, image), "kept": n_kept, "lost": n_lost}
+        for image, n_kept, n_lost in zip(*(values[page].tolist() for values in (images, kept, lost)), strict=True)
+    ]
+    return {**what_if.summarise(query.threshold), "items": items}
+
+
+@router.get("/map")
+def describe_map(run: Run) -> dict[str, Any]:
+    """Size and axes of the map."""
+    found = run.embedding_map()
+    return {"masks": len(found.points), "explained": found.explained}
+
+
+@router.get("/map/points")
+def map_points(run: Run) -> Response:
+    """x, y and cluster of all masks, three uint16 arrays one after the other, little-endian."""
+    points, cluster = run.embedding_map().points, run.clusters().cluster
+    columns = (points[:, 0], points[:, 1], cluster)
+    body = b"".join(np.asarray(column, dtype="<u2").tobytes() for column in columns)
+    return Response(body, media_type="application/octet-stream")
+
+
+@router.get("/masks/{row}")
+def describe_mask(run: Run, row: int) -> dict[str, Any]:
+    """A mined mask and its image."""
+    check_number("mask", row, len(run.clusters()))
+    return _describe_mask(run, row)
+
+
+def _name_image(run: ViewedRun, image: int) -> dict[str, Any]:
+    return {"index": image, "id": run.source.ids[image], "split": "train" if image < run.source.n_train else "val"}
+
+
+def _describe_mask(run: ViewedRun, row: int) -> dict[str, Any]:
+    """A mined mask with its place among the clusters."""
+    columns, store = run.layer("clusters").columns, run.clusters()
+    return {
+        **_name_image(run, int(columns.image[row])),
+        "row": row,
+        "cluster": int(columns.cluster[row]),
+        "distance": float(store.distance[row]),
+        "area": float(columns.area[row]),
+    }
+
+
+def _describe_masks(run: ViewedRun, name: str, image: int) -> dict[str, Any]:
+    """The masks of one layer on one image, or why there are none."""
+    layer, missing = _layer_or_reason(run, name)
+    if layer is None:
+        return {"missing": missing, "masks": [], "size_hw": None}
+    columns = layer.regions(image, (1, 1)).columns
+    values = zip(columns.cluster.tolist(), columns.score.tolist(), columns.area.tolist(), strict=True)
+    masks = [{"cluster": cluster, "score": score, "area": area} for cluster, score, area in values]
+    return {"missing": None, "masks": masks, "size_hw": layer.size_of(image)}
+
+
+def _layer_or_reason(run: ViewedRun, name: str) -> tuple[Layer | None, str | None]:
+    try:
+        return run.layer(name), None
+    except MissingArtifact as error:
+        return None, str(error)

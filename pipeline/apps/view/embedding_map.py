@@ -1,0 +1,49 @@
+"""The mask embeddings in two dimensions, by principal components of the space in which K-means ran.
+
+Shapes: M masks, D embedding dimensions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+
+from maskdistill.data.stores.clusters import ClusterStore
+from maskdistill.stages.cluster.kmeans import whiten
+
+_FITTED = 20_000
+_TOP = 65_535
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingMap:
+    """Where the masks lie.
+
+    Attributes:
+        points: uint16 (M, 2), x and y, each axis from 0 to 65535.
+        explained: Share of the variance that each of the two axes holds, 0-1.
+    """
+
+    points: NDArray[np.uint16]
+    explained: tuple[float, float]
+
+
+def project(store: ClusterStore, seed: int = 0) -> EmbeddingMap:
+    """Lay the masks out on the two directions in which their whitened embeddings differ most.
+
+    The directions are fitted to at most 20,000 masks, drawn at random, and applied to all.
+    """
+    if len(store) < 2 or store.embedding.shape[1] < 2:
+        return EmbeddingMap(np.zeros((len(store), 2), dtype=np.uint16), (0.0, 0.0))
+    space = whiten(store.embedding, store.scale)
+    chosen = np.random.default_rng(seed).permutation(len(store))[:_FITTED]
+    pca = PCA(n_components=2, svd_solver="covariance_eigh").fit(space[chosen])
+    points = pca.transform(space)
+    low, high = points.min(axis=0), points.max(axis=0)
+    span = np.where(high > low, high - low, 1)
+    explained = np.nan_to_num(pca.explained_variance_ratio_)
+    return EmbeddingMap(
+        ((points - low) / span * _TOP).round().astype(np.uint16),
+        (float(explained[0]), float(explained[1])),
+    )

@@ -1,0 +1,30 @@
+"""Garbage collection: what the artifact folder holds beyond what a configuration uses."""
+
+import shutil
+from pathlib import Path
+
+from maskdistill.pipeline.evaluation import BASELINES, LINEAR_PROBE
+from maskdistill.pipeline.plan import Plan
+
+
+def find_garbage(plan: Plan) -> list[Path]:
+    """Artifact folders, finished or not, that this configuration does not use and that no run is working on."""
+    used = {plan.path(stage) for stage in plan.stages}
+    folders = [
+        folder
+        for stage in plan.stages
+        for folder in sorted((plan.store.root / stage).glob("*"))
+        if folder.is_dir() and folder not in used
+    ]
+    return [folder for folder in folders if not plan.store.is_locked(folder.parent.name, folder.stem)]
+
+
+def remove_garbage(plan: Plan, folders: list[Path]) -> None:
+    """Delete artifact folders, each under its lock, and the scores and pictures that belong to them."""
+    for folder in folders:
+        stage, key = folder.parent.name, folder.stem
+        with plan.store.lock(stage, key):
+            shutil.rmtree(folder)
+            scores = [path for name in (stage, BASELINES, LINEAR_PROBE) for path in plan.store.evaluations(name, key)]
+            for path in (*scores, plan.store.gallery_path(key)):
+                path.unlink(missing_ok=True)

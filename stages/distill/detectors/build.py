@@ -1,0 +1,38 @@
+"""Which library the detector comes from."""
+
+import logging
+import warnings
+from pathlib import Path
+
+from maskdistill.data.errors import InputError
+from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.detectors.detector import Detector
+from maskdistill.stages.networks.resnet import N_STAGES, stages_in
+
+
+def create_detector(config: DistillConfig, n_clusters: int, weights: str | None) -> Detector:
+    """A detector for `n_clusters` clusters, its backbone from the file `weights` or from nothing.
+
+    Raises:
+        InputError: The back end is not installed, or the weights do not fit.
+    """
+    if weights is not None and config.freeze_norm and stages_in(Path(weights)) < N_STAGES:
+        raise InputError(
+            f"distill.weights: {weights} holds the first {stages_in(Path(weights))} stages only, and the others have "
+            "no statistics to keep: set distill.freeze_norm to false"
+        )
+    if config.resolved().backend == "detectron2":
+        _silence_torch()
+        from maskdistill.stages.distill.detectors.detectron2 import Detectron2Detector
+
+        return Detectron2Detector(config, n_clusters, weights)
+    from maskdistill.stages.distill.detectors.torchvision import TorchvisionDetector
+
+    return TorchvisionDetector(config, n_clusters, weights)
+
+
+def _silence_torch() -> None:
+    """Keep to itself what torch says of the calls of detectron2 that it will drop: a user can do nothing about it."""
+    warnings.filterwarnings("ignore", r".*torch\.jit\.script", FutureWarning)
+    warnings.filterwarnings("ignore", r"torch\.meshgrid", UserWarning)
+    logging.getLogger("torch.fx._symbolic_trace").setLevel(logging.ERROR)

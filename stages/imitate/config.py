@@ -1,0 +1,58 @@
+"""Settings of the backbone stage."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from maskdistill.data.settings import Settings
+from maskdistill.stages.networks.normalise import Normalise
+from maskdistill.stages.training.recipe import Precision, Recipe
+
+
+class BackboneConfig(Settings):
+    """Train a ResNet on the training images to see what the Vision Transformer sees, without any label.
+
+    Detector and segmenter start from it where their `weights` are `backbone`.
+    """
+
+    backbone: Literal["resnet18", "resnet50"] = "resnet50"
+    """Depth of the ResNet; that of the network which starts from it."""
+    model: str | None = None
+    """Name in timm of the Vision Transformer that is imitated; None = `mine.model`."""
+    weights: str | None = None
+    """Its weights, as `mine.weights`; None = the same as there."""
+    normalise: Normalise | None = None
+    """As `mine.normalise`; None = the same as there."""
+    stages: int = Field(4, ge=1, le=4)
+    """How many of the ResNet's stages are written; a network that starts from them begins the others from nothing."""
+    image_size: int = Field(224, ge=32)
+    """Images are cut to their central square and resized to this side, px; a multiple of the ViT's patch size."""
+    area: tuple[float, float] = (0.35, 1.0)
+    """Smallest and largest share of that square that is looked at."""
+    rotation: float = Field(0.0, ge=0, le=180)
+    """Largest turn to either side, degrees; 180 where the images have no up and down."""
+    samples: int = Field(1_000_000, ge=1)
+    """Images to train on, repetitions counted."""
+    batch_size: int = Field(64, ge=2)
+    """Images per step."""
+    lr: float = Field(2e-3, gt=0)
+    """Learning rate (AdamW) after the warm-up; falls to 0 along a cosine."""
+    warmup_iterations: int = Field(50, ge=0)
+    """Steps over which the learning rate rises."""
+    weight_decay: float = Field(0.02, ge=0)
+    """Decay of all weights."""
+    precision: Precision = "auto"
+    """Arithmetic of both networks; `auto` = bf16 where the hardware computes it, else fp32."""
+
+    def recipe(self) -> Recipe:
+        """What the training loop needs to know."""
+        return Recipe(
+            iterations=max(1, self.samples // self.batch_size),
+            batch_size=self.batch_size,
+            lr=self.lr,
+            optimizer="adamw",
+            weight_decay=self.weight_decay,
+            warmup_iterations=self.warmup_iterations,
+            schedule="cosine",
+            precision=self.precision,
+        )

@@ -1,0 +1,104 @@
+"""Reading checkpoints that other projects wrote, without running any code from them."""
+
+import argparse
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from maskdistill.data.errors import InputError
+
+_WRAPPERS = ("teacher", "student", "state_dict", "model")
+_SUFFIXES = (".safetensors", ".pth", ".pt")
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a file holds.
+
+    Attributes:
+        tensors: Parameters by name; of a training checkpoint with several networks, the teacher's.
+        outer: Names at the top of the file where the parameters lie deeper; else empty.
+    """
+
+    tensors: dict[str, Tensor]
+    outer: frozenset[str] = frozenset()
+
+
+def read_checkpoint(path: Path, where: str) -> Checkpoint:
+    """Read a checkpoint file.
+
+    Args:
+        path: A .safetensors, .pth or .pt file.
+        where: What messages begin with: the configuration field and the path.
+
+    Raises:
+        InputError: No such file, an unknown suffix, or a file that holds no tensors by name.
+    """
+    if path.suffix not in _SUFFIXES:
+        raise InputError(f"{where}: give a file that ends in {', '.join(_SUFFIXES)}")
+    if not path.is_file():
+        raise InputError(f"{where}: there is no such file")
+    try:
+        if path.suffix == ".safetensors":
+            return Checkpoint(load_file(path))
+        # DINO's full checkpoints hold their command line as a Namespace; nothing else beyond tensors is let in.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
+        raise InputError(f"{where}: cannot be read as weights ({first_line(error)})") from error
+    return _unwrap(content, where)
+
+
+def check_values(tensors: Mapping[str, Tensor], model: Mapping[str, Tensor], where: str) -> None:
+    """Refuse numbers that torch would load without a word, though no network can work with them.
+
+    Args:
+        tensors: Of the file; names that the model lacks are not looked at.
+        model: The state of the model. Where that holds integers, as the counters of batch norms do, anything goes.
+        where: What messages begin with.
+
+    Raises:
+        InputError: A tensor for floating-point numbers holds integers, complex numbers, infinity or nan.
+    """
+    for name, wanted in model.items():
+        value = tensors.get(name)
+        if value is None or not wanted.is_floating_point():
+            continue
+        if not value.is_floating_point():
+            kind = str(value.dtype).removeprefix("torch.")
+            raise InputError(f"{where}: {name} holds {kind} where floating-point numbers belong; the file is damaged")
+        # In the type of the model, in which a large number may become infinite.
+        if not torch.isfinite(value.to(wanted.dtype)).all():
+            raise InputError(f"{where}: {name} holds numbers that are not finite; give another file")
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the advice that libraries put below; its type where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """The first names of a list, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most]) or 'none'}{more}"
+
+
+def _unwrap(content: Any, where: str) -> Checkpoint:
+    top = content
+    while isinstance(content, dict):
+        inner = next((name for name in _WRAPPERS if isinstance(content.get(name), dict)), None)
+        if inner is None:
+            break
+        content = content[inner]
+    items = content.items() if isinstance(content, dict) else ()
+    tensors = {name: value for name, value in items if isinstance(value, Tensor)}
+    if not tensors:
+        raise InputError(f"{where}: holds no parameters by name")
+    return Checkpoint(tensors, frozenset() if content is top else frozenset(map(str, top)))

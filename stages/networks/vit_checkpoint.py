@@ -1,0 +1,83 @@
+"""Loading ViT checkpoints that other projects wrote: renaming, and saying what does not fit."""
+
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+from timm.models import eva, vision_transformer
+from torch import Tensor, nn
+
+from maskdistill.data.errors import InputError, MaskDistillError
+from maskdistill.stages.networks.foreign_checkpoint import Checkpoint, check_values, listed, read_checkpoint
+from maskdistill.stages.networks.normalise import PixelStatistics
+from maskdistill.stages.networks.weights_file import read_description
+from maskdistill.stages.pretrain.config import Override
+
+_PREFIXES = ("module.", "backbone.", "encoder.")
+_DROPPED = ("head.", "head_dist.", "pre_logits.", "decoder", "mask_token", "projector.", "prototypes.", "dino_head.")
+
+
+class Architecture(NamedTuple):
+    """What a file says of its ViT: name in timm, arguments, and what its pixels are normalised with.
+
+    `pixels` is None where that is what timm says of the model.
+    """
+
+    model: str
+    overrides: dict[str, int]
+    pixels: PixelStatistics | None = None
+
+
+def read_architecture(path: Path) -> Architecture | None:
+    """What a file of the pretrain stage, or of `write_random_vit`, was written with; None for any other file."""
+    try:
+        description = read_description(path)
+        model, overrides = description["model"], description["overrides"]
+        pixels = _read_pixels(description["pixels"]) if "pixels" in description else None
+    except (MaskDistillError, KeyError, TypeError, ValueError):
+        return None
+    known = isinstance(model, str) and isinstance(overrides, dict) and set(overrides) <= set(get_args(Override))
+    if not known or not all(isinstance(value, int) for value in overrides.values()):
+        return None
+    return Architecture(model, overrides, pixels)
+
+
+def _read_pixels(described: Any) -> PixelStatistics:
+    mean, std = (tuple(float(value) for value in described[name]) for name in ("mean", "std"))
+    return PixelStatistics(mean, std)
+
+
+def load_checkpoint(network: nn.Module, weights: str, section: str) -> Checkpoint:
+    """Load a checkpoint file into `network`, and give it; position embeddings of another grid are resampled.
+
+    Raises:
+        InputError: The file is missing, unreadable, or its parameters are not those of the model.
+    """
+    path = Path(weights).expanduser()
+    where = f"{section}.weights: {path}"
+    checkpoint = read_checkpoint(path, where)
+    state = strip_names(checkpoint.tensors)
+    # Before timm resamples position embeddings, which makes floats of integers, and after it has renamed tensors.
+    check_values(state, network.state_dict(), where)
+    module = eva if isinstance(network, eva.Eva) else vision_transformer
+    try:
+        state = module.checkpoint_filter_fn(state, network)
+        state = {name: value for name, value in state.items() if not name.startswith(_DROPPED)}
+        check_values(state, network.state_dict(), where)
+        missing, unexpected = network.load_state_dict(state, strict=False)
+    except (RuntimeError, AssertionError, ValueError, IndexError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise InputError(f"{where} does not fit the model: {' '.join(lines[-2:])}") from error
+    if missing or unexpected:
+        raise InputError(f"{where} does not fit the model: missing {listed(missing)}; unexpected {listed(unexpected)}")
+    return checkpoint
+
+
+def strip_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same parameters without the prefixes of training wrappers."""
+    stripped = {}
+    for name, value in state.items():
+        bare = name
+        while bare.startswith(_PREFIXES):
+            bare = bare.partition(".")[2]
+        stripped[bare] = value
+    return stripped

@@ -1,0 +1,35 @@
+"""Weights of a finished training: safetensors with the text that is needed to rebuild the model around them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from maskdistill.data.atomic import atomic_path
+from maskdistill.data.errors import CorruptArtifact, MissingArtifact
+
+
+def save_weights(path: Path, module: nn.Module, description: dict[str, Any]) -> None:
+    """Write all parameters and buffers, with a JSON description of the model."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"maskdistill": json.dumps(description)})
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """The description that `save_weights` was given.
+
+    Raises:
+        MissingArtifact: There is no such file.
+        CorruptArtifact: It is not a file of this project.
+    """
+    if not path.is_file():
+        raise MissingArtifact(f"{path}: no weights here")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(json.loads((file.metadata() or {})["maskdistill"]))
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CorruptArtifact(f"{path}: not the weights of a maskdistill model ({error})") from error

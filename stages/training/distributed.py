@@ -1,0 +1,189 @@
+"""Training on several devices of one machine: one process each, their gradients averaged.
+
+The batch of the configuration is split over the processes, so that the number of devices is no setting of the result.
+It is not bit-equal though: each process draws its own boxes and takes its own mean over its share of the batch.
+"""
+
+import queue
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.multiprocessing import get_context
+from torch.multiprocessing.spawn import ProcessException, start_processes
+
+from maskdistill.data.errors import InputError, MaskDistillError
+from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.networks.batch_norm import synchronise_norm
+from maskdistill.stages.progress import Progress, Silent
+from maskdistill.stages.training.device import resolve_device
+
+Worker = Callable[[Any, Progress], None]
+"""Trains in one process on the work it is given; a function of a module, and work that can be pickled."""
+
+
+def rank() -> int:
+    """Number of this process among those that train together; the one with 0 writes."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def n_processes() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def mean_over_processes(values: Tensor) -> Tensor:
+    """Mean of a tensor over the processes that train together, the same in all of them; overwrites the tensor."""
+    if n_processes() > 1:
+        dist.all_reduce(values)
+    return values / n_processes()
+
+
+def gather_ids(ids: list[str]) -> list[str]:
+    """The ids of all processes; each has to call it."""
+    gathered: list[list[str]] = [ids]
+    if n_processes() > 1:
+        gathered = [[] for _ in range(n_processes())]
+        dist.all_gather_object(gathered, ids)
+    return [image_id for part in gathered for image_id in part]
+
+
+class _Losses(nn.Module):
+    """Losses as the forward pass of a module, which is where DistributedDataParallel hooks in."""
+
+    def __init__(self, module: nn.Module, losses: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.module = module
+        self.losses = losses
+
+    def forward(self, batch: Any) -> Any:
+        return self.losses(batch)
+
+
+def synchronised(module: nn.Module, losses: Callable[[Any], Any], device: torch.device) -> Callable[[Any], Any]:
+    """The losses, with batch norm over the whole batch, and gradients of `module` averaged in the backward pass."""
+    if n_processes() == 1:
+        return losses
+    on_cuda = device.type == "cuda"
+    if on_cuda:
+        nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+    else:
+        synchronise_norm(module)
+    devices = [torch.cuda.current_device()] if on_cuda else None
+    return nn.parallel.DistributedDataParallel(_Losses(module, losses), device_ids=devices)
+
+
+def count_devices(execution: ExecutionConfig, batch_size: int, fewest: int = 1) -> int:
+    """How many processes to train with.
+
+    Args:
+        execution: `devices` None takes as many GPUs as the batch can be split over.
+        batch_size: Samples per step, over all devices.
+        fewest: Least samples per step on each device.
+
+    Raises:
+        InputError: There are fewer GPUs than asked for, or the batch cannot be split so.
+    """
+    on_cuda = resolve_device(execution).type == "cuda"
+    available = torch.cuda.device_count() if on_cuda else 1
+    usable = [n for n in range(1, batch_size // fewest + 1) if batch_size % n == 0]
+    count = execution.devices
+    if count is None:
+        return max((n for n in usable if n <= available), default=1)
+    if on_cuda and count > available:
+        raise InputError(f"execution.devices: {count} were asked for, and there are {available} GPUs")
+    if count > 1 and count not in usable:
+        raise InputError(
+            f"execution.devices: a batch of {batch_size} does not split over {count} devices, with at least {fewest} "
+            f"on each; use one of {', '.join(map(str, usable))}, or another batch_size"
+        )
+    return count
+
+
+def run_on_devices(worker: Worker, work: Any, count: int, execution: ExecutionConfig, progress: Progress) -> None:
+    """Run a worker in this process, or in `count` processes that can exchange tensors.
+
+    Raises:
+        MaskDistillError: What a worker raised.
+    """
+    if count == 1:
+        worker(work, progress)
+        return
+    on_cuda = resolve_device(execution).type == "cuda"
+    messages: Any = get_context("spawn").Queue()
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"file://{folder}/rendezvous"
+        arguments = (worker, work, count, on_cuda, address, messages)
+        processes: Any = start_processes(  # type: ignore[no-untyped-call]
+            _work, arguments, nprocs=count, join=False, start_method="spawn"
+        )
+        try:
+            _follow(processes, messages, progress)
+        finally:
+            for process in processes.processes:
+                process.terminate()
+                process.join()
+            # torch leaves behind what a process wrote of its error.
+            for path in processes.error_files:
+                Path(path).unlink(missing_ok=True)
+
+
+def _work(number: int, worker: Worker, work: Any, count: int, on_cuda: bool, address: str, messages: Any) -> None:
+    """What each process does."""
+    if on_cuda:
+        torch.cuda.set_device(number)
+    torch.set_num_threads(max(1, torch.get_num_threads() // count))
+    backend = "nccl" if on_cuda else "gloo"
+    dist.init_process_group(backend, init_method=address, rank=number, world_size=count)
+    try:
+        worker(work, Silent() if number else _Relay(messages))
+        dist.barrier()
+    except MaskDistillError as error:
+        messages.put(error)
+        raise
+    finally:
+        dist.destroy_process_group()
+
+
+class _Relay:
+    """Hands the progress of a process to the one that started it."""
+
+    def __init__(self, messages: Any) -> None:
+        self.messages = messages
+
+    def start(self, phase: str, total: int, unit: str) -> None:
+        self.messages.put(("start", (phase, total, unit), {}))
+
+    def advance(self, n: int = 1, **info: float) -> None:
+        self.messages.put(("advance", (n,), info))
+
+
+def _follow(processes: Any, messages: Any, progress: Progress) -> None:
+    """Pass on progress and errors until all processes are done."""
+    running = True
+    while running:
+        try:
+            running = not processes.join(timeout=0.1)
+        except ProcessException as failure:
+            error = _pass_on(messages, progress)
+            raise error or MaskDistillError(f"a training process failed:\n{failure}") from failure
+        error = _pass_on(messages, progress)
+        if error is not None:
+            raise error
+
+
+def _pass_on(messages: Any, progress: Progress) -> MaskDistillError | None:
+    """Handle what has arrived; gives the error, if one is among it."""
+    while True:
+        try:
+            message = messages.get_nowait()
+        except queue.Empty:
+            return None
+        if isinstance(message, MaskDistillError):
+            return message
+        method, arguments, info = message
+        getattr(progress, method)(*arguments, **info)

@@ -1,0 +1,102 @@
+"""Segmentations from foreign files: against pycocotools where it may be asked, and hostile ones."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from maskdistill.data.coco.segmentation import decode_counts, read_segmentation
+
+masks = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=40))
+
+
+def runs_of(mask: NDArray[np.bool_]) -> list[int]:
+    flat = mask.ravel(order="F").astype(int)
+    changes = np.flatnonzero(np.diff(flat)) + 1
+    return ([0] if flat[0] else []) + np.diff([0, *changes, len(flat)]).tolist()
+
+
+def encode(mask: NDArray[np.bool_]) -> dict[str, object]:
+    return dict(coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)))
+
+
+@given(masks)
+def test_counts_are_the_runs_of_the_mask(mask: NDArray[np.bool_]) -> None:
+    assert decode_counts(encode(mask)["counts"]).tolist() == runs_of(mask)
+
+
+@given(masks)
+def test_both_kinds_of_code_give_the_one_of_pycocotools(mask: NDArray[np.bool_]) -> None:
+    expected = encode(mask)
+    size = list(mask.shape)
+    text = {"size": size, "counts": expected["counts"].decode()}
+    assert read_segmentation(text, mask.shape) == expected
+    assert read_segmentation({"size": size, "counts": runs_of(mask)}, mask.shape) == expected
+    split = {"size": size, "counts": [0, 0, *runs_of(mask)]}
+    assert read_segmentation(split, mask.shape) == expected
+
+
+def test_runs_above_a_million_are_read() -> None:
+    mask = np.zeros((3000, 2000), dtype=bool)
+    mask[:, 1500:1501] = True
+    assert decode_counts(encode(mask)["counts"]).tolist() == [4_500_000, 3000, 1_497_000]
+
+
+def test_polygons_are_drawn_as_pycocotools_draws_them() -> None:
+    polygons = [[1.0, 1.0, 6.0, 1.0, 6.0, 4.0, 1.0, 4.0], [8, 6, 11, 6, 11, 9]]
+    mask = np.zeros((10, 12), dtype=bool)
+    mask[1:4, 1:6] = True
+    # The triangle, drawn by hand: the pixels whose centres lie right of its slanted edge.
+    for y, x in ((6, 9), (6, 10), (7, 10)):
+        mask[y, x] = True
+    code = read_segmentation(polygons, (10, 12))
+    drawn = coco_mask.decode(code).astype(bool)
+    np.testing.assert_array_equal(drawn[:, :7], mask[:, :7])
+    assert drawn[6, 10]
+    assert not drawn[8, 8]
+    assert read_segmentation([[1, 1, 6, 4]], (10, 12)) == encode(np.zeros((10, 12), dtype=bool))
+
+
+HOSTILE: dict[str, object] = {
+    "empty": {"size": [10, 12], "counts": ""},
+    "cut off": {"size": [10, 12], "counts": "P137000j"},
+    "foreign characters": {"size": [10, 12], "counts": "~~~~"},
+    "beyond ASCII": {"size": [10, 12], "counts": "P137000ĵ1"},
+    "endless number": {"size": [10, 12], "counts": "o" * 1000 + "0"},
+    "too few pixels": {"size": [10, 12], "counts": "1"},
+    "too many pixels": {"size": [10, 12], "counts": [60, 61]},
+    "negative run": {"size": [10, 12], "counts": [130, -10]},
+    "huge run": {"size": [10, 12], "counts": [2**31 - 1, 1]},
+    "run beyond 64 bits": {"size": [10, 12], "counts": [10**40]},
+    "run that is true": {"size": [10, 12], "counts": [True, 119]},
+    "run that is no number": {"size": [10, 12], "counts": ["120"]},
+    "no counts": {"size": [10, 12]},
+    "other size": {"size": [12, 10], "counts": [120]},
+    "no size": {"counts": [120]},
+    "neither": "P137000j1",
+    "polygon of text": [["a", "b", "c", "d", "e", "f"]],
+    "odd polygon": [[1, 1, 5, 1, 5, 5, 1]],
+    "polygon far outside": [[0, 0, 1e9, 0, 1e9, 1e9]],
+    "polygon of nan": [[0, 0, float("nan"), 0, 5, 5]],
+    "polygon of infinity": [[0, 0, float("inf"), 0, 5, 5]],
+    "polygon beyond floats": [[0, 0, 10**400, 0, 5, 5]],
+    "endless polygon": [[0, 0, 12, 10] * 1000],
+}
+
+
+@pytest.mark.parametrize("segmentation", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_segmentations_are_refused(segmentation: object) -> None:
+    with pytest.raises(ValueError, match=r"counts|size|polygon"):
+        read_segmentation(segmentation, (10, 12))
+
+
+@given(st.binary(max_size=40))
+def test_no_bytes_are_read_as_anything_but_a_mask_of_the_right_size(counts: bytes) -> None:
+    try:
+        code = read_segmentation({"size": [5, 7], "counts": counts.decode("latin-1")}, (5, 7))
+    except ValueError:
+        return
+    assert coco_mask.decode(code).shape == (5, 7)

@@ -1,0 +1,149 @@
+"""`maskdistill predict`: trained models on images they have not seen."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco_mask
+from rich.console import Console
+from typer.testing import CliRunner
+
+from maskdistill.data.errors import InputError, MissingArtifact
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.pipeline.apps.cli import app
+from maskdistill.pipeline.apps.predict.files import png_names, prepare_out
+from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.dag import STAGES
+from maskdistill.pipeline.launch import run_stages
+from maskdistill.pipeline.plan import Plan
+
+CONFIG = """
+data: {kind: scenes, n_train: 4, n_val: 1, size: 32, max_pixels: 5000}
+mine: {model: vit_tiny_patch16_224, weights: random, short_side: 32}
+cluster: {k: 2, max_side: 32}
+distill: {backend: torchvision, backbone: resnet18, heads: slim, image_size: 32, max_size: 64, iterations: 2,
+          batch_size: 2, max_candidates: 3, min_score: 0.0}
+filter: {threshold: 0.5}
+segment: {backbone: resnet18, output_stride: 16, crop: 32, iterations: 2, batch_size: 2}
+execution: {device: cpu, batch_size: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration whose stages have all run."""
+    folder = tmp_path_factory.mktemp("trained")
+    path = folder / "config.yaml"
+    path.write_text(f"{CONFIG}\nartifacts: {folder / 'artifacts'}\n")
+    run_stages(Plan(ConfigSource((path,))), STAGES, Console(quiet=True))
+    return path
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Two images of one name, a deeper one, one that is too large, and one that is none."""
+    folder = tmp_path / "images"
+    (folder / "deep").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name, size_hw in {"a.png": (40, 50), "a.jpg": (30, 30), "deep/b.webp": (64, 33), "c.bmp": (100, 100)}.items():
+        Image.fromarray(rng.integers(0, 255, (*size_hw, 3), dtype=np.uint8)).save(folder / name)
+    (folder / "broken.jpg").write_bytes(b"no image")
+    return folder
+
+
+def predict(config: Path, images: Path, out: Path, *options: str):
+    line = ["predict", "-c", str(config), "--image-dir", str(images), "--out", str(out), *options]
+    return CliRunner().invoke(app, line)
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_segmenter_writes_label_maps_and_goes_on_over_what_it_cannot_read(config, images, tmp_path):
+    before = files_below(tmp_path)
+    result = predict(config, images, tmp_path / "out", "--overlays")
+    assert result.exit_code == 0, result.output
+    assert "3 images predicted, 2 skipped" in result.output
+    assert all(name in result.output for name in ("broken.jpg", "c.bmp"))
+    names = {"a.jpg.png", "a.png.png", "deep/b.png"}
+    assert files_below(tmp_path / "out") == {"failures.json"} | {
+        f"{d}/{n}" for d in ("labels", "overlays") for n in names
+    }
+    with Image.open(tmp_path / "out" / "labels" / "deep" / "b.png") as picture:
+        labels = np.asarray(picture)
+        assert (picture.mode, labels.shape, picture.getpalette()[:3]) == ("P", (64, 33), [0, 0, 0])
+    assert labels.max() <= 2
+    assert set(json.loads((tmp_path / "out" / "failures.json").read_text())) == {"broken.jpg", "c.bmp"}
+    assert {path for path in files_below(tmp_path) if not path.startswith("out/")} == before
+
+
+def test_detector_writes_masks_and_coco(config, images, tmp_path):
+    result = predict(config, images, tmp_path / "out", "--stage", "distill", "--overlays")
+    assert result.exit_code == 0, result.output
+    store = MaskStore.open(tmp_path / "out" / "candidates.zarr")
+    assert store.image_ids == ("a.jpg", "a.png", "deep/b.webp")
+    assert len(store)
+    coco = json.loads((tmp_path / "out" / "candidates.json").read_text())
+    assert [(image["file_name"], image["height"], image["width"]) for image in coco["images"]] == [
+        ("a.jpg", 30, 30), ("a.png", 40, 50), ("deep/b.webp", 64, 33)]  # fmt: skip
+    first = coco["annotations"][0]["segmentation"]
+    assert np.array_equal(coco_mask.decode({**first, "counts": first["counts"].encode()}), store.decode(0))
+    assert (tmp_path / "out" / "overlays" / "deep" / "b.png").is_file()
+
+
+def test_a_prediction_is_replaced_only_by_force_and_nothing_else_is(config, images, tmp_path):
+    out = tmp_path / "out"
+    assert predict(config, images, out, "--stage", "distill").exit_code == 0
+    (out / "mine.txt").write_text("a user's own")
+    refused = predict(config, images, out)
+    assert isinstance(refused.exception, InputError) and "--force" in str(refused.exception)
+    assert predict(config, images, out, "--force").exit_code == 0
+    assert {path.name for path in out.iterdir()} == {"labels", "failures.json", "mine.txt"}
+
+
+def test_nothing_is_written_among_the_images(images):
+    with pytest.raises(InputError, match="lies in"):
+        prepare_out(images / "out", images, force=True)
+    assert not (images / "out").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(images, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"--out .*cannot be made .*name another folder"):
+        prepare_out(tmp_path / "file" / "out", images, force=False)
+
+
+def test_force_follows_no_link_out_of_the_folder(tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("kept")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "labels").symlink_to(kept)
+    prepare_out(out, tmp_path / "images", force=True)
+    assert (kept / "file").read_text() == "kept" and not (out / "labels").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "image_dir", "error", "message"),
+    [
+        (("--stage", "mine"), "images", InputError, "one of distill, segment"),
+        ((), "nowhere", InputError, "no such folder"),
+        ((), "empty", InputError, "no images in it"),
+        (("-s", "segment.iterations=3"), "images", MissingArtifact, "--to segment"),
+        ((), "broken", InputError, "not one image"),
+    ],
+)
+def test_errors_are_readable(config, images, tmp_path, options, image_dir, error, message):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (images / "broken.jpg").rename(tmp_path / "broken" / "broken.jpg")
+    result = predict(config, tmp_path / image_dir, tmp_path / "out", *options)
+    assert isinstance(result.exception, error) and message in str(result.exception)
+
+
+def test_names_of_pictures_are_unique():
+    assert png_names(["a.jpg", "a.png", "b/a.jpg", "c.tar.gif"]) == ["a.jpg.png", "a.png.png", "b/a.png", "c.tar.png"]

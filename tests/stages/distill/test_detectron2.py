@@ -1,0 +1,33 @@
+"""What only the detectron2 back end has: weights under other names, and the C4 neck."""
+
+import pytest
+import torch
+
+from maskdistill.stages.distill.config import DistillConfig, has_detectron2
+from maskdistill.stages.distill.detectors.build import create_detector
+from maskdistill.stages.networks.resnet import build_resnet
+
+
+@pytest.mark.detectron2
+@pytest.mark.skipif(not has_detectron2(), reason="detectron2 is not installed")
+@pytest.mark.parametrize(("backbone", "neck"), [("resnet18", "fpn"), ("resnet50", "fpn"), ("resnet50", "c4")])
+def test_backbone_weights_give_detectron2_the_same_features(tmp_path, backbone, neck):
+    torch.manual_seed(4)
+    resnet = build_resnet(backbone, None).train()
+    with torch.no_grad():
+        resnet(torch.randn(2, 3, 64, 64))  # statistics that are not 0 and 1
+    torch.save({"state_dict": {f"module.encoder_q.{k}": v for k, v in resnet.state_dict().items()}}, tmp_path / "r.pth")
+    path, heads = str(tmp_path / "r.pth"), "full" if neck == "c4" else "slim"
+    config = DistillConfig(backend="detectron2", backbone=backbone, neck=neck, heads=heads, weights=path)
+    model = create_detector(config, 2, path).module.eval()
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        trunk = getattr(model.backbone, "bottom_up", model.backbone)
+        found = list(trunk(image).values())
+        if neck == "c4":
+            found.append(model.roi_heads.res5(found[-1]))
+        expected, x = [], resnet.eval().maxpool(resnet.relu(resnet.bn1(resnet.conv1(image))))
+        for stage in (resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4):
+            expected.append(x := stage(x))
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(found[::-1], expected[::-1], strict=False))
+    assert len(found) == (2 if neck == "c4" else 4)

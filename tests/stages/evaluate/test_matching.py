@@ -1,0 +1,89 @@
+"""Matching against all permutations, and the scores that follow from it."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, jaccard_score
+from torchmetrics.classification import MulticlassJaccardIndex
+
+from maskdistill.stages.evaluate import scores
+from maskdistill.stages.evaluate.confusion import ConfusionMatrix
+from maskdistill.stages.evaluate.matching import hungarian, majority, pairwise_iou
+
+
+def best_by_trying_everything(confusion):
+    iou = pairwise_iou(confusion)
+    iou = iou if iou.shape[0] <= iou.shape[1] else iou.T
+    rows = np.arange(iou.shape[0])
+    return max(iou[rows, list(chosen)].sum() for chosen in permutations(range(iou.shape[1]), iou.shape[0]))
+
+
+@given(seed=st.integers(0, 9999), n_true=st.integers(1, 5), n_predicted=st.integers(1, 5))
+def test_hungarian_reaches_the_best_sum_one_to_one(seed, n_true, n_predicted):
+    rng = np.random.default_rng(seed)
+    confusion = rng.integers(0, 50, (n_true, n_predicted)) * rng.integers(0, 2, (n_true, n_predicted))
+    matching = hungarian(confusion)
+    used = matching[matching >= 0]
+    assert matching.shape == (n_predicted,)
+    assert len(set(used.tolist())) == len(used)
+    reached = sum(pairwise_iou(confusion)[c, p] for p, c in enumerate(matching) if c >= 0)
+    assert reached == pytest.approx(best_by_trying_everything(confusion))
+
+
+def test_a_permutation_is_undone():
+    confusion = np.diag([5, 6, 7])[:, [2, 0, 1]]
+    assert hungarian(confusion).tolist() == [2, 0, 1]
+    assert scores.miou(scores.iou_per_class(confusion, hungarian(confusion))) == 1
+
+
+def test_majority_is_many_to_one_and_leaves_unused_ids_out():
+    confusion = np.asarray([[9, 0, 0, 1], [0, 4, 0, 6], [1, 3, 0, 0]])
+    assert majority(confusion).tolist() == [0, 1, -1, 1]
+    assert scores.iou_per_class(confusion, majority(confusion))[1] == pytest.approx(10 / 14)
+
+
+def test_iou_by_hand_with_an_unmatched_id_and_an_absent_class():
+    confusion = np.asarray([[6, 1, 1], [2, 4, 0], [0, 0, 0]])
+    ious = scores.iou_per_class(confusion, np.asarray([0, 1, -1]))
+    assert ious == {0: pytest.approx(6 / 10), 1: pytest.approx(4 / 7)}
+    assert scores.pixel_accuracy(confusion, np.asarray([0, 1, -1])) == pytest.approx(10 / 14)
+    assert scores.foreground_iou(confusion) == pytest.approx(4 / 8)
+
+
+def test_nothing_is_nan_where_there_is_nothing():
+    confusion = np.zeros((3, 3), dtype=np.int64)
+    matching = hungarian(confusion)
+    assert matching.tolist() == [-1, -1, -1]
+    assert scores.miou(scores.iou_per_class(confusion, matching)) == 0
+    assert scores.pixel_accuracy(confusion, matching) == 0
+    assert scores.foreground_iou(confusion) == 0
+
+
+def test_boxes_by_hand():
+    boxes = np.asarray([[0, 0, 10, 10], [20, 20, 20, 20]], dtype=np.float32)
+    others = np.asarray([[0, 0, 10, 5], [5, 5, 15, 15], [50, 50, 60, 60]], dtype=np.float32)
+    np.testing.assert_allclose(scores.box_iou(boxes, others), [[0.5, 25 / 175, 0], [0, 0, 0]])
+    assert scores.is_localised(boxes, others[:1])
+    assert not scores.is_localised(boxes, others[1:])
+    assert not scores.is_localised(boxes[:0], others)
+
+
+@given(seed=st.integers(0, 999))
+def test_scores_equal_torchmetrics_and_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    truth, prediction = rng.integers(0, 4, (2, 200))
+    truth[:20] = 255
+    confusion = ConfusionMatrix(4, 4)
+    confusion.update(truth, prediction)
+    itself = np.arange(4)
+    jaccard = MulticlassJaccardIndex(4, average="macro", ignore_index=255)
+    expected = float(jaccard(torch.as_tensor(prediction), torch.as_tensor(truth)))
+    assert scores.miou(scores.iou_per_class(confusion.matrix, itself)) == pytest.approx(expected, abs=1e-6)
+    accuracy = accuracy_score(truth[20:], prediction[20:])
+    assert scores.pixel_accuracy(confusion.matrix, itself) == pytest.approx(accuracy)
+    foreground = jaccard_score(truth[20:] > 0, prediction[20:] > 0)
+    assert scores.foreground_iou(confusion.matrix) == pytest.approx(foreground)

@@ -1,0 +1,53 @@
+"""Sizes, padding and the way back."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maskdistill.stages.networks.resize import grid_to_image, limit_long_side, resize, resize_mask, short_side_size
+
+sides = st.integers(1, 300)
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "expected"), [((480, 640), (640, 853)), ((640, 480), (853, 640)), ((1, 1), (640, 640))]
+)
+def test_the_short_side_gets_its_length(size_hw, expected):
+    assert short_side_size(size_hw, 640, 16, 16384) == expected
+
+
+@given(size_hw=st.tuples(st.integers(1, 50_000), st.integers(1, 50_000)), limit=st.integers(1, 5000))
+def test_the_patch_limit_holds_at_any_aspect(size_hw, limit):
+    height, width = short_side_size(size_hw, 640, 16, limit)
+    assert min(height, width) >= 1
+    assert -(-height // 16) * -(-width // 16) <= limit
+
+
+@given(grid=st.tuples(st.integers(1, 7), st.integers(1, 7)), cut=st.tuples(st.integers(0, 7), st.integers(0, 7)),
+       size_hw=st.tuples(sides, sides), seed=st.integers(0, 99))  # fmt: skip
+def test_one_step_equals_upsample_cut_resize(grid, cut, size_hw, seed):
+    mask = np.random.default_rng(seed).random(grid) > 0.5
+    resized_hw = (grid[0] * 8 - cut[0], grid[1] * 8 - cut[1])
+    upsampled = np.kron(mask, np.ones((8, 8), dtype=bool))[: resized_hw[0], : resized_hw[1]]
+    np.testing.assert_array_equal(grid_to_image(mask, resized_hw, size_hw, 8), resize_mask(upsampled, size_hw))
+
+
+@given(size_hw=st.tuples(sides, sides), factor=st.integers(1, 4), seed=st.integers(0, 99))
+def test_enlarging_and_back_loses_nothing(size_hw, factor, seed):
+    mask = np.random.default_rng(seed).random(size_hw) > 0.5
+    enlarged = resize_mask(mask, (size_hw[0] * factor, size_hw[1] * factor))
+    np.testing.assert_array_equal(enlarged[::factor, ::factor], mask)
+    np.testing.assert_array_equal(resize_mask(enlarged, size_hw), mask)
+
+
+def test_crops_are_only_ever_shrunk():
+    assert limit_long_side((30, 40), 64) == (30, 40)
+    assert limit_long_side((64, 128), 64) == (32, 64)
+    assert limit_long_side((1, 1000), 10) == (1, 10)
+
+
+def test_pixels_of_the_right_size_stay_as_they_are():
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    assert resize(pixels, (2, 4)) is pixels
+    assert resize(pixels, (5, 3)).shape == (5, 3, 3)

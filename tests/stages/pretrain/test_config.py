@@ -1,0 +1,35 @@
+"""The configuration of the shipped weights is one that the stage accepts, on scenes that the demo never shows."""
+
+import pytest
+import yaml
+
+from helpers.paths import ROOT
+from maskdistill.data.config import ScenesConfig
+from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig
+
+CONFIGS = ROOT / "configs"
+
+
+def test_weights_are_trained_on_scenes_that_the_demo_never_shows() -> None:
+    sections = yaml.safe_load((CONFIGS / "weights" / "scenes.yaml").read_text())
+    demo = yaml.safe_load((CONFIGS / "demo.yaml").read_text())
+    assert ScenesConfig(**sections["data"]).seed != ScenesConfig(**demo["data"]).seed
+    config = PretrainConfig(**sections["pretrain"])
+    assert config.iterations == 1953
+    assert config.views.global_size <= config.image_size <= config.overrides["img_size"]
+
+
+def test_iterations_are_whole_batches() -> None:
+    assert PretrainConfig(samples=1000, batch_size=128).iterations == 7
+    assert PretrainConfig(samples=1, batch_size=128).iterations == 1
+
+
+def test_settings_of_the_other_method_are_not_used() -> None:
+    assert PretrainConfig(method="dino").unused() == {"prototypes"}
+    assert PretrainConfig().unused() == {"dino"}
+
+
+@pytest.mark.parametrize("ratios", [(0.5, 0.1), (-0.1, 0.5), (0.5, 1.1)])
+def test_mask_ratios_out_of_order_are_refused(ratios: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="mask_ratio must be two numbers"):
+        DinoConfig(mask_ratio=ratios)

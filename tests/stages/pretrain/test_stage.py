@@ -1,0 +1,171 @@
+"""Pre-training as a stage: exact resume, what it writes, and that it learns."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from maskdistill.data.errors import InputError, MaskDistillError
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.stages.contract import ExecutionConfig, StageInputs, StageOutputs
+from maskdistill.stages.pretrain import loop, stage
+from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig
+from maskdistill.stages.pretrain.methods import prototypes
+from maskdistill.stages.progress import Silent
+
+CONFIG = PretrainConfig.model_validate(
+    {
+        "overrides": {"img_size": 32, "patch_size": 8, "depth": 2, "embed_dim": 24, "num_heads": 3},
+        "image_size": 32,
+        "samples": 48,
+        "batch_size": 4,
+        "views": {"global_size": 24, "local_size": 16, "n_local": 1},
+        "prototypes": {"counts": [3, 5], "dense_patches": 2},
+        "warmup_iterations": 2,
+        "precision": "fp32",
+    }
+)
+"""12 steps, in which every phase of the method comes up."""
+DINO = CONFIG.model_copy(
+    update={"method": "dino", "dino": DinoConfig(outputs=16, hidden=8, bottleneck=4), "weight_decay": (0.04, 0.4)}
+)
+IBOT = DINO.model_copy(
+    update={"dino": DinoConfig(outputs=16, hidden=8, bottleneck=4, patch_weight=1.0, shared_head=False)}
+)
+
+
+class Stop(Exception):
+    """Stands for a kill."""
+
+
+class StopAt(Silent):
+    """Kills the training after some steps."""
+
+    def __init__(self, iteration: int) -> None:
+        self.left, self.phase = iteration, ""
+
+    def start(self, phase: str, total: int, unit: str) -> None:
+        self.phase = phase
+
+    def advance(self, n: int = 1, **info: float) -> None:
+        if self.phase == "train":
+            self.left -= n
+            if self.left == 0:
+                raise Stop
+
+
+def run(source: ImageSource, folder: Path, progress: Any = None, config: PretrainConfig = CONFIG) -> StageOutputs:
+    folder.mkdir(exist_ok=True)
+    inputs = StageInputs(source, {}, 3, ExecutionConfig(device="cpu", checkpoint_seconds=0), max_failure_rate=0.5)
+    return stage.run(config, inputs, folder, progress or Silent())
+
+
+@pytest.mark.parametrize("config", [CONFIG, DINO, IBOT], ids=["prototypes", "dino", "ibot"])
+def test_a_killed_training_ends_with_the_same_weights(
+    config: PretrainConfig, tiny_source: ImageSource, tmp_path: Path
+) -> None:
+    whole = run(tiny_source, tmp_path / "whole", config=config)
+    for steps in (3, 6, 11):  # from the checkpoints after 2, 5 and 10 steps on
+        with pytest.raises(Stop):
+            run(tiny_source, tmp_path / "cut", StopAt(steps), config)
+    cut = run(tiny_source, tmp_path / "cut", config=config)
+    assert cut == whole
+    first, second = (load_file(tmp_path / name / "vit.safetensors") for name in ("whole", "cut"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    logs = [(tmp_path / name / "training.jsonl").read_text() for name in ("whole", "cut")]
+    assert logs[0] == logs[1]
+    assert [json.loads(line)["iteration"] for line in logs[0].splitlines()] == list(range(1, 13))
+
+
+def test_a_checkpoint_of_another_training_is_refused(tiny_source: ImageSource, tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        run(tiny_source, tmp_path / "run", StopAt(3))
+    with pytest.raises(MaskDistillError, match=r"another training .*lr"):
+        run(tiny_source, tmp_path / "run", config=CONFIG.model_copy(update={"lr": 2e-3}))
+
+
+def test_settings_of_the_other_method_may_change(tiny_source: ImageSource, tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        run(tiny_source, tmp_path / "run", StopAt(3))
+    run(tiny_source, tmp_path / "run", config=CONFIG.model_copy(update={"dino": DinoConfig(outputs=2)}))
+
+
+def test_every_phase_comes_up(tiny_source: ImageSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    factors: list[float] = []
+    monkeypatch.setattr(prototypes, "shrink_unread_keys", lambda vit, factor: factors.append(factor))
+    run(tiny_source, tmp_path / "run")
+    assert factors == [0.2]
+    lines = [json.loads(line) for line in (tmp_path / "run" / "training.jsonl").read_text().splitlines()]
+    assert ["prototypes" in line for line in lines] == [False] * 3 + [True] * 9
+    assert ["dense" in line for line in lines] == [False] * 4 + [True] * 8
+
+
+def test_what_is_written(tiny_source: Any, tmp_path: Path) -> None:
+    outputs = run(tiny_source, tmp_path / "run")
+    assert (outputs.items, outputs.unit, outputs.failures) == (48, "samples", {})
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "training.jsonl",
+        "vit.json",
+        "vit.safetensors",
+    ]
+    description = json.loads((tmp_path / "run" / "vit.json").read_text())
+    vit = timm.create_model(description["model"], num_classes=0, **description["overrides"])
+    state = load_file(tmp_path / "run" / "vit.safetensors")
+    vit.load_state_dict(state)  # a plain timm ViT: strict
+    assert {value.dtype for value in state.values()} == {torch.float16}
+    assert set(tiny_source.reads) == {0, 1, 2, 3}  # never a validation image
+
+
+def test_labels_are_never_read(tiny_source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: ImageSource, index: int) -> None:
+        raise AssertionError("a label was read")
+
+    monkeypatch.setattr(type(tiny_source), "read_labels", refuse)
+    monkeypatch.setattr(type(tiny_source), "read_boxes", refuse)
+    run(tiny_source, tmp_path / "run")
+
+
+def test_the_key_offset_is_folded_in(tiny_source: ImageSource, tmp_path: Path) -> None:
+    folded, raw = tmp_path / "folded", tmp_path / "raw"
+    run(tiny_source, folded)
+    run(tiny_source, raw, config=CONFIG.model_copy(update={"key_offset": None}))
+    states = load_file(folded / "vit.safetensors"), load_file(raw / "vit.safetensors")
+    different = [name for name in states[0] if not torch.equal(states[0][name], states[1][name])]
+    assert different == ["blocks.1.attn.qkv.bias"]
+    change = (states[0][different[0]] - states[1][different[0]]).float().abs()
+    assert (change[24:48] > 0).any()
+    assert change[:24].max() == change[48:].max() == 0
+
+
+def test_unreadable_images_are_skipped_up_to_the_limit(make_source: Callable[..., ImageSource], tmp_path: Path) -> None:
+    outputs = run(make_source(6, 4, unreadable=(2,)), tmp_path / "some")
+    assert list(outputs.failures) == ["blob2"]
+    assert outputs.metrics["training_images"] == 3
+    with pytest.raises(InputError, match="3 of 4 images cannot be read"):
+        run(make_source(6, 4, unreadable=(0, 1, 2)), tmp_path / "most")
+
+
+@pytest.mark.parametrize("config", [CONFIG, DINO], ids=["prototypes", "dino"])
+def test_a_collapsed_training_stops(
+    config: PretrainConfig, tiny_source: ImageSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Views that are all the same have embeddings that are all the same."""
+
+    def same_views(images: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+        return torch.full((2, len(images), 3, 24, 24), 0.5), torch.full((1, len(images), 3, 16, 16), 0.5)
+
+    monkeypatch.setattr(loop, "_CHECK_EVERY", 1)
+    monkeypatch.setattr(loop, "multi_crop", same_views)
+    with pytest.raises(MaskDistillError, match="collapsed: at step 5 "):
+        run(tiny_source, tmp_path / "run", config=config)
+
+
+def test_a_loss_that_is_not_finite_stops(tiny_source: ImageSource, tmp_path: Path) -> None:
+    with pytest.raises(MaskDistillError, match="not finite at iteration"):
+        run(tiny_source, tmp_path / "run", config=CONFIG.model_copy(update={"lr": 1e30}))

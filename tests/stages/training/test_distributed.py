@@ -1,0 +1,139 @@
+"""Training in two processes on the CPU: who does what, exact resume, errors."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from helpers.paths import ROOT
+from maskdistill.data.errors import InputError, MaskDistillError
+from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.progress import Progress, Silent
+from maskdistill.stages.training.distributed import count_devices, gather_ids, n_processes, rank, run_on_devices
+from maskdistill.stages.training.recipe import Recipe
+from maskdistill.stages.training.samples import SampleStream
+from maskdistill.stages.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+TWO = ExecutionConfig(device="cpu", devices=2, checkpoint_seconds=0)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A fit in `folder`; after `poison` iterations its loss is not finite, after `kill` its first process is killed."""
+
+    folder: Path
+    poison: int | None = None
+    kill: int | None = None
+
+
+@pytest.fixture(autouse=True, scope="module")
+def importable() -> Iterator[None]:
+    """Let the processes that are started find this module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT))
+        yield
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory) -> Path:
+    """What a training in two processes leaves."""
+    folder = tmp_path_factory.mktemp("two")
+    run(folder, 2)
+    return folder
+
+
+def load(item: int):
+    return f"image{item}", torch.full((4,), item / 5) + torch.rand(4)
+
+
+def fit(work: Work, progress: Progress) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Unflatten(1, (1, 2, 2)), nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(4, 1))
+    seen: list[torch.Tensor] = []
+
+    def losses(batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        if rank() == 0 and len(seen) == work.kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+        seen.append(batch)
+        error = (model(batch)[:, 0] - batch.sum(dim=1)).square().mean()
+        return {"fit": error * float("nan") if work.poison is not None and len(seen) > work.poison else error}
+
+    recipe = Recipe(iterations=6, batch_size=4, lr=0.05, clip_norm=1)
+    trainer = Trainer(
+        model, losses, SampleStream(5, load, seed=3), torch.stack, recipe, work.folder, TWO, CPU, progress
+    )
+    trainer.run()
+    torch.save(torch.cat(seen), work.folder / f"seen{rank()}.pt")
+    torch.save(model.state_dict(), work.folder / f"model{rank()}.pt")
+    assert gather_ids([f"from{rank()}"]) == [f"from{number}" for number in range(n_processes())]
+
+
+def run(folder: Path, count: int, **options) -> None:
+    folder.mkdir(exist_ok=True)
+    run_on_devices(fit, Work(folder, **options), count, TWO, Silent())
+
+
+def read(folder: Path, name: str):
+    return torch.load(folder / name, weights_only=True)
+
+
+def test_two_processes_share_each_batch_and_come_to_the_same_weights(two, tmp_path):
+    run(tmp_path, 1)
+    whole = read(tmp_path, "seen0.pt").view(6, 2, 2, 4)
+    for number in (0, 1):
+        assert torch.equal(read(two, f"seen{number}.pt").view(6, 2, 4), whole[:, :, number])
+    alone = read(tmp_path, "model0.pt")
+    first, second = (read(two, f"model{number}.pt") for number in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    # The mean of the halves' means is the mean of the whole.
+    for name in alone:
+        torch.testing.assert_close(first[name], alone[name])
+    logs = [
+        [json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()]
+        for folder in (tmp_path, two)
+    ]
+    assert [line["iteration"] for line in logs[1]] == list(range(1, 7))
+    assert [line["fit"] for line in logs[1]] == pytest.approx([line["fit"] for line in logs[0]], rel=1e-5)
+
+
+def test_two_killed_and_resumed_are_bit_identical(two, tmp_path):
+    with pytest.raises(MaskDistillError, match="a training process failed"):
+        run(tmp_path, 2, kill=3)
+    assert not (tmp_path / "model0.pt").exists()
+    run(tmp_path, 2)
+    for name in ("training.jsonl", "model0.pt"):
+        assert (two / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_errors_come_through_with_the_images_of_all_processes(tmp_path):
+    with pytest.raises(MaskDistillError, match=r"iteration 3 .*images image\d, image\d, image\d, image\d;"):
+        run(tmp_path, 2, poison=2)
+
+
+@pytest.mark.parametrize(
+    ("devices", "batch_size", "fewest", "expected"),
+    [(None, 8, 1, 1), (1, 7, 1, 1), (2, 8, 1, 2), (3, 6, 2, 3), (3, 8, 1, "1, 2, 4, 8"), (4, 8, 4, "1, 2,")],
+)
+def test_a_batch_splits_evenly_or_not_at_all(devices, batch_size, fewest, expected):
+    execution = ExecutionConfig(device="cpu", devices=devices)
+    if isinstance(expected, int):
+        assert count_devices(execution, batch_size, fewest) == expected
+    else:
+        with pytest.raises(InputError, match=rf"execution\.devices: a batch of {batch_size} .*use one of {expected}"):
+            count_devices(execution, batch_size, fewest)
+
+
+def test_all_gpus_that_divide_the_batch(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 6)
+    assert count_devices(ExecutionConfig(), 16) == 4
+    assert count_devices(ExecutionConfig(), 16, fewest=8) == 2
+    with pytest.raises(InputError, match="there are 6 GPUs"):
+        count_devices(ExecutionConfig(devices=8), 16)
