@@ -32,7 +32,7 @@ stage-%: setup ## run one stage, for example make stage-filter
 
 demo-weights: setup ## train the networks of the demo from nothing, an hour and a half on one core with AMX
 	OMP_NUM_THREADS=1 $(RUN) stage pretrain -c configs/weights/scenes.yaml $(ARGS)
-	OMP_NUM_THREADS=1 $(RUN) stage backbone -c configs/weights/scenes.yaml $(ARGS)
+	OMP_NUM_THREADS=1 $(RUN) stage imitate -c configs/weights/scenes.yaml $(ARGS)
 
 status: setup ## show what is cached and why the rest is not
 	$(RUN) status -c $(CONFIG) $(ARGS)

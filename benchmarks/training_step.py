@@ -24,8 +24,8 @@ from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.distill import dataset
 from maskdistill.stages.distill.detectors.build import create_detector
 from maskdistill.stages.segment import augment
-from maskdistill.stages.segment.heads.deeplab import Segmenter
 from maskdistill.stages.segment.inference import view_scores, views_of
+from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.segment.ohem import ohem_cross_entropy
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.optimizer import make_optimizer

@@ -1,5 +1,7 @@
 """The base of every configuration section."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -11,3 +13,9 @@ class Settings(BaseModel):
     def unused(self) -> set[str]:
         """Fields that change nothing under the other settings, so that they are no part of an artifact's key."""
         return set()
+
+    def used(self) -> dict[str, Any]:
+        """All other fields as JSON values, those of sections within this one likewise."""
+        values = self.model_dump(mode="json", exclude=self.unused())
+        sections = {name: getattr(self, name) for name in values if isinstance(getattr(self, name), Settings)}
+        return values | {name: section.used() for name, section in sections.items()}

@@ -3,6 +3,7 @@
 import difflib
 import shlex
 import typing
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,9 @@ from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.evaluate.config import EvaluateConfig
 from maskdistill.stages.filter.config import FilterConfig
-from maskdistill.stages.imitate.config import BackboneConfig
+from maskdistill.stages.imitate.config import ImitateConfig
 from maskdistill.stages.mine.config import MineConfig
+from maskdistill.stages.old_names import modernise
 from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.segment.config import SegmentConfig
 
@@ -30,7 +32,7 @@ class Config(Settings):
 
     data: DataConfig
     pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
-    backbone: BackboneConfig = Field(default_factory=BackboneConfig)
+    imitate: ImitateConfig = Field(default_factory=ImitateConfig)
     mine: MineConfig = Field(default_factory=MineConfig)
     cluster: ClusterConfig = Field(default_factory=ClusterConfig)
     distill: DistillConfig = Field(default_factory=DistillConfig)
@@ -45,7 +47,7 @@ class Config(Settings):
 
     def resolved(self) -> "Config":
         """The same with the settings filled in that one stage takes over from another."""
-        followers: dict[str, BackboneConfig | ClusterConfig] = {"backbone": self.backbone, "cluster": self.cluster}
+        followers: dict[str, ImitateConfig | ClusterConfig] = {"imitate": self.imitate, "cluster": self.cluster}
         update: dict[str, Any] = {
             name: section.model_copy(
                 update={
@@ -76,9 +78,9 @@ class ConfigSource:
         """Read, override and validate. Raises InputError that names the file, the field and the remedy."""
         tree: dict[str, Any] = {}
         for path in self.paths:
-            _merge(tree, _read_yaml(path))
+            _merge(tree, _modern(_read_yaml(path), str(path)))
         for override in self.overrides:
-            _merge(tree, _parse_override(override))
+            _merge(tree, _modern(_parse_override(override), f"-s {override}"))
         try:
             return Config.model_validate(tree).resolved()
         except ValidationError as error:
@@ -98,6 +100,14 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(tree, dict):
         raise InputError(f"{path}: a configuration is a mapping of sections, not a {type(tree).__name__}")
+    return tree
+
+
+def _modern(tree: dict[str, Any], where: str) -> dict[str, Any]:
+    """A tree in today's form; says what it has in an older one."""
+    if notes := modernise(tree):
+        lines = "\n  ".join(notes)
+        warnings.warn(f"{where}: read as it was meant, but names have changed since:\n  {lines}", stacklevel=3)
     return tree
 
 
@@ -161,11 +171,16 @@ def field_names(data_kind: str | None = None) -> Iterator[str]:
     models = _data_models()
     chosen = [models[data_kind]] if data_kind in models else list(models.values())
     for name, field in Config.model_fields.items():
-        yield name
-        sections = chosen if name == "data" else [field.annotation]
-        for section in sections:
-            if isinstance(section, type) and issubclass(section, BaseModel):
-                yield from (f"{name}.{child.alias or key}" for key, child in section.model_fields.items())
+        for section in chosen if name == "data" else [field.annotation]:
+            yield from _names_in(name, section)
+
+
+def _names_in(name: str, section: Any) -> Iterator[str]:
+    """Dotted names of a section and of all that is in it."""
+    yield name
+    if isinstance(section, type) and issubclass(section, BaseModel):
+        for key, field in section.model_fields.items():
+            yield from _names_in(f"{name}.{key}", field.annotation)
 
 
 def _data_models() -> dict[str, type[BaseModel]]:

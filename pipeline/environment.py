@@ -35,7 +35,7 @@ def describe_arithmetic(section: Settings, execution: ExecutionConfig) -> dict[s
 
     {} for a stage that no network computes in.
     """
-    if not hasattr(section, "precision"):
+    if not hasattr(section, "precision") or "precision" in section.unused():
         return {}
     from maskdistill.stages.training.device import describe_device, resolve_device
     from maskdistill.stages.training.precision import resolve_precision

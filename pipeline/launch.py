@@ -23,9 +23,9 @@ def finish_stage(plan: Plan, stage: str, console: Console, *, force: bool = Fals
 
 
 def with_import(plan: Plan, stages: Sequence[StageSpec]) -> Sequence[StageSpec]:
-    """The stages, after `mine` where it is not made and only has to read the file of masks that `mine.import` names."""
+    """The stages, after `mine` where it is not made and only has to read the file that `mine.import` names."""
     mine = STAGES[0]
-    waiting = plan.config.mine.import_from is not None and plan.manifest(mine.name) is None
+    waiting = plan.config.mine.method == "import" and plan.manifest(mine.name) is None
     return (mine, *stages) if waiting and mine not in stages else stages
 
 
@@ -80,7 +80,7 @@ def describe_run(plan: Plan, results: Collection[StageResult]) -> str:
 
             save_gallery(plan, last.scores, picture)
         lines.append(f"picture: {picture}")
-    if plan.config.mine.weights == "random":
+    if plan.config.mine.uses_seed():
         lines.append("mine.weights is random: masks of an untrained ViT mean nothing, nor does what follows from them")
     return "\n".join(lines)
 

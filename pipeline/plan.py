@@ -1,6 +1,6 @@
 """From a configuration to the key of every stage, and the reason why a stage is not cached."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -11,9 +11,8 @@ from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.open import open_source
 from maskdistill.pipeline.artifacts import ArtifactStore, Manifest, hash_file, hash_key
 from maskdistill.pipeline.config import Config, ConfigSource
-from maskdistill.pipeline.dag import ALL_STAGES, OPTIONAL_NAMES, STAGE_NAMES, StageSpec
-
-_NAMED_WEIGHTS = (None, "pretrained", "random", *OPTIONAL_NAMES)
+from maskdistill.pipeline.dag import ALL_STAGES, StageSpec
+from maskdistill.stages.settings import StageSettings
 
 
 @dataclass(frozen=True)
@@ -34,19 +33,23 @@ class PlannedStage:
 class Plan:
     """A configuration, its images, and the artifacts that belong to it.
 
+    Args:
+        config_source: The configuration.
+        stages: All stages that there are, in order; the last one is what a run is for.
+
     Attributes:
-        stages: Every stage by name, the optional ones included.
+        stages: Every stage by name, those included that nothing here depends on.
         specs: The stages that a whole run consists of, in order: the last one and all that it depends on.
     """
 
-    def __init__(self, config_source: ConfigSource) -> None:
+    def __init__(self, config_source: ConfigSource, stages: Sequence[StageSpec] = ALL_STAGES) -> None:
         self.config_source = config_source
         self.config: Config = config_source.load()
         self.store = ArtifactStore(self.config.artifacts)
         self.stages: dict[str, PlannedStage] = {}
-        for spec in ALL_STAGES:
+        for spec in stages:
             self.stages[spec.name] = self._plan(spec)
-        needed = self.upstream(STAGE_NAMES[-1])
+        needed = self.upstream(stages[-1].name)
         self.specs = tuple(planned.spec for planned in self.stages.values() if planned.name in needed)
 
     @cached_property
@@ -64,20 +67,22 @@ class Plan:
         """Fingerprint of the ground truth, for the evaluation; None where there is none."""
         return self.source.labels_fingerprint()
 
+    def settings(self, stage: str) -> StageSettings:
+        """The settings of a stage."""
+        section: StageSettings = getattr(self.config, stage)
+        return section
+
     def _plan(self, spec: StageSpec) -> PlannedStage:
-        section = getattr(self.config, spec.name)
-        settings = section.model_dump(mode="json", exclude=section.unused())
-        ingredients: dict[str, Any] = {"stage": spec.name, "version": spec.version, "settings": settings}
-        inputs = spec.inputs_for(section)
+        section = self.settings(spec.name)
+        settings, inputs = section.used(), section.inputs()
+        ingredients: dict[str, Any] = {"stage": spec.name, "version": section.version, "settings": settings}
         ingredients["inputs"] = {name: self.stages[name].key for name in inputs}
-        if not spec.inputs:
-            ingredients["data"] = self.data_fingerprint
-        if spec.uses_seed(section):
+        ingredients["data"] = self.data_fingerprint
+        if section.uses_seed():
             ingredients["seed"] = self.config.seed
-        if "weights" in settings:
-            ingredients["weights"] = _weights_fingerprint(spec.name, settings.pop("weights"))
-        if "import" in settings:
-            ingredients["import"] = _file_fingerprint("mine.import", settings.pop("import"), "a COCO annotation file")
+        ingredients["files"] = {name: _fingerprint(spec.name, name, path) for name, path in section.files().items()}
+        for name in ingredients["files"]:
+            _remove(settings, name)
         return PlannedStage(spec, hash_key(ingredients), inputs, ingredients)
 
     def upstream(self, stage: str) -> tuple[str, ...]:
@@ -119,19 +124,20 @@ class Plan:
         return "; ".join(changes)
 
 
-def _weights_fingerprint(stage: str, weights: str | None) -> str | None:
-    """Names stand for themselves, files for their content: a moved checkpoint is the same checkpoint."""
-    if weights in _NAMED_WEIGHTS or weights is None:
-        return weights
-    return _file_fingerprint(f"{stage}.weights", weights, "a checkpoint")
+def _fingerprint(stage: str, setting: str, path: Path) -> str:
+    """Hash of a user's file: a moved checkpoint is the same checkpoint."""
+    if not path.expanduser().is_file():
+        raise InputError(f"{stage}.{setting}: {path}: no such file; give the path of one that is there")
+    stat = path.expanduser().stat()
+    return f"sha256:{_hash_once(path.expanduser(), stat.st_size, stat.st_mtime_ns)}"
 
 
-def _file_fingerprint(field: str, name: str, kind: str) -> str:
-    path = Path(name)
-    if not path.is_file():
-        raise InputError(f"{field}: {name}: no such file; give the path of {kind}")
-    stat = path.stat()
-    return f"sha256:{_hash_once(path, stat.st_size, stat.st_mtime_ns)}"
+def _remove(settings: dict[str, Any], name: str) -> None:
+    """Take a dotted setting out, in place."""
+    *sections, field = name.split(".")
+    for section in sections:
+        settings = settings[section]
+    settings.pop(field)
 
 
 @lru_cache(maxsize=16)
@@ -152,9 +158,7 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _changed(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    names = [name for name in sorted({*mine, *theirs}) if mine.get(name) != theirs.get(name)]
-    # Imported masks depend on no setting: that mined ones have some says nothing.
-    return [name for name in names if "import" not in names or name in ("import", "data", "version")]
+    return [name for name in sorted({*mine, *theirs}) if mine.get(name) != theirs.get(name)]
 
 
 def _describe_change(stage: str, name: str, old: Any, new: Any) -> str:
@@ -162,6 +166,8 @@ def _describe_change(stage: str, name: str, old: Any, new: Any) -> str:
         return f"{stage}.{name.removeprefix('settings.')}: {old} -> {new}"
     if name.startswith("inputs."):
         return f"input {name.removeprefix('inputs.')} changed"
-    if name in ("data", "weights", "import"):
-        return f"{name} changed"
+    if name.startswith("files."):
+        return f"{stage}.{name.removeprefix('files.')} changed"
+    if name == "data":
+        return "data changed"
     return f"{name}: {old} -> {new}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from maskdistill.pipeline.artifacts import Manifest, record_files, write_manifest
+from maskdistill.pipeline.engines.local import LocalEngine
 from maskdistill.pipeline.environment import describe_arithmetic, describe_environment
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import show_progress
@@ -59,14 +60,15 @@ def _make(plan: Plan, stage: str, console: Console) -> Manifest:
         seed=plan.config.seed,
         execution=plan.config.execution,
         max_failure_rate=plan.config.data.max_failure_rate,
+        engine=LocalEngine(plan.config.execution.workers),
     )
     folder = plan.path(stage)
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
-    arithmetic = describe_arithmetic(getattr(plan.config, stage), plan.config.execution)
+    arithmetic = describe_arithmetic(plan.settings(stage), plan.config.execution)
     started, clock = datetime.now(UTC), time.monotonic()
     with show_progress(stage, console) as progress:
-        outputs = planned.spec.function()(getattr(plan.config, stage), inputs, folder, progress)
+        outputs = planned.spec.load()(plan.settings(stage), inputs, folder, progress)
     manifest = Manifest(
         stage=stage,
         key=planned.key,

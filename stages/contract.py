@@ -9,6 +9,7 @@ from pydantic import Field
 
 from maskdistill.data.settings import Settings
 from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.stages.parts import Engine, InThisProcess
 
 
 class ExecutionConfig(Settings):
@@ -25,7 +26,8 @@ class ExecutionConfig(Settings):
     batch_size: int = Field(8, ge=1)
     """Images per forward pass where nothing is trained."""
     workers: int = Field(0, ge=0)
-    """Processes that decode and augment images for training; 0 = the main process does it."""
+    """Processes beside the main one: in training they decode and augment images; where nothing is trained, each of
+    them, from two on, loads the model and works on parts of its own. 0 = the main process does it all."""
     part_size: int = Field(128, ge=1)
     """Images per part: what a killed run loses at most."""
     checkpoint_seconds: float = Field(60.0, ge=0)
@@ -42,6 +44,7 @@ class StageInputs:
         seed: Base of every random number of the stage.
         execution: Device, workers and the like.
         max_failure_rate: Share of unreadable images above which a stage stops instead of skipping them.
+        engine: Where the parts of per-image work are made.
     """
 
     source: ImageSource
@@ -49,6 +52,7 @@ class StageInputs:
     seed: int = 0
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     max_failure_rate: float = 0.01
+    engine: Engine = field(default_factory=InThisProcess)
 
 
 @dataclass(frozen=True)

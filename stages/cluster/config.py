@@ -1,15 +1,18 @@
 """Settings of the clustering stage."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from maskdistill.data.settings import Settings
 from maskdistill.stages.networks.normalise import Normalise
+from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import Precision
+from maskdistill.stages.weights import Weights
 
 
-class ClusterConfig(Settings):
+class ClusterConfig(StageSettings):
     """A class for every mask: K-means over class tokens (paper section 3.2)."""
 
     k: int = Field(20, ge=2, le=254)
@@ -19,7 +22,7 @@ class ClusterConfig(Settings):
     image, resized to `short_side`, with everything outside the mask set to zero (the paper)."""
     model: str | None = None
     """Name in timm of the Vision Transformer; None = the one of the mine stage."""
-    weights: str | None = None
+    weights: Weights | None = None
     """Weights of that model, as in the mine stage; None = those of the mine stage."""
     normalise: Normalise | None = None
     """As `mine.normalise`; None = the same as there."""
@@ -41,3 +44,11 @@ class ClusterConfig(Settings):
     """Passes over the training masks, at most."""
     precision: Precision = "auto"
     """Arithmetic of the ViT; `auto` = bf16 where the hardware computes it, else fp32."""
+
+    def inputs(self) -> tuple[str, ...]:
+        """The masks; and the stage that trains the ViT, where one does."""
+        return ("mine", *(self.weights.inputs() if self.weights else ()))
+
+    def files(self) -> Mapping[str, Path]:
+        """The ViT's checkpoint."""
+        return self.weights.files("weights") if self.weights else {}

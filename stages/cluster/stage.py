@@ -7,23 +7,16 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from maskdistill.data.catalog import CLUSTERS, MINED
 from maskdistill.data.errors import InputError
-from maskdistill.data.parts import compute_parts
 from maskdistill.data.stores.clusters import ClusterStore
-from maskdistill.data.stores.masks import MaskStore
 from maskdistill.stages.cluster.config import ClusterConfig
+from maskdistill.stages.cluster.embed import EMBEDDING, EmbedJob
 from maskdistill.stages.cluster.kmeans import assign, dimension_scale, fit, whiten
-from maskdistill.stages.cluster.views import views
 from maskdistill.stages.contract import StageInputs, StageOutputs
-from maskdistill.stages.networks.vit import find_weights, load_vit
-from maskdistill.stages.networks.vit_inputs import batches, to_tensor
+from maskdistill.stages.parts import compute_parts
 from maskdistill.stages.progress import Progress
-from maskdistill.stages.training.device import resolve_device
-from maskdistill.stages.training.precision import autocast
 
 
 def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
@@ -48,7 +41,16 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
             f"cluster.k: {config.k} clusters need at least as many masks, but the training images have only "
             f"{fitted.sum()} of at least cluster.min_area; lower cluster.k or give more training images"
         )
-    embedding = _embed(config, inputs, masks, workdir / "parts", progress)
+    progress.start("embeddings", len(masks), "masks")
+    parts = compute_parts(
+        EmbedJob(config, inputs),
+        workdir / "parts",
+        len(masks),
+        inputs.execution.part_size,
+        inputs.engine,
+        progress.advance,
+    )
+    embedding = np.concatenate([np.load(part / EMBEDDING) for part in parts.folders])
     scale = dimension_scale(embedding[fitted])
     whitened = whiten(embedding, scale)
     progress.start("k-means", 1, "fits")
@@ -66,29 +68,3 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
     shutil.rmtree(workdir / "parts", ignore_errors=True)
     sizes = np.bincount(cluster, minlength=config.k).tolist()
     return StageOutputs(len(masks), "masks", {"clusters": config.k, "cluster_sizes": sizes, "inertia": inertia})
-
-
-def _embed(
-    config: ClusterConfig, inputs: StageInputs, masks: MaskStore, folder: Path, progress: Progress
-) -> NDArray[np.float32]:
-    """Class token of each mask's view, float32 (M, D), computed in parts."""
-    if config.model is None or config.weights is None:
-        raise InputError("cluster.model, cluster.weights: must be set here; the pipeline fills in those of mine")
-    device = resolve_device(inputs.execution)
-    weights = find_weights(config.weights, inputs.artifacts)
-    backbone = load_vit(config.model, weights, inputs.seed, section="cluster", normalise=config.normalise).to(device)
-    progress.start("embeddings", len(masks), "masks")
-
-    def compute(rows: range, path: Path) -> None:
-        embedding = np.empty((len(rows), backbone.dim), dtype=np.float32)
-        prepared = views(masks, inputs.source, rows, config, backbone.patch_size)
-        for batch in batches(prepared, backbone.patch_size, inputs.execution.batch_size):
-            with torch.inference_mode(), autocast(device, config.precision):
-                tokens = backbone.class_token(to_tensor(batch, backbone, device))
-            embedding[[one.item - rows.start for one in batch]] = tokens.float().cpu().numpy()
-        with path.open("wb") as file:
-            np.save(file, embedding)
-        progress.advance(len(rows))
-
-    parts = compute_parts(folder, len(masks), inputs.execution.part_size, compute, progress.advance)
-    return np.concatenate([np.load(part) for part in parts])

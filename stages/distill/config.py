@@ -1,13 +1,18 @@
 """Settings of the distill stage."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Literal
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from maskdistill.data.errors import InputError
-from maskdistill.data.settings import Settings
+from maskdistill.stages.distill.detectors.options import Detectron2Options
+from maskdistill.stages.registry import DETECTORS
+from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
+from maskdistill.stages.weights import Weights
 
 
 def has_detectron2() -> bool:
@@ -17,23 +22,24 @@ def has_detectron2() -> bool:
     return spec is not None and spec.origin is not None
 
 
-class DistillConfig(Settings):
+@DETECTORS.sections
+class DistillConfig(StageSettings):
     """The detector that learns from mined masks and their clusters (section 3 of the method)."""
 
-    backend: Literal["auto", "detectron2", "torchvision"] = "auto"
+    version: ClassVar[int] = 3
+
+    backend: str = "auto"
     """Library that the Mask R-CNN comes from; "auto" = detectron2 where it is installed, else torchvision."""
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """Depth of the ResNet under the feature pyramid."""
-    weights: str | None = None
-    """Self-supervised weights of the backbone: a .pth or .safetensors file; `backbone` = the result of the backbone
+    weights: Weights | None = None
+    """Self-supervised weights of the backbone: a .pth or .safetensors file; `imitate` = the result of the imitate
     stage, which then runs first; None = from nothing."""
     freeze_stages: int = Field(1, ge=0, le=4)
     """Stages of the backbone that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
     freeze_norm: bool = True
     """Whether the backbone's batch norm keeps the statistics of its weights, which those of a few images would spoil.
     Only where `weights` are given."""
-    neck: Literal["fpn", "c4"] = "fpn"
-    """"fpn" is a feature pyramid; "c4" pools from the fourth stage of a ResNet-50, with detectron2 only."""
     heads: Literal["full", "slim"] = "full"
     """"full" is the standard Mask R-CNN; "slim" has a narrower pyramid and heads and learns from fewer boxes per
     image, for a CPU."""
@@ -98,14 +104,29 @@ class DistillConfig(Settings):
             raise ValueError(f"scale: {list(self.scale)} must be two positive numbers, the smaller one first")
         if self.max_size < self.image_size:
             raise ValueError(f"max_size: {self.max_size} is below image_size {self.image_size}")
-        if self.neck == "c4" and (self.backend, self.backbone, self.heads) != ("detectron2", "resnet50", "full"):
-            raise ValueError("neck: c4 goes with backend: detectron2, backbone: resnet50 and heads: full")
+        own = (self.backend, self.backbone, self.heads)
+        if self.pools_from_c4 and own != ("detectron2", "resnet50", "full"):
+            raise ValueError("detectron2.neck: c4 goes with backend: detectron2, backbone: resnet50 and heads: full")
         return self
+
+    @property
+    def pools_from_c4(self) -> bool:
+        """Whether boxes are pooled from the fourth stage, with detectron2, instead of from a pyramid."""
+        options: Detectron2Options = getattr(self, "detectron2")  # noqa: B009 - a section that the registry adds
+        return options.neck == "c4"
+
+    def inputs(self) -> tuple[str, ...]:
+        """The masks and their clusters; and the stage that trains the backbone, where one does."""
+        return ("mine", "cluster", *(self.weights.inputs() if self.weights else ()))
+
+    def files(self) -> Mapping[str, Path]:
+        """The backbone's checkpoint."""
+        return self.weights.files("weights") if self.weights else {}
 
     def unused(self) -> set[str]:
         """What is frozen where nothing is given, and the score for a further round where there is none."""
         frozen = {"freeze_stages", "freeze_norm"} if self.weights is None else set()
-        return frozen | ({"round_score"} if self.rounds == 1 else set())
+        return super().unused() | frozen | ({"round_score"} if self.rounds == 1 else set())
 
     def resolved(self) -> "DistillConfig":
         """The same with the back end that "auto" stands for here.

@@ -16,7 +16,7 @@ from maskdistill.stages.distill.detectors.detector import Detections, Detector
 from maskdistill.stages.distill.mirror import detect_mirrored
 from maskdistill.stages.known_images import read_known
 from maskdistill.stages.networks.batching import batch_by_shape
-from maskdistill.stages.progress import Progress
+from maskdistill.stages.parts import Advance
 from maskdistill.stages.training.precision import autocast
 
 Coded = tuple[list[Rle], NDArray[np.float32], NDArray[np.int32]]
@@ -29,7 +29,7 @@ def predict_part(
     config: DistillConfig,
     batch_size: int,
     device: torch.device,
-    progress: Progress,
+    advance: Advance,
 ) -> MaskStore:
     """The candidates of some images, by descending score in each; the detector is in eval mode.
 
@@ -45,7 +45,7 @@ def predict_part(
             else:
                 results = detector.detect(images)
         found.update({image_id: _encode(result) for (image_id, _), result in zip(batch, results, strict=True)})
-        progress.advance(len(batch))
+        advance(len(batch))
     builder = MaskStoreBuilder()
     for image_id in image_ids:
         builder.add_rles(image_id, *found[image_id])

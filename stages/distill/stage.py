@@ -1,6 +1,7 @@
 """The distill stage: mined masks and their clusters in, scored candidates of every image out."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import torch
 from safetensors.torch import load_file
 
 from maskdistill.data.catalog import CANDIDATES, CLUSTERS, open_masks
-from maskdistill.data.parts import compute_parts
 from maskdistill.data.stores.clusters import read_k
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.stages.contract import StageInputs, StageOutputs
@@ -20,6 +20,8 @@ from maskdistill.stages.distill.predict import predict_part
 from maskdistill.stages.distill.rounds import clusters_by_overlap, next_targets
 from maskdistill.stages.distill.train import TARGETS, WEIGHTS, DetectorTraining, train_detector
 from maskdistill.stages.networks.weights_file import read_description
+from maskdistill.stages.old_names import modern_section
+from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
@@ -87,16 +89,48 @@ def predict_all(
     config: DistillConfig, inputs: StageInputs, image_ids: list[str], folder: Path, progress: Progress
 ) -> MaskStore:
     """Candidates of the detector in `folder`, in parts that a killed run does not lose."""
-    device, execution = resolve_device(inputs.execution), inputs.execution
-    detector = load_detector(folder / WEIGHTS, device)
     progress.start("predict", len(image_ids), "images")
+    parts = compute_parts(
+        DetectJob(config, inputs, folder / WEIGHTS, tuple(image_ids)),
+        folder / "parts",
+        len(image_ids),
+        inputs.execution.part_size,
+        inputs.engine,
+        progress.advance,
+    )
+    return MaskStore.concatenate([MaskStore.open(part / CANDIDATES.file) for part in parts.folders])
 
-    def compute(images: range, path: Path) -> None:
-        ids = image_ids[images.start : images.stop]
-        predict_part(detector, inputs.source, ids, config, execution.batch_size, device, progress).save(path)
 
-    parts = compute_parts(folder / "parts", len(image_ids), execution.part_size, compute, on_skip=progress.advance)
-    return MaskStore.concatenate([MaskStore.open(part) for part in parts])
+@dataclass(frozen=True)
+class DetectJob:
+    """Predicting the candidates of some images with a trained detector."""
+
+    config: DistillConfig
+    inputs: StageInputs
+    weights: Path
+    image_ids: tuple[str, ...]
+
+    def open(self) -> "DetectWorker":
+        """Load the detector."""
+        device = resolve_device(self.inputs.execution)
+        return DetectWorker(self, load_detector(self.weights, device), device)
+
+
+@dataclass(frozen=True, eq=False)
+class DetectWorker:
+    """The loaded detector."""
+
+    job: DetectJob
+    detector: Detector
+    device: torch.device
+
+    def write(self, items: range, folder: Path, advance: Advance) -> PartReport:
+        """Write the candidates of some images."""
+        job, inputs = self.job, self.job.inputs
+        image_ids, batch_size = list(job.image_ids[items.start : items.stop]), inputs.execution.batch_size
+        found = predict_part(self.detector, inputs.source, image_ids, job.config, batch_size, self.device, advance)
+        found.save(folder / CANDIDATES.file)
+        return PartReport(len(items))
 
 
 def load_detector(path: Path, device: torch.device) -> Detector:
@@ -107,7 +141,7 @@ def load_detector(path: Path, device: torch.device) -> Detector:
         InputError: Its back end is not installed.
     """
     description = read_description(path)
-    config = DistillConfig(**description["config"])
+    config = DistillConfig(**modern_section("distill", description["config"]))
     detector = create_detector(config, description["n_clusters"], None)
     detector.module.load_state_dict(load_file(path))
     detector.module.to(device).eval()

@@ -25,9 +25,10 @@ from maskdistill.stages.evaluate.config import EvaluateConfig
 from maskdistill.stages.evaluate.random_vit import write_random_vit
 from maskdistill.stages.evaluate.stage import evaluate
 from maskdistill.stages.mine.config import MineConfig
-from maskdistill.stages.mine.methods.otsu import otsu_on_colour, otsu_on_edges
+from maskdistill.stages.mine.methods.otsu_masks import otsu_on_colour, otsu_on_edges
 from maskdistill.stages.mine.stage import run as run_mine
 from maskdistill.stages.progress import Progress
+from maskdistill.stages.weights import WeightsSource
 
 OTSU = {"Otsu on colour": otsu_on_colour, "Otsu on edges": otsu_on_edges}
 RANDOM_VIT = "random ViT"
@@ -99,12 +100,12 @@ def _random_vit(
         path.mkdir()
     source, inputs = inputs.source, replace(inputs, artifacts={"mine": folders["mine"]})
     began = time.monotonic()
-    untrained = mine.model_copy(update={"weights": weights, "import_from": None})
+    untrained = mine.model_copy(update={"weights": WeightsSource("file", weights), "method": "affinity"})
     made = run_mine(untrained, inputs, folders["mine"], progress)
     seconds = time.monotonic() - began
     scores = evaluate(config, "mine", source, folders, progress)
     if "status" not in scores and source.n_train >= cluster.k:
-        own = cluster.model_copy(update={"model": mine.model, "weights": weights})
+        own = cluster.model_copy(update={"model": mine.model, "weights": WeightsSource("file", weights)})
         run_cluster(own, inputs, folders["cluster"], progress)
         clustered = evaluate(config, "cluster", source, folders, progress)
         scores = {split: clustered[split] | scores[split] for split in scores}

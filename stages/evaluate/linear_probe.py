@@ -28,8 +28,8 @@ from maskdistill.stages.known_images import read_known
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.segment.augment import augment, collate
 from maskdistill.stages.segment.config import SegmentConfig
-from maskdistill.stages.segment.heads.deeplab import Segmenter
 from maskdistill.stages.segment.inference import views_of
+from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.segment.ohem import ohem_cross_entropy
 from maskdistill.stages.segment.predict import to_labels
 from maskdistill.stages.segment.train import WEIGHTS, load_segmenter

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
-from maskdistill.data.settings import Settings
+from maskdistill.stages.settings import StageSettings
 
 _SCORE: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(ge=0, le=1)])
 
@@ -14,7 +14,7 @@ def _number_or_auto(value: Any) -> Any:
     return value if value == "auto" else _SCORE.validate_python(value)
 
 
-class FilterConfig(Settings):
+class FilterConfig(StageSettings):
     """Which masks become pseudo-labels (section 4 of the method)."""
 
     masks: Literal["initial", "candidates", "confident"] = "confident"
@@ -31,3 +31,11 @@ class FilterConfig(Settings):
     def unused(self) -> set[str]:
         """No threshold where all masks are kept."""
         return set() if self.masks == "confident" else {"threshold"}
+
+    def inputs(self) -> tuple[str, ...]:
+        """What the detector found; or, without a detector, the mined masks and their clusters."""
+        return ("mine", "cluster") if self.masks == "initial" else ("distill",)
+
+    def uses_seed(self) -> bool:
+        """Nothing is drawn at random."""
+        return False

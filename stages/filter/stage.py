@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 
 from maskdistill.data.catalog import KEPT, PSEUDO_LABELS, open_masks
 from maskdistill.data.errors import InputError
-from maskdistill.data.parts import compute_parts
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts, paint, write_labels
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
@@ -19,6 +19,7 @@ from maskdistill.stages.filter.confidence import rank_in_image, resolve_threshol
 from maskdistill.stages.filter.config import FilterConfig
 from maskdistill.stages.filter.overlap import RULES
 from maskdistill.stages.known_images import read_known
+from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
 
 MAX_CLUSTERS = 254
@@ -40,17 +41,19 @@ def run(config: FilterConfig, inputs: StageInputs, workdir: Path, progress: Prog
     candidates = read_candidates(config, inputs.artifacts)
     _check_clusters(candidates)
     confident = select_candidates(candidates, config)
-    progress.start("filter", len(candidates.image_ids), "images")
-
-    def compute(images: range, path: Path) -> None:
-        render_part(confident, inputs.source, images, config, path, progress)
-
-    n_images, part_size = len(candidates.image_ids), inputs.execution.part_size
-    folder = workdir / "parts"
-    parts = compute_parts(folder, n_images, part_size, compute, on_skip=progress.advance)
+    n_images = len(candidates.image_ids)
+    progress.start("filter", n_images, "images")
+    parts = compute_parts(
+        PaintJob(config, inputs),
+        workdir / "parts",
+        n_images,
+        inputs.execution.part_size,
+        inputs.engine,
+        progress.advance,
+    ).folders
     masks = merge_parts([part / KEPT.file for part in parts], workdir / KEPT.file)
     labels = merge_label_parts([part / PSEUDO_LABELS.file for part in parts], workdir / PSEUDO_LABELS.file)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(workdir / "parts", ignore_errors=True)
     metrics = {"threshold": threshold_of(candidates, config), **describe(candidates, confident, masks, labels)}
     return StageOutputs(items=len(masks), unit="masks", metrics=metrics)
 
@@ -73,22 +76,41 @@ def threshold_of(candidates: MaskStore, config: FilterConfig) -> float:
     return resolve_threshold(config.threshold, candidates.score) if config.masks == "confident" else 0.0
 
 
-def render_part(
-    confident: MaskStore, source: ImageSource, images: range, config: FilterConfig, path: Path, progress: Progress
-) -> None:
-    """Write the masks and label maps of some images into a folder of their own."""
-    builder = MaskStoreBuilder()
-    maps = []
-    for image in images:
-        image_id = confident.image_ids[image]
-        masks, rows = resolve_overlap(confident, image, config.overlap)
-        clusters = confident.cluster[rows]
-        builder.add(image_id, masks, confident.score[rows], clusters)
-        size_hw = masks.shape[1:] if len(masks) else read_known(source, image_id).shape[:2]
-        maps.append((image_id, paint(masks, clusters + 1, (size_hw[0], size_hw[1]))))
-        progress.advance()
-    builder.build().save(path / KEPT.file)
-    write_labels(path / PSEUDO_LABELS.file, maps)
+@dataclass(frozen=True)
+class PaintJob:
+    """Painting the confident masks of some images."""
+
+    config: FilterConfig
+    inputs: StageInputs
+
+    def open(self) -> "PaintWorker":
+        """Choose the confident masks."""
+        confident = select_candidates(read_candidates(self.config, self.inputs.artifacts), self.config)
+        return PaintWorker(confident, self.inputs.source, self.config)
+
+
+@dataclass(frozen=True, eq=False)
+class PaintWorker:
+    """The confident masks of all images, and the images."""
+
+    confident: MaskStore
+    source: ImageSource
+    config: FilterConfig
+
+    def write(self, items: range, folder: Path, advance: Advance) -> PartReport:
+        """Write the masks and label maps of some images."""
+        builder, maps = MaskStoreBuilder(), []
+        for image in items:
+            image_id = self.confident.image_ids[image]
+            masks, rows = resolve_overlap(self.confident, image, self.config.overlap)
+            clusters = self.confident.cluster[rows]
+            builder.add(image_id, masks, self.confident.score[rows], clusters)
+            size_hw = masks.shape[1:] if len(masks) else read_known(self.source, image_id).shape[:2]
+            maps.append((image_id, paint(masks, clusters + 1, (size_hw[0], size_hw[1]))))
+            advance(1)
+        builder.build().save(folder / KEPT.file)
+        write_labels(folder / PSEUDO_LABELS.file, maps)
+        return PartReport(len(items))
 
 
 def resolve_overlap(store: MaskStore, image: int, rule: str) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:

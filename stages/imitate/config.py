@@ -1,25 +1,30 @@
-"""Settings of the backbone stage."""
+"""Settings of the imitate stage."""
 
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from maskdistill.data.settings import Settings
 from maskdistill.stages.networks.normalise import Normalise
+from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import Precision, Recipe
+from maskdistill.stages.weights import Weights
 
 
-class BackboneConfig(Settings):
+class ImitateConfig(StageSettings):
     """Train a ResNet on the training images to see what the Vision Transformer sees, without any label.
 
-    Detector and segmenter start from it where their `weights` are `backbone`.
+    Detector and segmenter start from it where their `weights` are `imitate`.
     """
+
+    version: ClassVar[int] = 2
 
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """Depth of the ResNet; that of the network which starts from it."""
     model: str | None = None
     """Name in timm of the Vision Transformer that is imitated; None = `mine.model`."""
-    weights: str | None = None
+    weights: Weights | None = None
     """Its weights, as `mine.weights`; None = the same as there."""
     normalise: Normalise | None = None
     """As `mine.normalise`; None = the same as there."""
@@ -56,3 +61,11 @@ class BackboneConfig(Settings):
             schedule="cosine",
             precision=self.precision,
         )
+
+    def inputs(self) -> tuple[str, ...]:
+        """The stage that trains the ViT, where one does."""
+        return self.weights.inputs() if self.weights else ()
+
+    def files(self) -> Mapping[str, Path]:
+        """The ViT's checkpoint."""
+        return self.weights.files("weights") if self.weights else {}

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.failures import check_failures
-from maskdistill.stages.imitate.config import BackboneConfig
+from maskdistill.stages.imitate.config import ImitateConfig
 from maskdistill.stages.imitate.student import Student
 from maskdistill.stages.imitate.teacher import Teacher
-from maskdistill.stages.networks.resnet import BACKBONE_WEIGHTS, N_STAGES
+from maskdistill.stages.networks.resnet import N_STAGES
 from maskdistill.stages.networks.vit import find_weights, load_vit
 from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.pretrain.colours import jitter_colours
@@ -25,12 +25,13 @@ from maskdistill.stages.training.pool import open_pool, remove_pool
 from maskdistill.stages.training.precision import autocast
 from maskdistill.stages.training.samples import SampleStream, derive_seed
 from maskdistill.stages.training.trainer import CHECKPOINT, LOG, Trainer
+from maskdistill.stages.weights import STAGE_FILES, WeightsSource
 
 _POOL = "images.npy"
 _IMAGES_FOR_STATISTICS = 512
 
 
-def run(config: BackboneConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
+def run(config: ImitateConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
     """Train on the training images; labels and validation images are never read.
 
     Not in the paper, which starts its detector and its final model from ResNets that others trained without labels:
@@ -45,7 +46,7 @@ def run(config: BackboneConfig, inputs: StageInputs, workdir: Path, progress: Pr
     student = train_student(config, inputs, pool, workdir, progress)
     for left_out in range(config.stages + 1, N_STAGES + 1):
         setattr(student.trunk, f"layer{left_out}", nn.Identity())
-    save_weights(workdir / BACKBONE_WEIGHTS, student.trunk.half(), {"config": config.model_dump(mode="json")})
+    save_weights(workdir / STAGE_FILES["imitate"], student.trunk.half(), {"config": config.model_dump(mode="json")})
     n_images = len(pool)
     del pool
     remove_pool(workdir / _POOL)
@@ -56,12 +57,12 @@ def run(config: BackboneConfig, inputs: StageInputs, workdir: Path, progress: Pr
 
 
 def train_student(
-    config: BackboneConfig, inputs: StageInputs, pool: NDArray[np.uint8], workdir: Path, progress: Progress
+    config: ImitateConfig, inputs: StageInputs, pool: NDArray[np.uint8], workdir: Path, progress: Progress
 ) -> Student:
     """Train from the last checkpoint in `workdir` to the end."""
     device = resolve_device(inputs.execution)
-    weights = find_weights(str(config.weights), inputs.artifacts)
-    vit = load_vit(str(config.model), weights, inputs.seed, section="backbone", normalise=config.normalise).to(device)
+    weights = find_weights(config.weights or WeightsSource("timm"), inputs.artifacts)
+    vit = load_vit(str(config.model), weights, inputs.seed, section="imitate", normalise=config.normalise).to(device)
     with autocast(device, config.precision):
         teacher = Teacher(vit, _batches(pool[:_IMAGES_FOR_STATISTICS], config.batch_size, device))
     torch.manual_seed(derive_seed(inputs.seed))

@@ -12,6 +12,7 @@ from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.networks.foreign_checkpoint import check_values, listed, read_checkpoint
 from maskdistill.stages.networks.normalise import IMAGENET
 from maskdistill.stages.networks.weights_file import read_description
+from maskdistill.stages.weights import WeightsSource
 
 ResNetName = Literal["resnet18", "resnet50"]
 
@@ -33,15 +34,13 @@ _PREFIXES = tuple(
     )
     for outer in ("", "module.")
 )
-BACKBONE_WEIGHTS = "resnet.safetensors"
-"""What the backbone stage writes."""
 N_STAGES = 4
 _TRUNK = ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.")
 
 
-def find_trunk(weights: str | None, artifacts: Mapping[str, Path]) -> str | None:
-    """The weights of a stage's ResNet as `build_resnet` takes them: "backbone" becomes the file of that artifact."""
-    return str(artifacts["backbone"] / BACKBONE_WEIGHTS) if weights == "backbone" else weights
+def find_trunk(weights: WeightsSource | None, artifacts: Mapping[str, Path]) -> str | None:
+    """The weights of a stage's ResNet as `build_resnet` takes them: "imitate" becomes the file of that artifact."""
+    return None if weights is None else str(weights.find(artifacts))
 
 
 def build_resnet(name: ResNetName, weights: str | Path | None) -> Any:

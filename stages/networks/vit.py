@@ -22,6 +22,7 @@ from maskdistill.data.errors import InputError
 from maskdistill.stages.networks.foreign_checkpoint import first_line
 from maskdistill.stages.networks.normalise import Normalise, PixelStatistics, choose_statistics
 from maskdistill.stages.networks.vit_checkpoint import Architecture, load_checkpoint, read_architecture
+from maskdistill.stages.weights import WeightsSource
 
 
 class VisionBackbone(nn.Module):
@@ -126,9 +127,9 @@ class VisionBackbone(nn.Module):
         return torch.cat([heads[:, :, :1], patches.type_as(heads)], dim=2)
 
 
-def find_weights(weights: str, artifacts: Mapping[str, Path]) -> str:
+def find_weights(weights: WeightsSource, artifacts: Mapping[str, Path]) -> str:
     """The weights of a stage's ViT as `load_vit` takes them: "pretrain" becomes the file of that artifact."""
-    return str(artifacts["pretrain"] / "vit.safetensors") if weights == "pretrain" else weights
+    return str(weights.find(artifacts) or weights)
 
 
 def load_vit(

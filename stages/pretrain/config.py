@@ -1,10 +1,11 @@
 """Settings of pre-training."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from maskdistill.data.settings import Settings
+from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import Precision
 
 Override = Literal["img_size", "patch_size", "embed_dim", "depth", "num_heads"]
@@ -103,8 +104,10 @@ class DinoConfig(Settings):
         return self
 
 
-class PretrainConfig(Settings):
+class PretrainConfig(StageSettings):
     """Train a Vision Transformer on the training images alone, without any label."""
+
+    version: ClassVar[int] = 2
 
     method: Literal["prototypes", "dino"] = "prototypes"
     """`prototypes` = instance discrimination with balanced prototypes, for small worlds and small machines; `dino` =

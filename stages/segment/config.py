@@ -1,24 +1,31 @@
 """Settings of the segment stage."""
 
+from collections.abc import Mapping
 from math import ceil
-from typing import Literal
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from maskdistill.data.settings import Settings
+from maskdistill.stages.registry import HEADS
 from maskdistill.stages.segment.crf.config import CrfConfig
+from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
+from maskdistill.stages.weights import Weights
 
 KeepOf = Literal["valid", "all"]
 
 
-class SegmentConfig(Settings):
-    """The final model, DeepLab-v3 on the pseudo-labels (section 5 of the method)."""
+@HEADS.sections
+class SegmentConfig(StageSettings):
+    """The final model, trained on the pseudo-labels (section 5 of the method)."""
+
+    version: ClassVar[int] = 2
 
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """Depth of the ResNet."""
-    weights: str | None = None
-    """Self-supervised weights of the backbone: a .pth or .safetensors file; `backbone` = the result of the backbone
+    weights: Weights | None = None
+    """Self-supervised weights of the backbone: a .pth or .safetensors file; `imitate` = the result of the imitate
     stage, which then runs first; None = from nothing."""
     freeze_stages: int = Field(2, ge=0, le=4)
     """Stages of the backbone that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
@@ -27,11 +34,8 @@ class SegmentConfig(Settings):
     stages: Literal[3, 4] = 4
     """Stages of the ResNet that the features come from; without the fourth, which holds three quarters of its weights,
     a ResNet-18 takes a third of the time."""
-    channels: int = Field(256, ge=1)
-    """Width of DeepLab's head."""
-    dilations: tuple[int, int, int] | None = None
-    """Distances, px of the features, at which the head looks around; None = the paper's: 12, 24 and 36 at output stride
-    8, half of that at 16. One that exceeds the features' side sees nothing but the padding."""
+    head: str = "deeplab"
+    """What turns features into classes: `deeplab` (the paper) or `linear`, a single layer."""
     image_size: int | None = Field(None, ge=16)
     """Short side to which images are brought before augmentation, and at prediction, px; None = their own size."""
     crop: int = Field(512, ge=32)
@@ -91,8 +95,6 @@ class SegmentConfig(Settings):
     def _check(self) -> "SegmentConfig":
         if not 0 < self.scale[0] <= self.scale[1]:
             raise ValueError(f"scale: {list(self.scale)} must be two positive numbers, the smaller one first")
-        if self.dilations is not None and min(self.dilations) < 1:
-            raise ValueError(f"dilations: {list(self.dilations)} must be at least 1")
         if self.weights is not None and self.freeze_stages > self.stages:
             raise ValueError(f"freeze_stages: {self.freeze_stages} is more than the {self.stages} stages that are used")
         if min(self.inference_scales) <= 0:
@@ -101,11 +103,19 @@ class SegmentConfig(Settings):
             raise ValueError(f"stride: {self.stride} must be at most the window, which is {self.window}")
         return self
 
+    def inputs(self) -> tuple[str, ...]:
+        """The clusters, of which it needs the number, and the pseudo-labels; and what trains the backbone."""
+        return ("cluster", "filter", *(self.weights.inputs() if self.weights else ()))
+
+    def files(self) -> Mapping[str, Path]:
+        """The backbone's checkpoint."""
+        return self.weights.files("weights") if self.weights else {}
+
     def unused(self) -> set[str]:
         """What is frozen where no weights are given, and the CRF where it applies to nothing."""
         frozen = {"freeze_stages"} if self.weights is None else set()
         with_crf = self.crf.predictions or (self.crf.rounds and self.rounds > 1)
-        return frozen if with_crf else {*frozen, "crf"}
+        return super().unused() | frozen | (set() if with_crf else {"crf"})
 
     def recipe(self, n_images: int) -> Recipe:
         """What the training loop needs to know, for `n_images` training images."""

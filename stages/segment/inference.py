@@ -14,7 +14,7 @@ from torchvision.transforms import v2
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.stages.segment.augment import scaled_hw
 from maskdistill.stages.segment.config import SegmentConfig
-from maskdistill.stages.segment.heads.deeplab import Segmenter
+from maskdistill.stages.segment.model import Segmenter
 
 _LEAST = 1e-30
 

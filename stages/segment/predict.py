@@ -14,12 +14,12 @@ from maskdistill.data.stores.labels import write_labels
 from maskdistill.stages.known_images import read_known
 from maskdistill.stages.networks.batching import batch_by_shape
 from maskdistill.stages.networks.resize import limit_long_side, resize
-from maskdistill.stages.progress import Progress
+from maskdistill.stages.parts import Advance
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.crf.config import CrfConfig
 from maskdistill.stages.segment.crf.dense_crf import refine
-from maskdistill.stages.segment.heads.deeplab import Segmenter
 from maskdistill.stages.segment.inference import combine_views, view_scores, views_of
+from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.training.precision import autocast
 
 
@@ -39,7 +39,7 @@ def predict_part(
     config: SegmentConfig,
     batch_size: int,
     device: torch.device,
-    progress: Progress,
+    advance: Advance,
     path: Path,
     *,
     with_crf: bool = False,
@@ -59,7 +59,7 @@ def predict_part(
             own = [view[number] for view in scores]
             with torch.inference_mode():
                 found[item.image_id] = to_labels(own, item.pixels, config.crf if with_crf else None)
-        progress.advance(len(batch))
+        advance(len(batch))
     write_labels(path, [(image_id, found[image_id]) for image_id in image_ids])
 
 

@@ -2,18 +2,21 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from maskdistill.data.catalog import CLUSTERS, PREDICTIONS, PREDICTIONS_CRF, PSEUDO_LABELS
-from maskdistill.data.parts import compute_parts
 from maskdistill.data.stores.clusters import read_k
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.stages.contract import StageInputs, StageOutputs
+from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.segment.config import SegmentConfig
+from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.segment.predict import predict_part
 from maskdistill.stages.segment.train import (
     WEIGHTS,
@@ -85,30 +88,57 @@ def predict(
     training: SegmenterTraining, image_ids: Sequence[str], name: str, progress: Progress, *, with_crf: bool = False
 ) -> LabelStore:
     """Label maps of some images as the store `name`, in parts that a killed run does not lose."""
-    folder, config, execution = training.folder, training.config, training.inputs.execution
+    folder, inputs = training.folder, training.inputs
     parts = folder / f"parts of {name}"
     if not (folder / name).exists():
-        device = resolve_device(execution)
-        model, _ = load_segmenter(folder / WEIGHTS, device)
         progress.start("predict with CRF" if with_crf else "predict", len(image_ids), "images")
-
-        def compute(images: range, path: Path) -> None:
-            predict_part(
-                model,
-                training.inputs.source,
-                list(image_ids[images.start : images.stop]),
-                config,
-                execution.batch_size,
-                device,
-                progress,
-                path,
-                with_crf=with_crf,
-            )
-
-        paths = compute_parts(parts, len(image_ids), execution.part_size, compute, on_skip=progress.advance)
-        merge_label_parts(paths, folder / name)
+        job = PredictJob(training.config, inputs, folder / WEIGHTS, tuple(image_ids), with_crf)
+        part_size = inputs.execution.part_size
+        made = compute_parts(job, parts, len(image_ids), part_size, inputs.engine, progress.advance)
+        merge_label_parts([part / PREDICTIONS.file for part in made.folders], folder / name)
     shutil.rmtree(parts, ignore_errors=True)
     return LabelStore.open(folder / name)
+
+
+@dataclass(frozen=True)
+class PredictJob:
+    """Predicting the label maps of some images with a trained segmenter."""
+
+    config: SegmentConfig
+    inputs: StageInputs
+    weights: Path
+    image_ids: tuple[str, ...]
+    with_crf: bool
+
+    def open(self) -> "PredictWorker":
+        """Load the segmenter."""
+        device = resolve_device(self.inputs.execution)
+        return PredictWorker(self, load_segmenter(self.weights, device)[0], device)
+
+
+@dataclass(frozen=True, eq=False)
+class PredictWorker:
+    """The loaded segmenter."""
+
+    job: PredictJob
+    model: Segmenter
+    device: torch.device
+
+    def write(self, items: range, folder: Path, advance: Advance) -> PartReport:
+        """Write the label maps of some images."""
+        job, inputs = self.job, self.job.inputs
+        predict_part(
+            self.model,
+            inputs.source,
+            list(job.image_ids[items.start : items.stop]),
+            job.config,
+            inputs.execution.batch_size,
+            self.device,
+            advance,
+            folder / PREDICTIONS.file,
+            with_crf=job.with_crf,
+        )
+        return PartReport(len(items))
 
 
 def describe(predictions: LabelStore, n_classes: int) -> dict[str, Any]:

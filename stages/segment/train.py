@@ -15,10 +15,11 @@ from maskdistill.data.stores.labels import LabelStore
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.networks.resnet import find_trunk
 from maskdistill.stages.networks.weights_file import read_description, save_weights
+from maskdistill.stages.old_names import modern_section
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.segment.augment import SegmentationData, collate
 from maskdistill.stages.segment.config import SegmentConfig
-from maskdistill.stages.segment.heads.deeplab import Segmenter
+from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.segment.ohem import ohem_cross_entropy
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import rank
@@ -93,7 +94,7 @@ def load_segmenter(path: Path, device: torch.device) -> tuple[Segmenter, Segment
         MissingArtifact, CorruptArtifact: There is no such file, or it is of something else.
     """
     description = read_description(path)
-    config = SegmentConfig(**description["config"])
+    config = SegmentConfig(**modern_section("segment", description["config"]))
     model = Segmenter(config, description["n_classes"], None)
     model.load_state_dict(load_file(path))
     model.to(device).eval()

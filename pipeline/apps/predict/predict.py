@@ -73,7 +73,7 @@ class Prediction:
             for number, images in enumerate(self._readable(execution.batch_size)):
                 parts.append(Path(scratch) / f"{number:08d}.zarr")
                 ids = list(images.ids)
-                predict_part(model, images, ids, config, execution.batch_size, device, self.progress, parts[-1])
+                predict_part(model, images, ids, config, execution.batch_size, device, self.progress.advance, parts[-1])
             labels = merge_label_parts(parts, Path(scratch) / "labels.zarr")
             self._write_labels(labels)
             return tuple(labels.image_ids)
@@ -87,7 +87,9 @@ class Prediction:
         device = resolve_device(execution)
         detector = load_detector(self.plan.require("distill", "predict") / WEIGHTS, device)
         found = [
-            predict_part(detector, images, list(images.ids), config, execution.batch_size, device, self.progress)
+            predict_part(
+                detector, images, list(images.ids), config, execution.batch_size, device, self.progress.advance
+            )
             for images in self._readable(execution.batch_size)
         ]
         candidates = MaskStore.concatenate(found)

@@ -8,6 +8,7 @@ from maskdistill.data.errors import InputError
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.detectors.detector import Detector
 from maskdistill.stages.networks.resnet import N_STAGES, stages_in
+from maskdistill.stages.registry import DETECTORS
 
 
 def create_detector(config: DistillConfig, n_clusters: int, weights: str | None) -> Detector:
@@ -21,14 +22,11 @@ def create_detector(config: DistillConfig, n_clusters: int, weights: str | None)
             f"distill.weights: {weights} holds the first {stages_in(Path(weights))} stages only, and the others have "
             "no statistics to keep: set distill.freeze_norm to false"
         )
-    if config.resolved().backend == "detectron2":
+    config = config.resolved()
+    if config.backend == "detectron2":
         _silence_torch()
-        from maskdistill.stages.distill.detectors.detectron2 import Detectron2Detector
-
-        return Detectron2Detector(config, n_clusters, weights)
-    from maskdistill.stages.distill.detectors.torchvision import TorchvisionDetector
-
-    return TorchvisionDetector(config, n_clusters, weights)
+    detector: Detector = DETECTORS.chosen(config).load()(config, n_clusters, weights)
+    return detector
 
 
 def _silence_torch() -> None:

@@ -21,7 +21,7 @@ def detectron2_config(config: DistillConfig, n_clusters: int) -> Any:
     cfg = get_cfg()
     # Not through `detectron2.model_zoo`: it imports pkg_resources, which current setuptools no longer has.
     zoo = Path(detectron2.__file__).parent / "model_zoo" / "configs"
-    cfg.merge_from_file(str(zoo / _ZOO[config.neck]))
+    cfg.merge_from_file(str(zoo / _ZOO["c4" if config.pools_from_c4 else "fpn"]))
     cfg.MODEL.DEVICE = "cpu"
     cfg.MODEL.WEIGHTS = ""
     cfg.MODEL.PIXEL_MEAN = [255 * value for value in RGB_MEAN]
@@ -51,13 +51,13 @@ def _set_backbone(model: Any, config: DistillConfig) -> None:
 
 def _set_heads(model: Any, config: DistillConfig) -> None:
     sides = [config.image_size * share for share in ANCHOR_SHARES]
-    model.ANCHOR_GENERATOR.SIZES = [[side] for side in sides] if config.neck == "fpn" else [sides]
+    model.ANCHOR_GENERATOR.SIZES = [[side] for side in sides] if not config.pools_from_c4 else [sides]
     model.ANCHOR_GENERATOR.ASPECT_RATIOS = [list(ASPECT_RATIOS)]
     heads = HEADS[config.heads]
     model.ROI_HEADS.BATCH_SIZE_PER_IMAGE = heads.boxes_per_image
     model.ROI_BOX_HEAD.POOLER_SAMPLING_RATIO = model.ROI_MASK_HEAD.POOLER_SAMPLING_RATIO = heads.samples
     model.RPN.POST_NMS_TOPK_TRAIN = model.RPN.POST_NMS_TOPK_TEST = heads.proposals
-    if config.neck == "c4":
+    if config.pools_from_c4:
         return
     model.RPN.PRE_NMS_TOPK_TRAIN, model.RPN.PRE_NMS_TOPK_TEST = 2 * heads.proposals, heads.proposals
     model.FPN.OUT_CHANNELS = heads.fpn

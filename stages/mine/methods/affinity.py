@@ -1,128 +1,159 @@
-"""The mask rule: from queries and keys of one self-attention layer to object masks (paper section 3.1).
+"""The mining method of the paper (section 3.1): a ViT's last attention layer, and the mask rule applied to it.
 
-Shapes: H heads, N = h * w patches, d channels per head. The patch affinity G, with G[i, j] = sum over heads of
-K[i] . K[j], is N x N and never formed: the rule needs one row of it and one sum of rows, and both are linear in K.
+Shapes: B images, H heads, N patches, d channels per head.
 """
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
-from maskdistill.stages.mine.tidy import tidy
+from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.errors import UnreadableImage
+from maskdistill.stages.contract import StageInputs
+from maskdistill.stages.mine.config import MineConfig
+from maskdistill.stages.mine.methods.affinity_config import AffinityConfig
+from maskdistill.stages.mine.methods.affinity_rule import affinity_map, object_masks
+from maskdistill.stages.mine.methods.key_mean import KeySum, dataset_key_mean
+from maskdistill.stages.mine.methods.miner import Miner, Photo, Proposals
+from maskdistill.stages.networks.resize import grid_to_image, resize, short_side_size
+from maskdistill.stages.networks.vit import find_weights, load_vit
+from maskdistill.stages.networks.vit_inputs import Prepared, batches, grid_of, to_tensor
+from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.precision import autocast
 
 
-def object_mask(
-    queries: Tensor,
-    keys: Tensor,
-    grid_hw: tuple[int, int],
-    *,
-    n_heads: int,
-    topk_fraction: float,
-    attention_mass: float,
-) -> NDArray[np.bool_]:
-    """The one mask of the paper, bool (h, w), never empty; the arguments are those of `object_masks`."""
-    (mask,) = object_masks(
-        queries, keys, grid_hw, n_heads=n_heads, topk_fraction=topk_fraction, attention_mass=attention_mass
-    )
-    return np.asarray(mask)
-
-
-def object_masks(
-    queries: Tensor,
-    keys: Tensor,
-    grid_hw: tuple[int, int],
-    *,
-    n_heads: int,
-    topk_fraction: float,
-    attention_mass: float,
-    key_mean: Tensor | None = None,
-    max_masks: int = 1,
-    min_area: float = 0.0,
-    fill_holes: bool = False,
-    opening: int = 0,
-) -> NDArray[np.bool_]:
-    """The patches of the most prominent object and, beyond the paper, of others that resemble it.
+class AffinityMiner(Miner):
+    """The loaded ViT and the rule.
 
     Args:
-        queries: float (H, 1 + N, d), class token first, unscaled.
-        keys: float (H, 1 + N, d).
-        grid_hw: Height and width of the grid, patches.
-        n_heads: Heads, from the first, whose class attention is averaged; capped at H.
-        topk_fraction: Share of the patches that are proposed, in (0, 1].
-        attention_mass: Share of the attention's total that is kept, in (0, 1].
-        key_mean: float (H, d), subtracted from the keys where patches are compared with each other; None = nothing.
-        max_masks: Most masks; 1 is the paper's rule.
-        min_area: Share of the patches that a further mask must hold, 0-1.
-        fill_holes, opening: See `tidy`; the paper does neither.
-
-    Returns:
-        bool (n, h, w), 1 <= n <= max_masks: 4-connected components, none empty, that of the source patch (or of the
-        patch nearest to it that is left) first, then the largest ones.
+        config, inputs: As those of the stage.
+        prepared: float (H, d), the mean patch key of the training images; None = not needed.
     """
-    patch_keys = keys[:, 1:]
-    attention = class_attention(queries[:, 0], patch_keys, n_heads).cpu()
-    proposals = propose(keep_mass(attention, attention_mass), topk_fraction)
-    if key_mean is not None:
-        patch_keys = patch_keys - key_mean[:, None]
-    mask = diffuse(patch_keys, proposals.to(keys.device)).reshape(grid_hw).cpu().numpy()
-    # The rule puts the source into the mask unless its key is zero, as that of a single centred patch is.
-    mask.flat[source := int(proposals[0])] = True
-    return split_objects(*tidy(mask, source, fill_holes, opening), max_masks, min_area)
+
+    def __init__(self, config: MineConfig, inputs: StageInputs, prepared: Tensor | None = None) -> None:
+        super().__init__(config, inputs, prepared)
+        self.rule: AffinityConfig = config.own  # type: ignore[assignment]
+        self.device = resolve_device(inputs.execution)
+        weights = find_weights(config.weights, inputs.artifacts)
+        vit = load_vit(config.model, weights, inputs.seed, section="mine", normalise=config.normalise)
+        self.vit = vit.to(self.device)
+        self.block = self.vit.resolve_block(self.rule.block)
+        self.key_mean = prepared
+
+    @classmethod
+    def prepare(cls, config: MineConfig, inputs: StageInputs, folder: Path, progress: Progress) -> Tensor | None:
+        """The mean patch key of the training images, where keys are centred by it."""
+        if config.own.center_keys != "dataset":  # type: ignore[attr-defined]
+            return None
+        progress.start("mean key", inputs.source.n_train, "images")
+        return dataset_key_mean(KeySumJob(config, inputs), inputs, folder, progress.advance)
+
+    def mine(self, photos: Iterable[Photo]) -> Iterator[tuple[int, Proposals]]:
+        """Masks of images, in batches of those that have one size after resizing."""
+        sizes: dict[int, tuple[int, int]] = {}
+        for batch in self._batches(photos, sizes):
+            for one, queries, keys in zip(batch, *self._queries_keys(batch), strict=True):
+                yield one.item, Proposals.of_masks(self._masks(queries, keys, one.pixels, sizes[one.item]))
+
+    def facts(self) -> dict[str, Any]:
+        """What pixels were normalised with."""
+        return {"normalise": {"mean": list(self.vit.mean), "std": list(self.vit.std)}}
+
+    def patch_keys(self, items: range) -> Iterator[Tensor]:
+        """Patch keys (B, H, N, d) of the readable ones of some images."""
+        for batch in self._batches(self._readable(items), {}):
+            yield self._queries_keys(batch)[1][:, :, 1:]
+
+    def affinity(self, pixels: UInt8Array) -> tuple[NDArray[np.float32], tuple[float, float]]:
+        """How much each patch of an image resembles the sources of its mask: what the mask is cut from.
+
+        Args:
+            pixels: uint8 (height, width, 3).
+
+        Returns:
+            float32 (rows, columns) of patches; and how many rows and columns of them the image covers, as the last
+            ones may reach beyond it.
+        """
+        (batch,) = self._batches([Photo(0, "", pixels)], {})
+        queries, keys = (found[0] for found in self._queries_keys(batch))
+        size_hw, side = batch[0].pixels.shape[:2], self.vit.patch_size
+        affinity, _ = affinity_map(
+            queries,
+            keys,
+            n_heads=self.rule.n_heads,
+            topk_fraction=self.rule.topk_fraction,
+            attention_mass=self.rule.attention_mass,
+            key_mean=self._mean_of(keys),
+        )
+        grid = affinity.reshape(grid_of(size_hw, side)).cpu().numpy().astype(np.float32)
+        return grid, (size_hw[0] / side, size_hw[1] / side)
+
+    def _readable(self, items: range) -> Iterator[Photo]:
+        for index in items:
+            try:
+                yield Photo(index, self.inputs.source.ids[index], self.inputs.source.read(index))
+            except UnreadableImage:  # it is named where its masks are looked for
+                continue
+
+    def _batches(self, photos: Iterable[Photo], sizes: dict[int, tuple[int, int]]) -> Iterator[list[Prepared]]:
+        """Resized images of equal padded size; the sizes before go into the dict."""
+
+        def prepared() -> Iterator[Prepared]:
+            for photo in photos:
+                sizes[photo.index] = photo.size_hw
+                size_hw = short_side_size(
+                    photo.size_hw, self.rule.short_side, self.vit.patch_size, self.rule.max_patches
+                )
+                yield Prepared(photo.index, resize(photo.pixels, size_hw))
+
+        return batches(prepared(), self.vit.patch_size, self.inputs.execution.batch_size)
+
+    def _queries_keys(self, batch: list[Prepared]) -> tuple[Tensor, Tensor]:
+        with torch.inference_mode(), autocast(self.device, self.config.precision):
+            images = to_tensor(batch, self.vit, self.device)
+            queries, keys = self.vit.queries_keys(images, self.block)
+        return queries.float(), keys.float()
+
+    def _masks(self, queries: Tensor, keys: Tensor, pixels: UInt8Array, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+        """Masks bool (n, *size_hw) of an image that was resized to `pixels`."""
+        rule, side = self.rule, self.vit.patch_size
+        resized_hw = (pixels.shape[0], pixels.shape[1])
+        found = object_masks(
+            queries,
+            keys,
+            grid_of(resized_hw, side),
+            n_heads=rule.n_heads,
+            topk_fraction=rule.topk_fraction,
+            attention_mass=rule.attention_mass,
+            key_mean=self._mean_of(keys),
+            max_masks=rule.max_masks,
+            min_area=rule.min_area,
+            fill_holes=rule.fill_holes,
+            opening=rule.opening,
+        )
+        return np.stack([grid_to_image(mask, resized_hw, size_hw, side) for mask in found])
+
+    def _mean_of(self, keys: Tensor) -> Tensor | None:
+        """The mean key that is subtracted from those of an image, (H, d)."""
+        if self.rule.center_keys == "image":
+            return keys[:, 1:].mean(dim=1)
+        return None if self.key_mean is None else self.key_mean.to(keys)
 
 
-def class_attention(class_query: Tensor, patch_keys: Tensor, n_heads: int) -> Tensor:
-    """Mean over the first heads of Q[CLS] . K[patch]: (H, d) and (H, N, d) give float32 (N,)."""
-    query, keys = class_query[:n_heads].float(), patch_keys[:n_heads].float()
-    return torch.einsum("hd,hnd->hn", query, keys).mean(dim=0)
+@dataclass(frozen=True)
+class KeySumJob:
+    """Adding up the patch keys of some images."""
 
+    config: MineConfig
+    inputs: StageInputs
 
-def keep_mass(attention: Tensor, mass: float) -> Tensor:
-    """Set the attention (N,) to 0 outside the strongest patches that together hold `mass` of its total."""
-    ascending, order = torch.sort(attention, stable=True)
-    kept = torch.cumsum(ascending / ascending.sum(), dim=0) > 1 - mass
-    return attention * torch.zeros_like(attention).index_copy_(0, order, kept.to(attention))
-
-
-def propose(attention: Tensor, fraction: float) -> Tensor:
-    """Indices of the `fraction` x N patches of the highest attention, the source patch first.
-
-    Where the kept mass holds fewer patches than that, patches of attention 0 fill the rest. Which of them is up to
-    `torch.topk` on the CPU, in the published code as well: so `attention` has to be on the CPU on every machine.
-    """
-    count = max(1, int(fraction * len(attention)))
-    return torch.topk(attention, count).indices
-
-
-def diffuse(patch_keys: Tensor, proposals: Tensor) -> Tensor:
-    """Patches that resemble those proposals which resemble the source, bool (N,): their affinity is above 0."""
-    return affinity_to_sources(patch_keys, proposals) > 0
-
-
-def affinity_to_sources(patch_keys: Tensor, proposals: Tensor) -> Tensor:
-    """How much each patch resembles the sources: the sum of the sources' rows of G, float64 (N,).
-
-    Sources are the proposals j with G[s, j] > 0. Float64, because only the sign of a sum of many terms counts.
-    """
-    keys = patch_keys.transpose(0, 1).flatten(1).double()
-    proposed = keys[proposals]
-    sources = proposed[proposed @ proposed[0] > 0]
-    return keys @ sources.sum(dim=0)
-
-
-def split_objects(mask: NDArray[np.bool_], source: int, max_masks: int, min_area: float) -> NDArray[np.bool_]:
-    """The 4-connected component of a mask (h, w) that holds the patch `source`, a flat index, and the largest others.
-
-    Returns:
-        bool (n, h, w), n <= `max_masks`; the others hold at least the share `min_area` of all patches. The first is
-        empty where the mask is off at the source.
-    """
-    components, _ = ndimage.label(mask)
-    areas = np.bincount(components.ravel())
-    first = int(components.flat[source])
-    areas[[0, first]] = 0
-    by_area = np.argsort(-areas, kind="stable")[: max_masks - 1]
-    others = by_area[areas[by_area] >= max(1, min_area * mask.size)]
-    masks = components == np.array([first, *others])[:, None, None]
-    return np.asarray(masks & mask)
+    def open(self) -> KeySum:
+        """Load the ViT."""
+        return KeySum(AffinityMiner(self.config, self.inputs).patch_keys)

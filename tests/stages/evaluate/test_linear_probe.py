@@ -12,7 +12,7 @@ from maskdistill.stages.evaluate.linear_probe import Probe, linear_probe, probe_
 from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.progress import Silent
 from maskdistill.stages.segment.config import SegmentConfig
-from maskdistill.stages.segment.heads.deeplab import Segmenter
+from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.training.recipe import learning_rate
 
 SEGMENTER = SegmentConfig(

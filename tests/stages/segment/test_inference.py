@@ -6,8 +6,8 @@ import torch
 from pydantic import ValidationError
 
 from maskdistill.stages.segment.config import SegmentConfig
-from maskdistill.stages.segment.heads.deeplab import Segmenter
 from maskdistill.stages.segment.inference import combine_views, view_scores, views_of, window_scores, window_starts
+from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.segment.predict import to_labels
 
 PLAIN = SegmentConfig(backbone="resnet18", output_stride=16, precision="fp32")

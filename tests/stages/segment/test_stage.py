@@ -19,7 +19,7 @@ from maskdistill.stages.networks.resnet import build_resnet
 from maskdistill.stages.progress import Silent
 from maskdistill.stages.segment.augment import augment, scaled_hw
 from maskdistill.stages.segment.config import SegmentConfig
-from maskdistill.stages.segment.heads.deeplab import Segmenter, dilate
+from maskdistill.stages.segment.model import Segmenter, dilate
 from maskdistill.stages.segment.stage import run
 from maskdistill.stages.segment.train import load_segmenter
 

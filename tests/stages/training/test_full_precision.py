@@ -15,7 +15,7 @@ from maskdistill.stages.pretrain.methods.dino_head import DinoHead
 from maskdistill.stages.pretrain.methods.prototypes import Projector, PrototypeSets
 from maskdistill.stages.pretrain.views import crop, perturb
 from maskdistill.stages.segment.config import SegmentConfig
-from maskdistill.stages.segment.heads.deeplab import Segmenter
+from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.training.full_precision import cosine_similarity
 
 IMAGES = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))

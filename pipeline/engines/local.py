@@ -1,0 +1,53 @@
+"""The parts of a stage on this machine: in this process, or in several that each keep their model."""
+
+from collections.abc import Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from maskdistill.stages.parts import Advance, InThisProcess, Part, PartJob, PartReport, PartWorker, make_part
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """Makes parts with `workers` processes; with fewer than two, in this one."""
+
+    workers: int = 0
+
+    def run(self, job: PartJob, parts: Sequence[Part], advance: Advance) -> Generator[PartReport, None, None]:
+        """Make all parts, as each gets done. What the first failing part raised is raised; no further one is begun."""
+        n_processes = min(self.workers, len(parts))
+        if n_processes < 2:
+            yield from InThisProcess().run(job, parts, advance)
+            return
+        # Spawned, not forked: torch and CUDA do not survive a fork once they have threads.
+        context = get_context("spawn")
+        with ProcessPoolExecutor(n_processes, context, initializer=_begin, initargs=(job, n_processes)) as pool:
+            try:
+                for future in as_completed([pool.submit(_make, part) for part in parts]):
+                    report = future.result()
+                    advance(report.items)
+                    yield report
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+_job: list[PartJob] = []
+"""What this process works on, if it was started for that."""
+_worker: list[PartWorker] = []
+"""That job, once it is open: with its first part, where an error still reaches the main process whole."""
+
+
+def _begin(job: PartJob, n_processes: int) -> None:
+    """Start a process, and leave it its share of the cores."""
+    from maskdistill.stages.training.device import limit_threads
+
+    limit_threads(n_processes)
+    _job.append(job)
+
+
+def _make(part: Part) -> PartReport:
+    if not _worker:
+        _worker.append(_job[0].open())
+    return make_part(_worker[0], part)

@@ -1,0 +1,81 @@
+"""What a mining method must offer. The stage knows nothing else of it, so that another method fits in here."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.stores.rle import Rle
+from maskdistill.stages.contract import StageInputs
+from maskdistill.stages.mine.config import MineConfig
+from maskdistill.stages.progress import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """One image to find objects in.
+
+    Attributes:
+        index: Its number in the source.
+        image_id: Its id there.
+        pixels: uint8 (height, width, 3) RGB.
+    """
+
+    index: int
+    image_id: str
+    pixels: UInt8Array
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width, px."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Proposals:
+    """The masks found in one image, as COCO codes; scores 0-1, or None where the method gives none."""
+
+    rles: list[Rle]
+    scores: list[float] | None = None
+
+    @classmethod
+    def of_masks(cls, masks: NDArray[np.bool_], scores: list[float] | None = None) -> "Proposals":
+        """From masks bool (n, height, width) at the image's own size."""
+        columns = np.asfortranarray(np.moveaxis(masks, 0, -1), dtype=np.uint8)
+        return cls(coco_mask.encode(columns) if len(masks) else [], scores)
+
+
+class Miner(ABC):
+    """Finds objects in images; made once a process.
+
+    Args:
+        config: The settings of the stage; those of the method are `config.own`.
+        inputs: What the stage works on.
+        prepared: What `prepare` gave.
+    """
+
+    def __init__(self, config: MineConfig, inputs: StageInputs, prepared: Any) -> None:
+        self.config, self.inputs = config, inputs
+
+    @classmethod
+    def prepare(cls, config: MineConfig, inputs: StageInputs, folder: Path, progress: Progress) -> Any:
+        """What has to be known of all images before the first one: anything that can be pickled.
+
+        Called once, before any miner is made. What it writes into `folder`, which may not be there yet, outlives a run
+        that is killed.
+        """
+        return None
+
+    @abstractmethod
+    def mine(self, photos: Iterable[Photo]) -> Iterator[tuple[int, Proposals]]:
+        """The proposals of each image, under its index, in any order."""
+
+    def facts(self) -> dict[str, Any]:
+        """What is worth knowing of the method as a whole, such as what it normalised pixels with; JSON values."""
+        return {}

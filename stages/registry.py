@@ -1,0 +1,120 @@
+"""Methods by name: where their settings and their code are. A method is one file, and one line in one of the tables.
+
+Settings and code are imported when they are asked for: a configuration is checked without torch, and the code of a
+method is imported only where a stage runs it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, TypeVar
+
+from pydantic import Field, create_model, field_validator
+
+from maskdistill.data.settings import Settings
+from maskdistill.stages.settings import StageSettings
+
+S = TypeVar("S", bound=StageSettings)
+
+
+@dataclass(frozen=True)
+class Method:
+    """Where a method is found, as "package.module:Class" each.
+
+    Attributes:
+        code: What does the work.
+        settings: Its settings, derived from `Settings`, in a module that imports no torch; None = it has none.
+    """
+
+    code: str
+    settings: str | None = None
+
+    def load(self) -> Any:
+        """Import what does the work."""
+        return _load(self.code)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """All methods of one kind.
+
+    Attributes:
+        field: The setting that chooses one of them by name.
+        methods: Each method by its name, which is also that of its own section.
+        other: What else the setting may be, such as "auto".
+    """
+
+    field: str
+    methods: Mapping[str, Method]
+    other: tuple[str, ...] = ()
+
+    def chosen(self, section: Settings) -> Method:
+        """The method that a stage's settings choose."""
+        return self.methods[getattr(section, self.field)]
+
+    def settings(self, section: Settings) -> Any:
+        """The own settings of the chosen method."""
+        return getattr(section, getattr(section, self.field))
+
+    def sections(self, cls: type[S]) -> type[S]:
+        """Class decorator: gives a stage's settings a section for every method, and holds the choice to their names."""
+        names = (*self.methods, *self.other)
+
+        def check(value: str) -> str:
+            if value not in names:
+                raise ValueError(f"must be one of {', '.join(names)}")
+            return value
+
+        sections: dict[str, Any] = {}
+        for name, method in self.methods.items():
+            if method.settings is not None:
+                settings = _load(method.settings)
+                sections[name] = (settings, Field(default_factory=settings, description=f"Of `{self.field}: {name}`."))
+        made: type[S] = create_model(
+            cls.__name__,
+            __base__=cls,
+            __module__=cls.__module__,
+            __doc__=cls.__doc__,
+            __validators__={"check_choice": field_validator(self.field)(check)},
+            **sections,
+        )
+        made.choices = {**cls.choices, self.field: tuple(sections)}
+        return made
+
+
+def _load(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+_MINE = "maskdistill.stages.mine.methods"
+MINING = Kind(
+    "method",
+    {
+        "affinity": Method(f"{_MINE}.affinity:AffinityMiner", f"{_MINE}.affinity_config:AffinityConfig"),
+        "otsu": Method(f"{_MINE}.otsu:OtsuMiner", f"{_MINE}.otsu_config:OtsuConfig"),
+        "import": Method(f"{_MINE}.imported:ImportMiner", f"{_MINE}.imported_config:ImportConfig"),
+    },
+)
+"""`mine.method`: how the objects of an image are found."""
+
+_DETECTORS = "maskdistill.stages.distill.detectors"
+DETECTORS = Kind(
+    "backend",
+    {
+        "detectron2": Method(f"{_DETECTORS}.detectron2:Detectron2Detector", f"{_DETECTORS}.options:Detectron2Options"),
+        "torchvision": Method(f"{_DETECTORS}.torchvision:TorchvisionDetector"),
+    },
+    other=("auto",),
+)
+"""`distill.backend`: the library that the Mask R-CNN comes from."""
+
+_HEADS = "maskdistill.stages.segment.heads"
+HEADS = Kind(
+    "head",
+    {
+        "deeplab": Method(f"{_HEADS}.deeplab:deeplab_head", f"{_HEADS}.deeplab_config:DeepLabConfig"),
+        "linear": Method(f"{_HEADS}.linear:linear_head"),
+    },
+)
+"""`segment.head`: what turns features into classes."""

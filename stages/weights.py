@@ -1,0 +1,62 @@
+"""Where the weights of a network come from: what every setting `weights` is read into. No torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import PlainSerializer, PlainValidator
+
+TIMM, UNTRAINED = "pretrained", "random"
+STAGE_FILES = {"pretrain": "vit.safetensors", "imitate": "resnet.safetensors"}
+"""The stages that train weights for others, and the file that each of them leaves."""
+
+
+@dataclass(frozen=True)
+class WeightsSource:
+    """One place that weights come from.
+
+    Attributes:
+        origin: "timm" = timm's own, which it downloads; "untrained" = random numbers; "stage" = what another stage of
+            the run has trained; "file" = a checkpoint.
+        name: Name of that stage, or path of that file; else empty.
+    """
+
+    origin: Literal["timm", "untrained", "stage", "file"]
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "WeightsSource":
+        """Read `pretrained`, `random`, the name of a stage, or a path."""
+        if text in (TIMM, UNTRAINED):
+            return cls("timm" if text == TIMM else "untrained")
+        return cls("stage" if text in STAGE_FILES else "file", text)
+
+    def __str__(self) -> str:
+        return self.name or (TIMM if self.origin == "timm" else UNTRAINED)
+
+    def inputs(self) -> tuple[str, ...]:
+        """The stage that has to run first, if any."""
+        return (self.name,) if self.origin == "stage" else ()
+
+    def files(self, setting: str) -> dict[str, Path]:
+        """The user's file, if any, under the name of the setting that names it."""
+        return {setting: Path(self.name)} if self.origin == "file" else {}
+
+    def find(self, artifacts: Mapping[str, Path]) -> Path | None:
+        """The checkpoint to load, given the folder of each artifact; None where there is none."""
+        if self.origin == "stage":
+            return artifacts[self.name] / STAGE_FILES[self.name]
+        return Path(self.name).expanduser() if self.origin == "file" else None
+
+
+def _read(value: Any) -> WeightsSource:
+    if isinstance(value, WeightsSource):
+        return value
+    if isinstance(value, str | Path):
+        return WeightsSource.parse(str(value))
+    raise ValueError(f"must be {TIMM}, {UNTRAINED}, {', '.join(STAGE_FILES)} or a path")
+
+
+Weights = Annotated[WeightsSource, PlainValidator(_read), PlainSerializer(str)]
+"""A setting that names weights."""
