@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from helpers.paths import ROOT
 from maskdistill.data.arrays import IGNORE, FloatArray, UInt8Array
 from maskdistill.data.errors import UnreadableImage
 from maskdistill.data.sources.image_source import ImageSource
@@ -71,6 +72,12 @@ class StopAt(Silent):
 def stop_at() -> type[StopAt]:
     """Makes a Progress that interrupts its stage after so many steps."""
     return StopAt
+
+
+@pytest.fixture
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets processes that a test starts find the test's own module."""
+    monkeypatch.syspath_prepend(str(ROOT))  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture

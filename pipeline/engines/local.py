@@ -2,9 +2,11 @@
 
 from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 
+from maskdistill.data.errors import MaskDistillError
 from maskdistill.stages.parts import Advance, InThisProcess, Part, PartJob, PartReport, PartWorker, make_part
 
 
@@ -28,6 +30,11 @@ class LocalEngine:
                     report = future.result()
                     advance(report.items)
                     yield report
+            except BrokenProcessPool as error:
+                raise MaskDistillError(
+                    f"one of {n_processes} worker processes was ended, most likely for want of memory; run again with "
+                    "a smaller execution.workers: what is done stays done"
+                ) from error
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

@@ -86,7 +86,7 @@ class VisionBackbone(nn.Module):
         index = self.n_blocks - 1 if block is None else block + self.n_blocks * (block < 0)
         if not 0 <= index < self.n_blocks:
             raise InputError(
-                f"mine.block: {block} is out of range; this model has {self.n_blocks} blocks, "
+                f"mine.affinity.block: {block} is out of range; this model has {self.n_blocks} blocks, "
                 f"0 to {self.n_blocks - 1} or -{self.n_blocks} to -1"
             )
         return index

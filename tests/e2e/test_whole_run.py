@@ -34,7 +34,7 @@ from maskdistill.pipeline.plan import Plan
 
 CONFIG = """
 data: {kind: scenes, n_train: 12, n_val: 4, size: 64}
-mine: {model: vit_tiny_patch16_224, weights: random, short_side: 64}
+mine: {model: vit_tiny_patch16_224, weights: random, affinity: {short_side: 64}}
 cluster: {k: 3, max_side: 64}
 distill: {backbone: resnet18, heads: slim, image_size: 64, max_size: 64, iterations: 6, batch_size: 2,
           max_candidates: 3, min_score: 0.0}
@@ -227,10 +227,10 @@ def test_prefect_keeps_the_history_of_each_run(under_prefect: Plan) -> None:
 
 def test_an_error_under_prefect_keeps_its_text_and_exit_code(under_prefect: Plan, config_file: Path) -> None:
     # The history is there already: to make a new one takes the server longer than all the rest.
-    wrong = start(config_file, under_prefect.config.artifacts, "run", "--to", "mine", "-s", "mine.block=99")
+    wrong = start(config_file, under_prefect.config.artifacts, "run", "--to", "mine", "-s", "mine.affinity.block=99")
     result = finish(wrong)
     assert result.returncode == 2
-    assert "mine.block: 99 is out of range" in result.stderr
+    assert "mine.affinity.block: 99 is out of range" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -7,6 +7,7 @@ import pytest
 from helpers.paths import ROOT
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.config import Config, ConfigSource, field_names
+from maskdistill.stages.mine.methods.affinity_config import AffinityConfig
 
 
 def load(tmp_path: Path, text: str = "data: {kind: scenes}", *overrides: str) -> Config:
@@ -15,14 +16,21 @@ def load(tmp_path: Path, text: str = "data: {kind: scenes}", *overrides: str) ->
     return ConfigSource((path,), overrides).load()
 
 
+def rule_of(config: Config) -> AffinityConfig:
+    assert isinstance(config.mine.own, AffinityConfig)
+    return config.mine.own
+
+
 def test_overrides_are_typed_and_dotted(tmp_path: Path) -> None:
-    config = load(tmp_path, "data: {kind: scenes}", "cluster.k=27", "mine.weights=random", "mine.block=-2", "seed=5")
-    assert (config.cluster.k, config.mine.weights, config.mine.block, config.seed) == (27, "random", -2, 5)
+    config = load(
+        tmp_path, "data: {kind: scenes}", "cluster.k=27", "mine.weights=random", "mine.affinity.block=-2", "seed=5"
+    )
+    assert (config.cluster.k, str(config.mine.weights), rule_of(config).block, config.seed) == (27, "random", -2, 5)
 
 
 def test_off_without_quotes_is_not_taken_for_false(tmp_path: Path) -> None:
-    text = "data: {kind: scenes}\nmine: {center_keys: image}"
-    assert load(tmp_path, text, "mine.center_keys=off").mine.center_keys == "off"
+    text = "data: {kind: scenes}\nmine: {affinity: {center_keys: image}}"
+    assert rule_of(load(tmp_path, text, "mine.affinity.center_keys=off")).center_keys == "off"
 
 
 def test_a_later_file_changes_settings_of_an_earlier_one(tmp_path: Path) -> None:
@@ -44,14 +52,14 @@ def test_another_kind_of_data_drops_the_settings_of_the_old_one(tmp_path: Path) 
 
 def test_cluster_takes_over_the_model_of_mine(tmp_path: Path) -> None:
     config = load(tmp_path, "data: {kind: scenes}", "mine.model=vit_tiny_patch16_224", "mine.weights=random")
-    assert (config.cluster.model, config.cluster.weights) == ("vit_tiny_patch16_224", "random")
+    assert (config.cluster.model, str(config.cluster.weights)) == ("vit_tiny_patch16_224", "random")
     own = load(tmp_path, "data: {kind: scenes}", "cluster.model=vit_small_patch8_224.dino")
     assert own.cluster.model == "vit_small_patch8_224.dino"
 
 
 def test_clusters_and_the_resnet_see_pixels_as_mining_does(tmp_path: Path) -> None:
-    config = load(tmp_path, "data: {kind: scenes}", "mine.normalise=half", "backbone.normalise=imagenet")
-    assert (config.cluster.normalise, config.backbone.normalise) == ("half", "imagenet")
+    config = load(tmp_path, "data: {kind: scenes}", "mine.normalise=half", "imitate.normalise=imagenet")
+    assert (config.cluster.normalise, config.imitate.normalise) == ("half", "imagenet")
     assert load(tmp_path, "data: {kind: scenes}").cluster.normalise == "auto"
 
 
@@ -64,8 +72,14 @@ def test_clusters_and_the_resnet_see_pixels_as_mining_does(tmp_path: Path) -> No
         ("pretrain.overrides={img_size:128}", "pretrain.overrides.img_size:128: input should be 'img_size', "),
         ("data.n_trian=3", "data.n_trian: no such field; did you mean data.n_train?"),
         ("cluster.k=1", "cluster.k: input should be greater than or equal to 2 (got 1)"),
+        ("mine.method=slots", "mine.method: must be one of affinity, otsu, import (got 'slots')"),
+        ("mine.affinty.block=3", "mine.affinty: no such field; did you mean mine.affinity?"),
+        ("mine.affinity.blok=3", "mine.affinity.blok: no such field; did you mean mine.affinity.block?"),
         ("cluster.k=many", "cluster.k: input should be a valid integer"),
-        ("mine.topk_fraction=2", "mine.topk_fraction: input should be less than or equal to 1 (got 2)"),
+        (
+            "mine.affinity.topk_fraction=2",
+            "mine.affinity.topk_fraction: input should be less than or equal to 1 (got 2)",
+        ),
         ("data.kind=imagenet", "data.kind: one of folder, voc, coco, scenes is required (got 'imagenet')"),
         ("data.kind=folder", "data.root: required; set it in the file or with -s data.root=VALUE"),
         ("cluster", "an override reads section.field=value"),
@@ -108,14 +122,21 @@ def test_shipped_profiles_are_valid(path: Path) -> None:
 
 def test_field_names_cover_all_sections() -> None:
     names = set(field_names())
-    assert {"data.root", "data.n_train", "mine.block", "cluster.k", "filter.threshold", "execution.device"} <= names
+    assert {
+        "data.root",
+        "data.n_train",
+        "mine.affinity.block",
+        "cluster.k",
+        "filter.threshold",
+        "execution.device",
+    } <= names
 
 
 def test_experiments_of_the_paper() -> None:
     voc, coco = (ConfigSource((ROOT / "configs" / name,)).load() for name in ("voc2012.yaml", "coco20k.yaml"))
     for config, k in ((voc, 20), (coco, 80)):
-        assert (config.mine.short_side, config.mine.n_heads) == (640, 5)
-        assert (config.mine.topk_fraction, config.mine.attention_mass) == (0.4, 0.5)
+        assert (rule_of(config).short_side, rule_of(config).n_heads) == (640, 5)
+        assert (rule_of(config).topk_fraction, rule_of(config).attention_mass) == (0.4, 0.5)
         assert (config.cluster.k, config.cluster.batch_size_kmeans, config.cluster.view) == (k, 1000, "crop")
         assert (config.mine.model, config.cluster.model) == ("vit_small_patch16_224.dino", "vit_small_patch8_224.dino")
         assert (config.distill.backbone, config.filter.threshold) == ("resnet50", 0.9)
@@ -128,3 +149,34 @@ def test_experiments_of_the_paper() -> None:
     assert segment.schedule == "step"
     assert segment.step_at == pytest.approx((40 / 45,), abs=1e-4)
     assert (voc.data.kind, coco.data.kind) == ("voc", "coco")
+
+
+OLD = """
+data: {kind: scenes}
+backbone: {weights: pretrain, rotation: 90}
+mine: {short_side: 64, block: 2}
+distill: {weights: backbone, neck: fpn}
+segment: {weights: backbone, channels: 32, dilations: [1, 2, 3], head: deeplab}
+"""
+NEW = """
+data: {kind: scenes}
+imitate: {weights: pretrain, rotation: 90}
+mine: {affinity: {short_side: 64, block: 2}}
+distill: {weights: imitate, detectron2: {neck: fpn}}
+segment: {weights: imitate, deeplab: {channels: 32, dilations: [1, 2, 3]}}
+"""
+
+
+def test_a_configuration_of_an_earlier_version_is_read_with_a_note_of_what_changed(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning) as caught:
+        old = load(tmp_path, OLD)
+    (note,) = caught
+    assert all(f"{name} is " in str(note.message) for name in ("backbone", "mine.block", "segment.channels"))
+    assert "distill.weights: backbone is distill.weights: imitate now" in str(note.message)
+    assert old == load(tmp_path, NEW)
+
+
+def test_new_names_win_over_old_ones(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=r"mine\.block is mine\.affinity\.block now"):
+        config = load(tmp_path, "data: {kind: scenes}\nmine: {block: 2, affinity: {block: 3}}")
+    assert rule_of(config).block == 3

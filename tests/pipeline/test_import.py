@@ -1,4 +1,4 @@
-"""`mine.import`: what enters the key, and the command `run --from cluster -s mine.import=FILE`."""
+"""`mine.method: import`: what enters the key, and the command `run --from cluster` with it."""
 
 import json
 from collections.abc import Callable
@@ -21,6 +21,14 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def importing(file: Path) -> tuple[str, str]:
+    return "mine.method=import", f"mine.import.file={file}"
+
+
+def options_for(file: Path) -> list[str]:
+    return [word for override in importing(file) for word in ("-s", override)]
+
+
 def maskdistill(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr("sys.argv", ["maskdistill", *arguments])
     with pytest.raises(SystemExit) as caught:
@@ -34,14 +42,14 @@ def test_the_content_of_the_file_is_the_key_and_no_setting_of_mining(
     def key(*overrides: str) -> str:
         return make_plan(*overrides).stages["mine"].key
 
-    imported = key(f"mine.import={file}")
+    imported = key(*importing(file))
     assert imported != key()
-    assert imported == key(f"mine.import={file}", "mine.short_side=64", "mine.weights=pretrained", "seed=7")
+    assert imported == key(*importing(file), "mine.affinity.short_side=64", "mine.weights=pretrained", "seed=7")
     copy = tmp_path / "copy.json"
     copy.write_bytes(file.read_bytes())
-    assert imported == key(f"mine.import={copy}")
+    assert imported == key(*importing(copy))
     file.write_text('{"images": [], "annotations": [ ]}')
-    assert imported != key(f"mine.import={file}")
+    assert imported != key(*importing(file))
 
 
 def test_keys_without_import_have_no_trace_of_it(make_plan: Callable[..., Plan]) -> None:
@@ -51,32 +59,36 @@ def test_keys_without_import_have_no_trace_of_it(make_plan: Callable[..., Plan])
 def test_an_imported_mask_needs_no_pretrained_vit_but_its_cluster_does(
     make_plan: Callable[..., Plan], file: Path
 ) -> None:
-    plan = make_plan("mine.weights=pretrain", f"mine.import={file}")
+    plan = make_plan("mine.weights=pretrain", *importing(file))
     assert plan.stages["mine"].inputs == ()
     assert "pretrain" in plan.stages["cluster"].inputs
 
 
 def test_a_file_that_is_not_there_is_named(make_plan: Callable[..., Plan]) -> None:
-    with pytest.raises(InputError, match=r"mine\.import: nowhere\.json: no such file"):
-        make_plan("mine.import=nowhere.json")
+    with pytest.raises(InputError, match=r"mine\.import\.file: nowhere\.json: no such file"):
+        make_plan(*importing(Path("nowhere.json")))
 
 
-def test_only_the_name_import_is_a_field(make_plan: Callable[..., Plan]) -> None:
-    with pytest.raises(InputError, match=r"mine\.import_from: no such field; did you mean mine\.import\?"):
-        make_plan("mine.import_from=x.json")
+def test_the_method_needs_its_file(make_plan: Callable[..., Plan]) -> None:
+    with pytest.raises(InputError, match=r"mine\.import\.file: required by mine\.method: import"):
+        make_plan("mine.method=import")
 
 
-def test_why_missing_says_import_and_not_every_setting(
-    make_plan: Callable[..., Plan], file: Path, calls: list[str]
-) -> None:
+def test_the_old_way_to_say_it_is_read_with_a_note(make_plan: Callable[..., Plan], file: Path) -> None:
+    with pytest.warns(UserWarning, match=r"mine\.import is mine\.import\.file now"):
+        old = make_plan(f"mine.import={file}")
+    assert old.stages["mine"].key == make_plan(*importing(file)).stages["mine"].key
+
+
+def test_why_missing_says_that_the_method_changed(make_plan: Callable[..., Plan], file: Path, calls: list[str]) -> None:
     run_stages(make_plan(), STAGES[:1], Console(quiet=True))
-    assert make_plan(f"mine.import={file}").why_missing("mine") == "import changed"
+    assert "mine.method: affinity -> import" in make_plan(*importing(file)).why_missing("mine")
 
 
 def test_from_cluster_reads_the_file_first(
     monkeypatch: pytest.MonkeyPatch, config_file: Path, file: Path, calls: list[str]
 ) -> None:
-    options = ["-c", str(config_file), "-s", f"mine.import={file}", "--no-prefect"]
+    options = ["-c", str(config_file), *options_for(file), "--no-prefect"]
     assert maskdistill(monkeypatch, "run", *options, "--from", "cluster", "--to", "cluster") == 0
     assert calls == ["mine", "cluster"]
     assert maskdistill(monkeypatch, "run", *options, "--from", "cluster", "--to", "distill") == 0
@@ -84,24 +96,15 @@ def test_from_cluster_reads_the_file_first(
     assert maskdistill(monkeypatch, "run", "-c", str(config_file), "--no-prefect", "--from", "cluster") == 3
 
 
-def test_config_show_calls_it_import(
-    monkeypatch: pytest.MonkeyPatch, config_file: Path, file: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert maskdistill(monkeypatch, "config", "show", "-c", str(config_file), "-s", f"mine.import={file}") == 0
-    shown = capsys.readouterr().out
-    assert f"  import: {file}\n" in shown
-    assert "import_from" not in shown
-
-
 def test_exported_masks_that_are_imported_are_exported_the_same(
     monkeypatch: pytest.MonkeyPatch, config_file: Path, tmp_path: Path
 ) -> None:
-    options = ["-c", str(config_file), "-s", "mine.short_side=32"]
+    options = ["-c", str(config_file), "-s", "mine.affinity.short_side=32"]
     first, second = tmp_path / "first.json", tmp_path / "second.json"
     assert maskdistill(monkeypatch, "stage", "mine", *options) == 0
     assert maskdistill(monkeypatch, "export", "masks", *options, "--format", "coco", "--out", str(first)) == 0
     assert len(json.loads(first.read_text())["annotations"]) == 4
-    imported = [*options, "-s", f"mine.import={first}"]
+    imported = [*options, *options_for(first)]
     assert maskdistill(monkeypatch, "stage", "mine", *imported) == 0
     assert maskdistill(monkeypatch, "export", "masks", *imported, "--format", "coco", "--out", str(second)) == 0
     assert second.read_bytes() == first.read_bytes()

@@ -28,7 +28,7 @@ def changed(make_plan: MakePlan, *overrides: str) -> list[str]:
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("mine.topk_fraction=0.3", list(STAGE_NAMES)),
+        ("mine.affinity.topk_fraction=0.3", list(STAGE_NAMES)),
         ("data.seed=9", list(STAGE_NAMES)),
         ("seed=9", list(STAGE_NAMES)),
         ("cluster.k=7", ["cluster", "distill", "filter", "segment"]),

@@ -17,8 +17,9 @@ from maskdistill.stages.cluster.views import views
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.progress import Silent
+from maskdistill.stages.weights import WeightsSource
 
-CONFIG = ClusterConfig(k=2, model="vit_tiny_patch16_224", weights="random", short_side=32)
+CONFIG = ClusterConfig(k=2, model="vit_tiny_patch16_224", weights=WeightsSource("untrained"), short_side=32)
 
 
 @pytest.fixture

@@ -7,12 +7,14 @@ import torch
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import write_labels
 from maskdistill.stages.contract import ExecutionConfig
-from maskdistill.stages.evaluate.config import EvaluateConfig, LinearProbeConfig
-from maskdistill.stages.evaluate.linear_probe import Probe, linear_probe, probe_recipe
+from maskdistill.stages.evaluate.config import EvaluateConfig
+from maskdistill.stages.evaluate.linear_probe import linear_probe
 from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.progress import Silent
 from maskdistill.stages.segment.config import SegmentConfig
+from maskdistill.stages.segment.linear_probe import Probe, probe_recipe
 from maskdistill.stages.segment.model import Segmenter
+from maskdistill.stages.segment.probe_config import LinearProbeConfig
 from maskdistill.stages.training.recipe import learning_rate
 
 SEGMENTER = SegmentConfig(

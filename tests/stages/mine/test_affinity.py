@@ -11,8 +11,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from helpers.paths import GOLDEN
-from maskdistill.stages.mine.methods.affinity import keep_mass, object_mask, object_masks, propose, split_objects
-from maskdistill.stages.mine.tidy import tidy
+from maskdistill.stages.mine.methods.affinity_rule import keep_mass, object_mask, object_masks, propose, split_objects
+from maskdistill.stages.mine.methods.tidy import tidy
 
 CASES = json.loads((GOLDEN / "affinity.json").read_text())["cases"]
 

@@ -16,6 +16,7 @@ from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.mine import stage
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.progress import Silent
+from maskdistill.stages.weights import WeightsSource
 
 
 def box(size_hw, x, y, width, height):
@@ -46,7 +47,7 @@ def inputs_of(source, artifacts=None, **options):
 def import_masks(source, content, folder: Path, progress=None, **options):
     folder.mkdir(exist_ok=True)
     (folder / "coco.json").write_text(json.dumps(content))
-    config = MineConfig.model_validate({"import": folder / "coco.json"})
+    config = MineConfig.model_validate({"method": "import", "import": {"file": folder / "coco.json"}})
     workdir = folder / "mine"
     outputs = stage.run(config, inputs_of(source, **options), workdir, progress or Silent())
     return outputs, MaskStore.open(workdir / "masks.zarr")
@@ -66,7 +67,7 @@ def test_masks_and_scores_come_in_and_classes_do_not(tiny_source, tmp_path):
 
 def test_several_masks_of_an_image_are_clustered(tiny_source, tmp_path):
     _, store = import_masks(tiny_source, content_for(tiny_source), tmp_path)
-    config = ClusterConfig(k=2, model="vit_tiny_patch16_224", weights="random", max_side=64)
+    config = ClusterConfig(k=2, model="vit_tiny_patch16_224", weights=WeightsSource("untrained"), max_side=64)
     inputs = inputs_of(tiny_source, {"mine": tmp_path / "mine"})
     outputs = cluster_stage.run(config, inputs, tmp_path, Silent())
     clusters = ClusterStore.open(tmp_path / "clusters.zarr")

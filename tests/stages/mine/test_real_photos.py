@@ -49,14 +49,9 @@ class FirstValidationPhotos(ImageSource):
 def test_mined_masks_lie_on_the_foreground(tmp_path: Path) -> None:
     """A mask of everything has IoU .25; centred keys of block 6 of the supervised stand-in reach about .44."""
     source = FirstValidationPhotos(VocSource(VocConfig(kind="voc", root=PHOTOS)), 24)
-    config = MineConfig(
-        model="vit_tiny_patch16_224",
-        weights=str(WEIGHTS),
-        normalise="half",
-        short_side=224,
-        block=6,
-        center_keys="image",
-    )
+    affinity = {"short_side": 224, "block": 6, "center_keys": "image"}
+    settings = {"model": "vit_tiny_patch16_224", "weights": str(WEIGHTS), "normalise": "half", "affinity": affinity}
+    config = MineConfig.model_validate(settings)
     outputs = run(config, StageInputs(source, {}), tmp_path, Silent())
     assert outputs.items == 24
     scores = evaluate(EvaluateConfig(), "mine", source, {"mine": tmp_path}, Silent())

@@ -10,11 +10,19 @@ from maskdistill.data.stores.masks import MaskStore
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.mine import stage
 from maskdistill.stages.mine.config import MineConfig
+from maskdistill.stages.mine.methods.affinity import AffinityMiner
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.vit_inputs import Prepared, batches, to_tensor
 from maskdistill.stages.progress import Silent
 
-CONFIG = MineConfig(model="vit_tiny_patch16_224", weights="random", short_side=96, center_keys="image")
+
+def config_with(precision: str = "auto", **rule: object) -> MineConfig:
+    affinity = {"short_side": 96, "center_keys": "image", **rule}
+    settings = {"model": "vit_tiny_patch16_224", "weights": "random", "precision": precision, "affinity": affinity}
+    return MineConfig.model_validate(settings)
+
+
+CONFIG = config_with()
 
 
 def inputs_of(source, part_size=2, **options):
@@ -47,16 +55,16 @@ def test_every_image_gets_one_mask_of_its_own_size(tiny_source, tmp_path):
 @pytest.mark.parametrize("center_keys", ["off", "dataset"])
 def test_centring_changes_masks(center_keys, tiny_source, tmp_path):
     _, by_image = mine(tiny_source, tmp_path / "image")
-    config = CONFIG.model_copy(update={"center_keys": center_keys})
-    _, other = mine(tiny_source, tmp_path / "other", config)
+    _, other = mine(tiny_source, tmp_path / "other", config_with(center_keys=center_keys))
     assert not np.array_equal(by_image.area, other.area)
 
 
 def test_the_dataset_mean_is_that_of_training_patches(make_source, tmp_path):
     source = make_source(n_images=4, n_train=3)
-    miner = stage._Miner(CONFIG, inputs_of(source))
+    config, inputs = config_with(center_keys="dataset"), inputs_of(source)
+    miner = AffinityMiner(config, inputs)
     keys = torch.cat([keys.transpose(0, 1).flatten(1, 2) for keys in miner.patch_keys(range(3))], dim=1)
-    mean = stage.dataset_key_mean(tmp_path / "p", 3, 2, miner.patch_keys, lambda n: None)
+    mean = AffinityMiner.prepare(config, inputs, tmp_path / "p", Silent())
     torch.testing.assert_close(mean, keys.mean(dim=1))
 
 
@@ -97,7 +105,7 @@ def test_unreadable_images_are_recorded_and_skipped_even_over_a_restart(make_sou
     outputs, store = mine(source, tmp_path, max_failure_rate=0.2)
     assert outputs.failures == {"blob1": "/nowhere/blob1.jpg: truncated"}
     assert store.image_ids == ("blob0", "blob2", "blob3", "blob4", "blob5")
-    assert sorted(source.reads) == list(range(6))
+    assert sorted(source.reads) == [2, 3, 4, 5]  # the part with the failure was whole
 
 
 def test_failures_of_finished_parts_are_remembered(make_source, tmp_path):
@@ -128,20 +136,20 @@ class OneImage(ImageSource):
 
 @pytest.mark.parametrize("size_hw", [(1, 1), (3, 900), (900, 3), (16, 16)])
 def test_any_shape_of_image_is_mined(size_hw, tmp_path):
-    config = CONFIG.model_copy(update={"short_side": 16, "max_patches": 40})
+    config = config_with(short_side=16, max_patches=40)
     _, store = mine(OneImage(size_hw), tmp_path, config)
     assert store.size_hw.tolist() == [list(size_hw)]
     assert store.area[0] > 0
 
 
 def test_bf16_gives_masks(tiny_source, tmp_path):
-    _, store = mine(tiny_source, tmp_path, CONFIG.model_copy(update={"precision": "bf16"}))
+    _, store = mine(tiny_source, tmp_path, config_with(precision="bf16"))
     assert len(store) == 6
 
 
 def test_a_block_out_of_range_is_refused_before_any_image(tiny_source, tmp_path):
-    with pytest.raises(InputError, match=r"mine\.block"):
-        mine(tiny_source, tmp_path, CONFIG.model_copy(update={"block": 12}))
+    with pytest.raises(InputError, match=r"mine\.affinity\.block"):
+        mine(tiny_source, tmp_path, config_with(block=12))
     assert not tiny_source.reads
 
 

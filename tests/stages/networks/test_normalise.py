@@ -117,7 +117,9 @@ def test_a_backbone_of_dino_is_known_by_its_file_name(
 
 
 def test_mining_says_what_it_came_to(state: dict[str, Tensor], tiny_source: ImageSource, tmp_path: Path) -> None:
-    config = MineConfig(model=TINY, weights=save({"model": state}, tmp_path), short_side=32)
+    config = MineConfig.model_validate(
+        {"model": TINY, "weights": save({"model": state}, tmp_path), "affinity": {"short_side": 32}}
+    )
     inputs = StageInputs(tiny_source, {}, execution=ExecutionConfig(device="cpu"))
     (tmp_path / "mine").mkdir()
     outputs = stage.run(config, inputs, tmp_path / "mine", Silent())

@@ -19,6 +19,7 @@ from maskdistill.stages.networks.resnet import build_resnet
 from maskdistill.stages.progress import Silent
 from maskdistill.stages.segment.augment import augment, scaled_hw
 from maskdistill.stages.segment.config import SegmentConfig
+from maskdistill.stages.segment.heads.deeplab_config import DeepLabConfig
 from maskdistill.stages.segment.model import Segmenter, dilate
 from maskdistill.stages.segment.stage import run
 from maskdistill.stages.segment.train import load_segmenter
@@ -159,9 +160,8 @@ def test_the_head_is_that_of_torchvision():
 
 @pytest.mark.parametrize(("backbone", "width"), [("resnet18", 256), ("resnet50", 1024)])
 def test_three_stages_give_the_features_of_the_third(backbone, width):
-    config = TINY.model_copy(
-        update={"backbone": backbone, "stages": 3, "output_stride": 8, "channels": 16, "dilations": (1, 2, 3)}
-    )
+    head = DeepLabConfig(channels=16, dilations=(1, 2, 3))
+    config = TINY.model_copy(update={"backbone": backbone, "stages": 3, "output_stride": 8, "deeplab": head})
     model = Segmenter(config, 5, None).eval()
     assert model.width == width
     images = torch.zeros((1, 3, 40, 64), dtype=torch.uint8)
@@ -174,11 +174,11 @@ def test_three_stages_give_the_features_of_the_third(backbone, width):
 
 @pytest.mark.parametrize(
     ("settings", "field"),
-    [({"dilations": (0, 1, 2)}, "dilations"), ({"stages": 3, "freeze_stages": 4}, "freeze_stages")],
+    [({"deeplab": {"dilations": (0, 1, 2)}}, "dilations"), ({"stages": 3, "freeze_stages": 4}, "freeze_stages")],
 )
 def test_impossible_shapes_are_refused(settings, field):
     with pytest.raises(ValueError, match=field):
-        SegmentConfig(weights="file.pth", **settings)
+        SegmentConfig.model_validate({"weights": "file.pth", **settings})
 
 
 def test_frozen_only_with_weights(tmp_path):
