@@ -128,13 +128,16 @@ class DistillConfig(StageSettings):
         frozen = {"freeze_stages", "freeze_norm"} if self.weights is None else set()
         return super().unused() | frozen | ({"round_score"} if self.rounds == 1 else set())
 
-    def resolved(self) -> "DistillConfig":
+    def resolved(self, installed: bool | None = None) -> "DistillConfig":
         """The same with the back end that "auto" stands for here.
+
+        Args:
+            installed: Whether detectron2 is; None = look.
 
         Raises:
             InputError: The back end that was asked for is not installed.
         """
-        installed = has_detectron2()
+        installed = has_detectron2() if installed is None else installed
         if self.backend == "detectron2" and not installed:
             raise InputError(
                 "distill.backend: detectron2 was asked for and is not installed; it is not on PyPI: install it into "

@@ -14,7 +14,7 @@ from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.distill import train
-from maskdistill.stages.distill.config import DistillConfig, has_detectron2
+from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.detectors.build import create_detector
 from maskdistill.stages.distill.detectors.detector import Detector, Target
 from maskdistill.stages.distill.geometry import boxes_of
@@ -114,7 +114,7 @@ def test_learns_predicts_and_reloads(tiny, inputs, tmp_path):
 
 
 def predict(detector: Detector, source: ImageSource, ids: list[str], batch_size: int = 4) -> MaskStore:
-    return predict_part(detector, source, ids, SETTINGS, batch_size, CPU, Silent())
+    return predict_part(detector, source, ids, SETTINGS, batch_size, CPU, lambda n: None)
 
 
 @pytest.mark.parametrize("extra", [{}, {"copy_paste": 0.5, "ignore_unmatched": 0.05}], ids=["plain", "extras"])
@@ -327,16 +327,16 @@ def test_backbone_with_weights_is_frozen_in_part(tiny, tmp_path):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"scale": (2.0, 1.0)}, {"max_size": 600, "image_size": 640}, {"backend": "x"}, {"neck": "c4", "heads": "slim"}],
+    [{"scale": (2.0, 1.0)}, {"max_size": 600, "image_size": 640}, {"backend": "x"}, {"detectron2": {"neck": "c4"}}],
 )
 def test_settings_are_checked(fields):
     with pytest.raises(ValueError, match=next(iter(fields))):
-        DistillConfig(**fields)
+        DistillConfig.model_validate(fields)
 
 
-def test_auto_is_what_is_installed(monkeypatch):
-    assert DistillConfig().resolved().backend == ("detectron2" if has_detectron2() else "torchvision")
-    monkeypatch.setattr("maskdistill.stages.distill.config.find_spec", lambda name: None)
-    assert DistillConfig().resolved().backend == "torchvision"
+def test_auto_is_what_is_installed():
+    assert DistillConfig().resolved(installed=True).backend == "detectron2"
+    assert DistillConfig().resolved(installed=False).backend == "torchvision"
+    assert DistillConfig(backend="torchvision").resolved(installed=True).backend == "torchvision"
     with pytest.raises(InputError, match=r"distill\.backend: detectron2 .*not on PyPI.*distill\.backend=torchvision"):
-        DistillConfig(backend="detectron2").resolved()
+        DistillConfig(backend="detectron2").resolved(installed=False)
