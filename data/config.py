@@ -17,6 +17,8 @@ class SourceConfig(Settings):
     """Share of images that may fail, 0 to 1, before a stage stops; failed images are listed and skipped."""
     max_pixels: int = Field(100_000_000, ge=1)
     """Largest width x height that is decoded; a larger image counts as failed. Without effect on scenes."""
+    first: int | None = Field(None, ge=1)
+    """Only so many training images, from the first, and as many validation images; None = all."""
     fingerprint: FingerprintMode = "stat"
     """How a changed file is noticed: "stat" = name, size and modification time; "content" = sha256 of every byte,
     for files that are copied about without their times. Without effect on scenes."""

@@ -1,6 +1,6 @@
-"""The distill stage with either back end: learning, predictions, resume, masks and images at the edge."""
+"""The distill stage with either back end: learning, resume, rounds, masks and images at the edge."""
 
-import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,87 +8,16 @@ import torch
 from pycocotools import mask as coco_mask
 from safetensors.torch import load_file
 
+from helpers.detection import CPU, SETTINGS, SIZES_HW, predict, save_inputs
 from maskdistill.data.errors import CorruptArtifact, InputError, MaskDistillError
 from maskdistill.data.sources.image_source import ImageSource
-from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
-from maskdistill.stages.distill import train
-from maskdistill.stages.distill.config import DistillConfig
-from maskdistill.stages.distill.detectors.build import create_detector
-from maskdistill.stages.distill.detectors.detector import Detector, Target
-from maskdistill.stages.distill.geometry import boxes_of
-from maskdistill.stages.distill.predict import predict_part
+from maskdistill.stages.distill.dataset import training_data
 from maskdistill.stages.distill.stage import load_detector, run
-from maskdistill.stages.networks.resnet import build_resnet
+from maskdistill.stages.distill.train import DetectorTraining
 from maskdistill.stages.progress import Silent
 from maskdistill.stages.training.samples import SampleStream
-
-CPU = torch.device("cpu")
-SETTINGS = DistillConfig(
-    backend="torchvision",
-    backbone="resnet18",
-    heads="slim",
-    image_size=64,
-    max_size=128,
-    scale=(1.0, 1.0),
-    iterations=50,
-    batch_size=2,
-    lr=1e-3,
-    optimizer="adamw",
-    warmup_iterations=10,
-    schedule="cosine",
-    precision="fp32",
-)
-
-
-@pytest.fixture
-def tiny(backend) -> DistillConfig:
-    """Settings that learn in seconds, for each back end."""
-    return SETTINGS.model_copy(update={"backend": backend})
-
-
-SIZES_HW = [(64, 96), (80, 64), (64, 64), (64, 96), (72, 64), (64, 80)]
-
-
-class Blocks(ImageSource):
-    """One bright block per image on noise: red ones are cluster 0, green ones cluster 1."""
-
-    def __init__(self) -> None:
-        self.ids = tuple(f"photo{i}" for i in range(len(SIZES_HW)))
-        self.n_train = 4
-
-    def fingerprint(self) -> str:
-        return "blocks"
-
-    def mask(self, index: int) -> np.ndarray:
-        mask = np.zeros(SIZES_HW[index], dtype=bool)
-        mask[12 + 3 * index : 46 + 3 * index, 10 + 2 * index : 44 + 2 * index] = True
-        return mask
-
-    def read(self, index: int) -> np.ndarray:
-        pixels = np.random.default_rng(index).integers(0, 70, (*SIZES_HW[index], 3), dtype=np.uint8)
-        pixels[self.mask(index), index % 2] = 240
-        return pixels
-
-
-def save_inputs(folder, masks: MaskStore, k: int = 2) -> dict:
-    masks.save(folder / "mine" / "masks.zarr")
-    n = len(masks)
-    cluster = np.arange(n, dtype=np.int32) % k
-    zeros = np.zeros((n, 3), dtype=np.float32)
-    centroids = np.zeros((k, 3), dtype=np.float32)
-    ClusterStore(zeros, cluster, zeros[:, 0], centroids, centroids[0]).save(folder / "cluster" / "clusters.zarr")
-    return {name: folder / name for name in ("mine", "cluster")}
-
-
-@pytest.fixture
-def inputs(tmp_path):
-    source, builder = Blocks(), MaskStoreBuilder()
-    for index, image_id in enumerate(source.ids):
-        builder.add(image_id, source.mask(index)[None])
-    artifacts = save_inputs(tmp_path, builder.build())
-    return StageInputs(source, artifacts, seed=2, execution=ExecutionConfig(device="cpu", part_size=4))
 
 
 def test_learns_predicts_and_reloads(tiny, inputs, tmp_path):
@@ -111,10 +40,6 @@ def test_learns_predicts_and_reloads(tiny, inputs, tmp_path):
         "candidates.zarr", "detector.safetensors", "training.jsonl"}  # fmt: skip
     again = predict(load_detector(work / "detector.safetensors", CPU), inputs.source, ["photo1"])
     np.testing.assert_allclose(again.score, candidates.select(candidates.image == 1).score, atol=1e-6)
-
-
-def predict(detector: Detector, source: ImageSource, ids: list[str], batch_size: int = 4) -> MaskStore:
-    return predict_part(detector, source, ids, SETTINGS, batch_size, CPU, lambda n: None)
 
 
 @pytest.mark.parametrize("extra", [{}, {"copy_paste": 0.5, "ignore_unmatched": 0.05}], ids=["plain", "extras"])
@@ -149,27 +74,27 @@ def test_second_round_learns_from_the_first_and_resumes(inputs, tmp_path, stop_a
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
-def test_every_round_draws_another_order_and_other_augmentations(inputs, tmp_path, monkeypatch):
-    drawn = []
-
-    class Recorded(SampleStream):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
-            drawn.append([self[number] for number in range(12)])
-
-    monkeypatch.setattr(train, "SampleStream", Recorded)
-    config = SETTINGS.model_copy(update={"iterations": 1, "rounds": 2, "round_score": 1.0, "color_jitter": 0.5})
+def test_every_round_draws_another_order(inputs, tmp_path):
+    config = SETTINGS.model_copy(update={"iterations": 6, "rounds": 2, "round_score": 1.0})
     run(config, inputs, tmp_path, Silent())
+    n_samples, n_images = 6 * config.batch_size, len(inputs.source)
+    reads = list(inputs.source.reads)
+    assert len(reads) == 2 * (n_samples + n_images)
+    first, second = reads[:n_samples], reads[n_samples + n_images :][:n_samples]
+    assert first != second
+    inputs.source.reads.clear()
     (tmp_path / "once").mkdir()
     run(config.model_copy(update={"rounds": 1}), inputs, tmp_path / "once", Silent())
-    first, second, alone = drawn
-    assert [image_id for image_id, _ in first] != [image_id for image_id, _ in second]
-    # Of the same photo, the first sample is another one.
-    photo, (image, _) = first[0]
-    (other, _), *_ = (contents for image_id, contents in second if image_id == photo)
-    assert not torch.equal(image, other)
-    # The first of several rounds is the one of a single training.
-    assert all(torch.equal(one[1][0], two[1][0]) for one, two in zip(first, alone, strict=True))
+    assert inputs.source.reads[:n_samples] == first  # the first of several rounds is that of a single training
+
+
+def test_every_round_draws_other_augmentations(inputs):
+    config = SETTINGS.model_copy(update={"color_jitter": 0.5, "batch_size": 1})
+    data = training_data(inputs.source, MaskStore.open(inputs.artifacts["mine"] / "masks.zarr"), config)
+    seeds = [DetectorTraining(config, inputs, Path(), 2, None, number).seed for number in (1, 2)]
+    first, second = (dict(SampleStream(len(data), data.load, seed)[number] for number in range(4)) for seed in seeds)
+    assert first.keys() == second.keys()
+    assert not any(torch.equal(first[name][0], second[name][0]) for name in first)
 
 
 def test_class_agnostic_detector_takes_clusters_from_the_mined_masks(tiny, inputs, tmp_path):
@@ -224,74 +149,9 @@ def test_odd_masks_and_images_break_nothing(tiny, tmp_path, precision):
     assert np.array_equal(candidates.size_hw, sizes)
 
 
-def target_of(*masks: np.ndarray) -> Target:
-    stacked = torch.from_numpy(np.stack(masks)) if masks else torch.zeros((0, 64, 64), dtype=torch.bool)
-    return Target(boxes_xyxy=boxes_of(stacked), clusters=torch.zeros(len(masks), dtype=torch.int64), masks=stacked)
-
-
-@pytest.mark.parametrize("ignore_unmatched", [0.0, 0.1])
-def test_image_without_masks_trains(tiny, ignore_unmatched):
-    detector = create_detector(tiny.model_copy(update={"ignore_unmatched": ignore_unmatched}), 2, None)
-    detector.module.train()
-    images = [torch.zeros((3, 64, 64), dtype=torch.uint8)] * 2
-    losses = detector.losses(images, [target_of(), target_of(np.eye(64, dtype=bool))])
-    sum(losses.values()).backward()
-    assert all(torch.isfinite(loss) for loss in losses.values())
-    alone = detector.losses(images, [target_of(), target_of()])
-    assert all(torch.isfinite(loss) for loss in alone.values())
-
-
-def test_unmatched_regions_have_no_say(tiny):
-    """With a threshold, what happens far from the mask must not reach the classifier's loss."""
-
-    def gradient_far_away(threshold: float) -> float:
-        torch.manual_seed(3)
-        config = tiny.model_copy(update={"ignore_unmatched": threshold})
-        detector = create_detector(config, 2, None)
-        detector.module.train()
-        # Fixed statistics: batch norm would let every pixel reach every other.
-        for module in detector.module.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
-                module.eval()
-        mask = np.zeros((512, 512), dtype=bool)
-        mask[8:40, 8:40] = True
-        noise = torch.nn.Parameter(torch.rand(3, 512, 512) * 255)
-        losses = detector.losses([noise], [target_of(mask)])
-        (losses["loss_objectness"] + losses["loss_classifier"]).backward()
-        return float(noise.grad[:, 400:, 400:].abs().sum())
-
-    assert gradient_far_away(0.0) > 0
-    assert gradient_far_away(0.3) == 0
-
-
 def test_loss_that_is_not_finite_names_iteration_and_images(tiny, inputs, tmp_path):
     with pytest.raises(MaskDistillError, match=r"iteration \d+ .*loss_mask.*images photo\d, photo\d"):
         run(tiny.model_copy(update={"lr": 1e30, "warmup_iterations": 0, "clip": None}), inputs, tmp_path, Silent())
-
-
-def test_prediction_does_not_depend_on_the_batch(tiny, inputs):
-    torch.manual_seed(0)
-    detector = create_detector(tiny.model_copy(update={"min_score": 0.0}), 2, None)
-    detector.module.eval()
-    ids = list(inputs.source.ids)
-    alone, together = (predict(detector, inputs.source, ids, batch_size) for batch_size in (1, 6))
-    assert len(alone) > 20
-    np.testing.assert_array_equal(alone.image, together.image)
-    np.testing.assert_allclose(alone.score, together.score, atol=1e-5)
-
-
-def test_prediction_does_not_depend_on_the_first_image(tiny, inputs):
-    torch.manual_seed(0)
-    detector = create_detector(tiny.model_copy(update={"min_score": 0.0}), 2, None)
-    detector.module.eval()
-    image = torch.from_numpy(inputs.source.read(0)).permute(2, 0, 1)
-    untouched = copy.deepcopy(detector)
-    with torch.inference_mode():
-        # Padded to many times its height.
-        detector.detect([torch.zeros((3, 3, 200), dtype=torch.uint8)])
-        expected, found = untouched.detect([image])[0], detector.detect([image])[0]
-    np.testing.assert_array_equal(found.boxes_xyxy, expected.boxes_xyxy)
-    np.testing.assert_array_equal(found.masks, expected.masks)
 
 
 def test_no_training_image_with_a_mask(inputs, tmp_path):
@@ -312,31 +172,3 @@ def test_image_that_changed_is_named(inputs, tmp_path):
     inputs.source.read = lambda index: np.zeros((5, 5, 3), dtype=np.uint8)
     with pytest.raises(MaskDistillError, match=r"photo\d is 5 x 5 px and was .*run the mine stage again"):
         run(SETTINGS, inputs, tmp_path, Silent())
-
-
-def test_backbone_with_weights_is_frozen_in_part(tiny, tmp_path):
-    path = str(tmp_path / "r18.pth")
-    torch.save(build_resnet("resnet18", None).state_dict(), path)
-    given = create_detector(tiny.model_copy(update={"weights": path}), 2, path).module
-    fixed = {name.split(".")[1] for name, p in given.backbone.named_parameters() if not p.requires_grad}
-    assert fixed <= {"conv1", "layer1", "stem", "res2"} and len(fixed) == 2
-    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in given.modules())
-    free = create_detector(tiny, 2, None).module.backbone
-    assert all(parameter.requires_grad for parameter in free.parameters())
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [{"scale": (2.0, 1.0)}, {"max_size": 600, "image_size": 640}, {"backend": "x"}, {"detectron2": {"neck": "c4"}}],
-)
-def test_settings_are_checked(fields):
-    with pytest.raises(ValueError, match=next(iter(fields))):
-        DistillConfig.model_validate(fields)
-
-
-def test_auto_is_what_is_installed():
-    assert DistillConfig().resolved(installed=True).backend == "detectron2"
-    assert DistillConfig().resolved(installed=False).backend == "torchvision"
-    assert DistillConfig(backend="torchvision").resolved(installed=True).backend == "torchvision"
-    with pytest.raises(InputError, match=r"distill\.backend: detectron2 .*not on PyPI.*distill\.backend=torchvision"):
-        DistillConfig(backend="detectron2").resolved(installed=False)

@@ -1,0 +1,41 @@
+"""The first images of each split of another source: for a quick look, and for what need not see them all."""
+
+from maskdistill.data.arrays import FloatArray, UInt8Array
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.instances import Instances
+
+
+class FirstImages(ImageSource):
+    """The first `n_images` training images of a source, and as many of its validation images."""
+
+    def __init__(self, source: ImageSource, n_images: int) -> None:
+        n_val = min(n_images, len(source) - source.n_train)
+        self.n_train = min(n_images, source.n_train)
+        self._source = source
+        self._items = (*range(self.n_train), *range(source.n_train, source.n_train + n_val))
+        self.ids = tuple(source.ids[i] for i in self._items)
+        self.class_names = source.class_names
+
+    def read(self, index: int) -> UInt8Array:
+        """Pixels as uint8 (H, W, 3) RGB."""
+        return self._source.read(self._items[index])
+
+    def fingerprint(self) -> str:
+        """That of the other source, and how many images of it there are."""
+        return f"{self._source.fingerprint()} {self.n_train} {len(self)}"
+
+    def read_labels(self, index: int) -> UInt8Array | None:
+        """Class of each pixel as uint8 (H, W)."""
+        return self._source.read_labels(self._items[index])
+
+    def read_boxes(self, index: int) -> FloatArray | None:
+        """Boxes of the objects as float32 (n, 4)."""
+        return self._source.read_boxes(self._items[index])
+
+    def read_instances(self, index: int) -> Instances | None:
+        """The objects."""
+        return self._source.read_instances(self._items[index])
+
+    def labels_fingerprint(self) -> str | None:
+        """That of the other source."""
+        return self._source.labels_fingerprint()

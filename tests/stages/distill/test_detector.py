@@ -1,0 +1,90 @@
+"""A detector of either back end by itself: losses at the edge, predictions that depend on nothing else."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.detection import predict
+from maskdistill.stages.distill.detectors.build import create_detector
+from maskdistill.stages.distill.detectors.detector import Target
+from maskdistill.stages.distill.geometry import boxes_of
+from maskdistill.stages.networks.resnet import build_resnet
+from maskdistill.stages.weights import WeightsSource
+
+
+def target_of(*masks: np.ndarray) -> Target:
+    stacked = torch.from_numpy(np.stack(masks)) if masks else torch.zeros((0, 64, 64), dtype=torch.bool)
+    return Target(boxes_xyxy=boxes_of(stacked), clusters=torch.zeros(len(masks), dtype=torch.int64), masks=stacked)
+
+
+@pytest.mark.parametrize("ignore_unmatched", [0.0, 0.1])
+def test_image_without_masks_trains(tiny, ignore_unmatched):
+    detector = create_detector(tiny.model_copy(update={"ignore_unmatched": ignore_unmatched}), 2, None)
+    detector.module.train()
+    images = [torch.zeros((3, 64, 64), dtype=torch.uint8)] * 2
+    losses = detector.losses(images, [target_of(), target_of(np.eye(64, dtype=bool))])
+    sum(losses.values()).backward()
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    alone = detector.losses(images, [target_of(), target_of()])
+    assert all(torch.isfinite(loss) for loss in alone.values())
+
+
+def test_unmatched_regions_have_no_say(tiny):
+    """With a threshold, what happens far from the mask must not reach the classifier's loss."""
+
+    def gradient_far_away(threshold: float) -> float:
+        torch.manual_seed(3)
+        config = tiny.model_copy(update={"ignore_unmatched": threshold})
+        detector = create_detector(config, 2, None)
+        detector.module.train()
+        # Fixed statistics: batch norm would let every pixel reach every other.
+        for module in detector.module.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.eval()
+        mask = np.zeros((512, 512), dtype=bool)
+        mask[8:40, 8:40] = True
+        noise = torch.nn.Parameter(torch.rand(3, 512, 512) * 255)
+        losses = detector.losses([noise], [target_of(mask)])
+        (losses["loss_objectness"] + losses["loss_classifier"]).backward()
+        return float(noise.grad[:, 400:, 400:].abs().sum())
+
+    assert gradient_far_away(0.0) > 0
+    assert gradient_far_away(0.3) == 0
+
+
+def test_prediction_does_not_depend_on_the_batch(tiny, inputs):
+    torch.manual_seed(0)
+    detector = create_detector(tiny.model_copy(update={"min_score": 0.0}), 2, None)
+    detector.module.eval()
+    ids = list(inputs.source.ids)
+    alone, together = (predict(detector, inputs.source, ids, batch_size) for batch_size in (1, 6))
+    assert len(alone) > 20
+    np.testing.assert_array_equal(alone.image, together.image)
+    np.testing.assert_allclose(alone.score, together.score, atol=1e-5)
+
+
+def test_prediction_does_not_depend_on_the_first_image(tiny, inputs):
+    torch.manual_seed(0)
+    detector = create_detector(tiny.model_copy(update={"min_score": 0.0}), 2, None)
+    detector.module.eval()
+    image = torch.from_numpy(inputs.source.read(0)).permute(2, 0, 1)
+    untouched = copy.deepcopy(detector)
+    with torch.inference_mode():
+        # Padded to many times its height.
+        detector.detect([torch.zeros((3, 3, 200), dtype=torch.uint8)])
+        expected, found = untouched.detect([image])[0], detector.detect([image])[0]
+    np.testing.assert_array_equal(found.boxes_xyxy, expected.boxes_xyxy)
+    np.testing.assert_array_equal(found.masks, expected.masks)
+
+
+def test_backbone_with_weights_is_frozen_in_part(tiny, tmp_path):
+    path = str(tmp_path / "r18.pth")
+    torch.save(build_resnet("resnet18", None).state_dict(), path)
+    given = create_detector(tiny.model_copy(update={"weights": WeightsSource("file", path)}), 2, path).module
+    fixed = {name.split(".")[1] for name, p in given.backbone.named_parameters() if not p.requires_grad}
+    assert fixed <= {"conv1", "layer1", "stem", "res2"} and len(fixed) == 2
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in given.modules())
+    free = create_detector(tiny, 2, None).module.backbone
+    assert all(parameter.requires_grad for parameter in free.parameters())
