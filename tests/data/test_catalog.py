@@ -19,12 +19,14 @@ def save_masks(folder: Path, n_masks: int) -> None:
 
 
 def save_clusters(folder: Path, cluster: list[int]) -> None:
-    n, zeros = len(cluster), np.zeros((len(cluster), 1), dtype=np.float32)
     folder.mkdir()
-    store = ClusterStore(
-        zeros, np.array(cluster, dtype=np.int32), np.zeros(n, dtype=np.float32), np.zeros((3, 1)), np.ones(1)
-    )
-    store.save(folder / CLUSTERS.file)
+    ClusterStore(
+        embedding=np.zeros((len(cluster), 1), dtype=np.float32),
+        cluster=np.array(cluster, dtype=np.int32),
+        distance=np.zeros(len(cluster), dtype=np.float32),
+        centroids=np.zeros((3, 1), dtype=np.float32),
+        scale=np.ones(1, dtype=np.float32),
+    ).save(folder / CLUSTERS.file)
 
 
 @pytest.fixture
