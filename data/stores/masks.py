@@ -29,7 +29,10 @@ from maskdistill.data.stores.zarr_group import (
 
 
 class MaskStore(MaskColumns):
-    """Object masks, one row each: the columns of MaskColumns, their file, other forms of them, and other choices."""
+    """Object masks, one row each: the columns of MaskColumns, and what is done with them.
+
+    They are opened and saved, selected and joined, and given as tables, as COCO annotations and to a notebook.
+    """
 
     @classmethod
     def open(cls, path: Path | str) -> "MaskStore":
