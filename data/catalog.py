@@ -1,35 +1,36 @@
-"""What each stage leaves, and the one way to open it: stores, their files and their types.
+"""What each stage leaves in the folder of its artifact, written down once: names of files, and how stores are opened.
 
-`folders` is the folder of each stage's artifact, by name of the stage.
+Importing this costs nothing: what a store needs is imported when one is opened. `folders` is the folder of each stage's
+artifact, by name of the stage.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from maskdistill.data.errors import InputError
-from maskdistill.data.stores.clusters import ClusterStore, with_clusters
-from maskdistill.data.stores.labels import LabelStore
-from maskdistill.data.stores.masks import MaskStore
 
-Store = TypeVar("Store", MaskStore, ClusterStore, LabelStore)
+if TYPE_CHECKING:
+    from maskdistill.data.stores.clusters import ClusterStore
+    from maskdistill.data.stores.labels import LabelStore
+    from maskdistill.data.stores.masks import MaskStore
+
+Store = TypeVar("Store", "MaskStore", "ClusterStore", "LabelStore")
 Folders = Mapping[str, Path]
 
 
 @dataclass(frozen=True)
-class Output(Generic[Store]):
-    """One store that a stage leaves in the folder of its artifact.
+class OutputFile:
+    """One file or store that a stage leaves.
 
     Attributes:
         stage: Name of the stage.
-        file: Name of the store in that folder.
-        open_store: Opens the store at a path; raises MissingArtifact or CorruptArtifact.
+        file: Name of the file or store in the folder of the stage's artifact.
     """
 
     stage: str
     file: str
-    open_store: Callable[[Path], Store]
 
     def path(self, folders: Folders) -> Path:
         """Where it lies. Raises InputError where the artifact is not among the folders."""
@@ -37,28 +38,66 @@ class Output(Generic[Store]):
             raise InputError(f"the artifact of {self.stage} is needed here and was not given")
         return folders[self.stage] / self.file
 
+
+@dataclass(frozen=True)
+class OutputStore(OutputFile, Generic[Store]):
+    """One store that a stage leaves.
+
+    Attributes:
+        open_store: Opens the store at a path; raises MissingArtifact or CorruptArtifact.
+    """
+
+    open_store: Callable[[Path], Store]
+
     def open(self, folders: Folders) -> Store:
         """Open it. Raises InputError, MissingArtifact or CorruptArtifact."""
         return self.open_store(self.path(folders))
 
 
-MINED = Output("mine", "masks.zarr", MaskStore.open)
-CLUSTERS = Output("cluster", "clusters.zarr", ClusterStore.open)
-CANDIDATES = Output("distill", "candidates.zarr", MaskStore.open)
-KEPT = Output("filter", "masks.zarr", MaskStore.open)
-PSEUDO_LABELS = Output("filter", "labels.zarr", LabelStore.open)
-PREDICTIONS = Output("segment", "predictions.zarr", LabelStore.open)
-PREDICTIONS_CRF = Output("segment", "predictions_crf.zarr", LabelStore.open)
+def _masks(path: Path) -> "MaskStore":
+    from maskdistill.data.stores.masks import MaskStore
+
+    return MaskStore.open(path)
+
+
+def _clusters(path: Path) -> "ClusterStore":
+    from maskdistill.data.stores.clusters import ClusterStore
+
+    return ClusterStore.open(path)
+
+
+def _labels(path: Path) -> "LabelStore":
+    from maskdistill.data.stores.labels import LabelStore
+
+    return LabelStore.open(path)
+
+
+VIT = OutputFile("pretrain", "vit.safetensors")
+VIT_ARGUMENTS = OutputFile("pretrain", "vit.json")
+"""What timm needs to build the network of these weights: its name and arguments."""
+RESNET = OutputFile("imitate", "resnet.safetensors")
+MINED = OutputStore("mine", "masks.zarr", _masks)
+CLUSTERS = OutputStore("cluster", "clusters.zarr", _clusters)
+DETECTOR = OutputFile("distill", "detector.safetensors")
+CANDIDATES = OutputStore("distill", "candidates.zarr", _masks)
+KEPT = OutputStore("filter", "masks.zarr", _masks)
+PSEUDO_LABELS = OutputStore("filter", "labels.zarr", _labels)
+SEGMENTER = OutputFile("segment", "segmenter.safetensors")
+PREDICTIONS = OutputStore("segment", "predictions.zarr", _labels)
+PREDICTIONS_CRF = OutputStore("segment", "predictions_crf.zarr", _labels)
 """Only where the CRF applies to predictions."""
+TRAINING_LOG = "training.jsonl"
+"""What every stage that trains leaves as well, a line of losses each few iterations; where it trains in several rounds,
+those before the last have theirs in folders `round1`, `round2`, ..."""
 
 OPENERS: Mapping[str, Callable[[Path], object]] = {
     output.file: output.open_store
     for output in (MINED, CLUSTERS, CANDIDATES, KEPT, PSEUDO_LABELS, PREDICTIONS, PREDICTIONS_CRF)
 }
 """How a store of that name is opened, whichever stage left it."""
-MASKS: Mapping[str, Output[MaskStore]] = {"mine": MINED, "cluster": MINED, "distill": CANDIDATES, "filter": KEPT}
+MASKS: Mapping[str, "OutputStore[MaskStore]"] = {"mine": MINED, "cluster": MINED, "distill": CANDIDATES, "filter": KEPT}
 """The masks of each stage that has some; those of `cluster` are the mined ones."""
-LABELS: Mapping[str, Output[LabelStore]] = {"filter": PSEUDO_LABELS, "segment": PREDICTIONS}
+LABELS: Mapping[str, "OutputStore[LabelStore]"] = {"filter": PSEUDO_LABELS, "segment": PREDICTIONS}
 """The label maps of each stage that has some."""
 
 
@@ -67,7 +106,7 @@ def stages_read(stage: str) -> tuple[str, ...]:
     return ("mine", "cluster") if stage == "cluster" else (stage,)
 
 
-def open_masks(stage: str, folders: Folders) -> MaskStore:
+def open_masks(stage: str, folders: Folders) -> "MaskStore":
     """The masks of a stage of MASKS, those of `cluster` with their clusters; others as the stage left them.
 
     Raises:
@@ -76,4 +115,8 @@ def open_masks(stage: str, folders: Folders) -> MaskStore:
         CorruptArtifact: A store is damaged, or masks and clusters do not go together.
     """
     masks = MASKS[stage].open(folders)
-    return with_clusters(masks, CLUSTERS.path(folders)) if stage == "cluster" else masks
+    if stage != "cluster":
+        return masks
+    from maskdistill.data.stores.clusters import with_clusters
+
+    return with_clusters(masks, CLUSTERS.path(folders))

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PlainSerializer, PlainValidator
 
+from maskdistill.data.catalog import RESNET, VIT
+
 TIMM, UNTRAINED = "pretrained", "random"
-STAGE_FILES = {"pretrain": "vit.safetensors", "imitate": "resnet.safetensors"}
+STAGE_FILES = {output.stage: output.file for output in (VIT, RESNET)}
 """The stages that train weights for others, and the file that each of them leaves."""
 
 

@@ -7,11 +7,10 @@ count from 1 in the order of the store, and annotation ids are row + 1.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:  # the store itself offers these dicts
-    from maskdistill.data.stores.image_masks import ImageMasks
-    from maskdistill.data.stores.masks import MaskStore
+from maskdistill.data.stores.image_masks import ImageMasks, images_of
+from maskdistill.data.stores.mask_columns import MaskColumns
 
 CLUSTER = "cluster"
 """Supercategory by which the importer knows that a category stands for a cluster."""
@@ -22,7 +21,7 @@ SizesHw = Mapping[str, tuple[int, int]]
 NameOf = Callable[[str], str]
 
 
-def coco_dict(store: "MaskStore", sizes_hw: SizesHw | None = None, name_of: NameOf = str) -> Json:
+def coco_dict(store: MaskColumns, sizes_hw: SizesHw | None = None, name_of: NameOf = str) -> Json:
     """All masks in the form of a COCO annotation file, ready for `json.dump` or for pycocotools.
 
     Args:
@@ -33,13 +32,13 @@ def coco_dict(store: "MaskStore", sizes_hw: SizesHw | None = None, name_of: Name
     """
     sizes = sizes_hw or {}
     n_clusters = count_clusters(store)
-    annotations = [annotation for image in store.images() for annotation in coco_annotations(image, n_clusters)]
-    images = [coco_image(image, sizes.get(image.id), name_of) for image in store.images()]
+    annotations = [annotation for image in images_of(store) for annotation in coco_annotations(image, n_clusters)]
+    images = [coco_image(image, sizes.get(image.id), name_of) for image in images_of(store)]
     return {"images": images, "annotations": annotations, "categories": coco_categories(store, n_clusters)}
 
 
 def write_coco(
-    store: "MaskStore",
+    store: MaskColumns,
     path: Path,
     size_of: Callable[[str], tuple[int, int]],
     name_of: NameOf = str,
@@ -57,37 +56,37 @@ def write_coco(
     n_clusters = count_clusters(store)
     with path.open("w", encoding="utf-8") as file:
         file.write('{"categories": ' + _dump(coco_categories(store, n_clusters)) + ',\n"images": [')
-        entries = (coco_image(image, None if len(image) else size_of(image.id), name_of) for image in store.images())
+        entries = (coco_image(image, None if len(image) else size_of(image.id), name_of) for image in images_of(store))
         for i, entry in enumerate(entries):
             file.write((",\n" if i else "\n") + _dump(entry))
         file.write('],\n"annotations": [')
-        for image in store.images():
+        for image in images_of(store):
             for row, entry in zip(image.rows, coco_annotations(image, n_clusters), strict=True):
                 file.write((",\n" if row else "\n") + _dump(entry))
             on_image()
         file.write("]}\n")
 
 
-def count_clusters(store: "MaskStore") -> int:
+def count_clusters(store: MaskColumns) -> int:
     """One more than the largest cluster that a mask has."""
     return int(store.cluster.max(initial=-1)) + 1
 
 
-def coco_categories(store: "MaskStore", n_clusters: int) -> list[Json]:
+def coco_categories(store: MaskColumns, n_clusters: int) -> list[Json]:
     """Every cluster, and "object" where a mask has none."""
     clusters = [{"id": c + 1, "name": f"cluster {c}", "supercategory": CLUSTER} for c in range(n_clusters)]
     without = bool((store.cluster < 0).any())
     return clusters + ([{"id": n_clusters + 1, "name": _OBJECT, "supercategory": _OBJECT}] if without else [])
 
 
-def coco_image(image: "ImageMasks", size_hw: tuple[int, int] | None, name_of: NameOf = str) -> Json:
+def coco_image(image: ImageMasks, size_hw: tuple[int, int] | None, name_of: NameOf = str) -> Json:
     """The entry of an image; `size_hw` is used where it has no mask."""
     entry: Json = {"id": image.position + 1, "file_name": name_of(image.id)}
     size = image.size_hw or size_hw
     return entry if size is None else {**entry, "height": size[0], "width": size[1]}
 
 
-def coco_annotations(image: "ImageMasks", n_clusters: int) -> Iterator[Json]:
+def coco_annotations(image: ImageMasks, n_clusters: int) -> Iterator[Json]:
     """The entries of an image's masks, their codes as text."""
     for row, rle, box, area, score, cluster in zip(
         image.rows, image.rles(), image.bbox_xywh, image.area, image.score, image.cluster, strict=True

@@ -10,17 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from maskdistill.data.stores.rle import Rle
-
 _FIRST = 48
 _MOST_DIGITS = 7
 """A run of a mask below 2^31 px takes no more characters than that, each of 5 bits."""
 _MOST_PIXELS = np.iinfo(np.int32).max
-
-
-def read_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> Rle:
-    """The mask of `read_mask` as the one compressed code that `pycocotools.mask.encode` gives for it."""
-    return dict(coco_mask.encode(np.asfortranarray(read_mask(segmentation, size_hw), dtype=np.uint8)))
 
 
 def read_mask(segmentation: Any, size_hw: tuple[int, int]) -> NDArray[np.bool_]:

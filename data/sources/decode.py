@@ -1,7 +1,6 @@
 """Image files to arrays: any common format to 8-bit RGB, and label PNGs to class indices."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +8,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from maskdistill.data.arrays import IGNORE, UInt8Array
 from maskdistill.data.errors import InputError, UnreadableImage
-
-if TYPE_CHECKING:
-    from maskdistill.data.sources.class_file import Palette
+from maskdistill.data.sources.palette import Palette
 
 # PIL's own limit only warns up to twice its value; `max_pixels` is checked from the header before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
@@ -60,7 +57,7 @@ def read_image(path: Path, max_pixels: int) -> UInt8Array:
         raise UnreadableImage(f"{path}: {_reason(error)}") from error
 
 
-def read_class_indices(path: Path, n_classes: int, palette: "Palette | None" = None) -> UInt8Array:
+def read_class_indices(path: Path, n_classes: int, palette: Palette | None = None) -> UInt8Array:
     """Read a label PNG, palette or grey, as class indices; the colours of its own palette mean nothing.
 
     Args:

@@ -7,8 +7,9 @@ from pathlib import Path
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.config import FolderConfig
 from maskdistill.data.errors import InputError
-from maskdistill.data.sources.class_file import Palette, read_class_file
+from maskdistill.data.sources.class_file import read_class_file
 from maskdistill.data.sources.files import FileSource, require_folder
+from maskdistill.data.sources.palette import Palette
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",

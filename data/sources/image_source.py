@@ -3,15 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskdistill.data.arrays import FloatArray, UInt8Array
-
-if TYPE_CHECKING:
-    from maskdistill.data.sources.instances import Instances
+from maskdistill.data.sources.instances import Instances
 
 
 class ImageSource(ABC):
@@ -65,7 +62,7 @@ class ImageSource(ABC):
         """Boxes of the objects as float32 (n, 4) x1 y1 x2 y2 in px; None without ground truth."""
         return None
 
-    def read_instances(self, index: int) -> "Instances | None":
+    def read_instances(self, index: int) -> Instances | None:
         """Masks and classes of the objects; None without ground truth of single objects."""
         return None
 

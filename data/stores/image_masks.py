@@ -1,15 +1,14 @@
-"""ImageMasks: one image of a MaskStore with its masks."""
+"""ImageMasks: one image with its masks, a view of some rows of a store."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdistill.data.stores.mask_columns import MaskColumns
 from maskdistill.data.stores.rle import Rle
-
-if TYPE_CHECKING:  # the store hands these out
-    from maskdistill.data.stores.masks import MaskStore
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,12 +16,12 @@ class ImageMasks:
     """The n masks of one image; they are decoded only when `masks` is read.
 
     Attributes:
-        store: Where they rest.
+        store: The masks of all images.
         position: Index of the image into `store.image_ids`.
         rows: Rows of its masks in the store.
     """
 
-    store: "MaskStore"
+    store: MaskColumns
     position: int
     rows: range
 
@@ -70,3 +69,9 @@ class ImageMasks:
     def rles(self) -> list[Rle]:
         """The masks as pycocotools takes them."""
         return [self.store.rle(row) for row in self.rows]
+
+
+def images_of(store: MaskColumns) -> Iterator[ImageMasks]:
+    """Every image with its masks, in order; masks are decoded only when they are looked at."""
+    firsts = np.searchsorted(store.image, np.arange(len(store.image_ids) + 1)).tolist()
+    return (ImageMasks(store, i, range(*rows)) for i, rows in enumerate(pairwise(firsts)))

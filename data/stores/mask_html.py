@@ -4,23 +4,21 @@ import base64
 import io
 from html import escape
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-if TYPE_CHECKING:  # the store itself shows this
-    from maskdistill.data.stores.image_masks import ImageMasks
-    from maskdistill.data.stores.masks import MaskStore
+from maskdistill.data.stores.image_masks import ImageMasks, images_of
+from maskdistill.data.stores.mask_columns import MaskColumns
 
 _IMAGES = 8
 _SIDE_PX = 96
 _INK = (32, 96, 160)
 
 
-def store_html(store: "MaskStore") -> str:
+def store_html(store: MaskColumns) -> str:
     """Figures of the store and the masks of its first images that have any; image ids are escaped."""
-    with_masks = (image for image in store.images() if len(image))
+    with_masks = (image for image in images_of(store) if len(image))
     cells = "".join(_cell(image) for image in islice(with_masks, _IMAGES))
     clusters = len(np.unique(store.cluster[store.cluster >= 0]))
     figures = {
@@ -34,7 +32,7 @@ def store_html(store: "MaskStore") -> str:
     return f"<b>MaskStore</b><table><tr>{head}</tr><tr>{row}</tr></table><div>{cells}</div>"
 
 
-def _cell(image: "ImageMasks") -> str:
+def _cell(image: ImageMasks) -> str:
     name = escape(image.id, quote=True)
     masks = "1 mask" if len(image) == 1 else f"{len(image)} masks"
     return (
@@ -45,7 +43,7 @@ def _cell(image: "ImageMasks") -> str:
     )
 
 
-def _thumbnail(image: "ImageMasks") -> str:
+def _thumbnail(image: ImageMasks) -> str:
     """Base64 of a PNG: the more masks cover a pixel, the darker it is."""
     depth = image.masks.sum(axis=0)
     ink = (depth / max(1, depth.max()))[..., None]

@@ -2,21 +2,19 @@
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskdistill.data.optional import import_optional
-
-if TYPE_CHECKING:  # the store itself offers these tables
-    from maskdistill.data.stores.masks import MaskStore
+from maskdistill.data.stores.mask_columns import MaskColumns
 
 _INSTALL = "pip install 'maskdistill[tables]'"
 _CSV_ROWS = 10_000
 
 
-def columns(store: "MaskStore") -> dict[str, NDArray[Any]]:
+def columns(store: MaskColumns) -> dict[str, NDArray[Any]]:
     """The columns by name, each of length M.
 
     `image_id` str; `height`, `width` (of the image), `box_x`, `box_y`, `box_width`, `box_height` and `area` in px;
@@ -36,23 +34,23 @@ def columns(store: "MaskStore") -> dict[str, NDArray[Any]]:
     }
 
 
-def to_pandas(store: "MaskStore") -> Any:
+def to_pandas(store: MaskColumns) -> Any:
     """A pandas.DataFrame whose index is the row in the store. Raises InputError without pandas."""
     return import_optional("pandas", "a table of masks", _INSTALL).DataFrame(columns(store))
 
 
-def to_arrow(store: "MaskStore") -> Any:
+def to_arrow(store: MaskColumns) -> Any:
     """A pyarrow.Table. Raises InputError without pyarrow."""
     return import_optional("pyarrow", "an Arrow table of masks", _INSTALL).table(columns(store))
 
 
-def write_parquet(store: "MaskStore", path: Path) -> None:
+def write_parquet(store: MaskColumns, path: Path) -> None:
     """Write the columns as Parquet. Raises InputError without pyarrow."""
     parquet = import_optional("pyarrow.parquet", "a Parquet file", _INSTALL)
     parquet.write_table(to_arrow(store), path)
 
 
-def write_csv(store: "MaskStore", path: Path) -> None:
+def write_csv(store: MaskColumns, path: Path) -> None:
     """Write the columns as CSV with a header; floats have the fewest digits that give the same float32."""
     table = columns(store)
     with path.open("w", newline="", encoding="utf-8") as file:

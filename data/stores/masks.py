@@ -1,22 +1,10 @@
-"""MaskStore: any number of object masks as COCO run-length codes in one zarr group.
+"""MaskStore: any number of object masks as COCO run-length codes, in memory and as one zarr v3 group on disk.
 
-On disk (zarr v3; M masks, B bytes of codes, I images):
-
-    image      int32   (M,)     index into the image ids, non-decreasing
-    size_hw    int32   (M, 2)   height and width of the image, px
-    bbox_xywh  float32 (M, 4)   tight box, px
-    area       int32   (M,)     px
-    score      float32 (M,)     1.0 where the stage that wrote the mask has no confidence
-    cluster    int32   (M,)     -1 = none
-    offsets    int64   (M + 1,) mask i owns counts[offsets[i] : offsets[i + 1]]
-    counts     uint8   (B,)     compressed COCO counts, as pycocotools reads them
-    image_ids/ the ids of all images that were processed, those without a mask included
+On disk: one array for each column of MaskColumns (`mask_columns.py` describes them), and the group `image_ids/`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
-from itertools import pairwise
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +15,8 @@ from pycocotools import mask as coco_mask
 from maskdistill.data.coco.export import coco_dict
 from maskdistill.data.errors import CorruptArtifact
 from maskdistill.data.stores import mask_table
-from maskdistill.data.stores.image_masks import ImageMasks
+from maskdistill.data.stores.image_masks import ImageMasks, images_of
+from maskdistill.data.stores.mask_columns import DTYPES, ROW_SHAPES, MaskColumns
 from maskdistill.data.stores.rle import Rle
 from maskdistill.data.stores.zarr_group import (
     create_array,
@@ -38,34 +27,19 @@ from maskdistill.data.stores.zarr_group import (
     write_strings,
 )
 
-_DTYPES = {"image": "i4", "size_hw": "i4", "bbox_xywh": "f4", "area": "i4", "score": "f4", "cluster": "i4",
-           "offsets": "i8", "counts": "u1"}  # fmt: skip
-_ROW_SHAPES = {"size_hw": (2,), "bbox_xywh": (4,)}
 
+class MaskStore(MaskColumns):
+    """Object masks, one row each: the columns of MaskColumns, and what is done with them.
 
-@dataclass(frozen=True, eq=False)
-class MaskStore:
-    """Object masks in memory, one row each; the attributes are the columns described at the top of this file."""
-
-    image_ids: tuple[str, ...]
-    image: NDArray[np.int32]
-    size_hw: NDArray[np.int32]
-    bbox_xywh: NDArray[np.float32]
-    area: NDArray[np.int32]
-    score: NDArray[np.float32]
-    cluster: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    counts: NDArray[np.uint8]
-
-    def __len__(self) -> int:
-        return len(self.image)
+    They are opened and saved, selected and joined, and given as tables, as COCO annotations and to a notebook.
+    """
 
     @classmethod
     def open(cls, path: Path | str) -> "MaskStore":
         """Read a store. Raises MissingArtifact where there is none, CorruptArtifact where it is not a MaskStore."""
         path = Path(path)
         group = open_store(path, "masks")
-        columns = {name: read_array(group, name, dtype) for name, dtype in _DTYPES.items()}
+        columns = {name: read_array(group, name, dtype) for name, dtype in DTYPES.items()}
         store = cls(image_ids=read_strings(group, "image_ids"), **columns)
         store.check(path)
         return store
@@ -73,7 +47,7 @@ class MaskStore:
     def save(self, path: Path) -> None:
         """Write the store to `path`, which appears whole or not at all."""
         with create_store(path, "masks") as group:
-            for name in _DTYPES:
+            for name in DTYPES:
                 create_array(group, name, getattr(self, name))
             write_strings(group, "image_ids", self.image_ids)
 
@@ -81,7 +55,7 @@ class MaskStore:
         """Raise CorruptArtifact unless the columns fit each other."""
         n = len(self)
         for name in ("size_hw", "bbox_xywh", "area", "score", "cluster"):
-            shape = (n, *_ROW_SHAPES.get(name, ()))
+            shape = (n, *ROW_SHAPES.get(name, ()))
             if getattr(self, name).shape != shape:
                 raise CorruptArtifact(f"{where}: column {name} is {getattr(self, name).shape}, expected {shape}")
         if len(self.offsets) != n + 1 or self.offsets[0] != 0 or self.offsets[-1] != len(self.counts):
@@ -91,56 +65,16 @@ class MaskStore:
         if n and (self.image[0] < 0 or self.image[-1] >= len(self.image_ids)):
             raise CorruptArtifact(f"{where}: a mask belongs to an image that is not listed")
 
-    @cached_property
-    def _index(self) -> dict[str, int]:
-        return {image_id: i for i, image_id in enumerate(self.image_ids)}
-
-    def index(self, image_id: str) -> int:
-        """Position of an image in `image_ids`. Raises KeyError where the store does not list it."""
-        return self._index[image_id]
-
-    def __contains__(self, image_id: object) -> bool:
-        """Whether the store lists an image, with masks or without."""
-        return image_id in self._index
-
-    @property
-    def area_share(self) -> NDArray[np.float64]:
-        """Share of its image that each mask covers, float64 (M,), 0-1."""
-        return np.asarray(self.area / np.maximum(self.size_hw.astype(np.int64).prod(axis=1), 1))
-
-    def rows_of(self, image: int) -> range:
-        """Rows of the masks of one image, given as index into `image_ids`."""
-        first, last = np.searchsorted(self.image, [image, image + 1])
-        return range(int(first), int(last))
-
     def images(self) -> Iterator[ImageMasks]:
         """Every image with its masks, in order; masks are decoded only when they are looked at."""
-        firsts = np.searchsorted(self.image, np.arange(len(self.image_ids) + 1)).tolist()
-        return (ImageMasks(self, i, range(*rows)) for i, rows in enumerate(pairwise(firsts)))
-
-    def rle(self, row: int) -> Rle:
-        """The mask as pycocotools takes it: {"size": [height, width], "counts": bytes}."""
-        code = self.counts[self.offsets[row] : self.offsets[row + 1]].tobytes()
-        return {"size": self.size_hw[row].tolist(), "counts": code}
-
-    def decode(self, row: int) -> NDArray[np.bool_]:
-        """The mask as bool (height, width)."""
-        return np.asarray(coco_mask.decode(self.rle(row)), dtype=bool)
-
-    def decode_image(self, image: int) -> NDArray[np.bool_]:
-        """All masks of one image as bool (n, height, width); (0, 0, 0) where it has none."""
-        rows = self.rows_of(image)
-        if not rows:
-            return np.zeros((0, 0, 0), dtype=bool)
-        masks = np.asarray(coco_mask.decode([self.rle(row) for row in rows]), dtype=bool)
-        return np.moveaxis(masks, -1, 0)
+        return images_of(self)
 
     def to_coco(self, sizes_hw: Mapping[str, tuple[int, int]] | None = None) -> dict[str, Any]:
-        """All masks as the content of a COCO annotation file; see `data.coco_export.coco_dict`."""
+        """All masks as the content of a COCO annotation file; see `data.coco.export.coco_dict`."""
         return coco_dict(self, sizes_hw)
 
     def to_pandas(self) -> Any:
-        """The columns as a pandas.DataFrame, one row per mask; see `data.mask_table.columns`."""
+        """The columns as a pandas.DataFrame, one row per mask; see `data.stores.mask_table.columns`."""
         return mask_table.to_pandas(self)
 
     def to_arrow(self) -> Any:
@@ -163,7 +97,7 @@ class MaskStore:
     def select(self, keep: NDArray[np.bool_]) -> "MaskStore":
         """The masks where `keep`, bool (M,), is set. The list of images stays as it is."""
         lengths = np.diff(self.offsets)
-        columns = {name: getattr(self, name)[keep] for name in _DTYPES if name not in ("offsets", "counts")}
+        columns = {name: getattr(self, name)[keep] for name in DTYPES if name not in ("offsets", "counts")}
         return MaskStore(
             image_ids=self.image_ids,
             offsets=np.concatenate([[0], np.cumsum(lengths[keep])]).astype(np.int64),
@@ -197,7 +131,7 @@ class MaskStoreBuilder:
 
     def __init__(self) -> None:
         self._ids: list[str] = []
-        self._columns: dict[str, list[Any]] = {name: [] for name in _DTYPES if name not in ("offsets", "counts")}
+        self._columns: dict[str, list[Any]] = {name: [] for name in DTYPES if name not in ("offsets", "counts")}
         self._codes: list[bytes] = []
 
     def add(
@@ -231,7 +165,7 @@ class MaskStoreBuilder:
     def build(self) -> MaskStore:
         """The store of all that was added."""
         arrays = {
-            name: np.asarray(values, dtype=_DTYPES[name]).reshape(-1, *_ROW_SHAPES.get(name, ()))
+            name: np.asarray(values, dtype=DTYPES[name]).reshape(-1, *ROW_SHAPES.get(name, ()))
             for name, values in self._columns.items()
         }
         lengths = np.asarray([0] + [len(code) for code in self._codes], dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from maskdistill.data.catalog import OPENERS
 from maskdistill.data.errors import MaskDistillError
 from maskdistill.pipeline.artifacts import MANIFEST, Manifest, hash_file
 
@@ -28,8 +29,6 @@ def _check_files(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def _check_stores(folder: Path) -> list[str]:
-    from maskdistill.data.catalog import OPENERS
-
     faults = []
     for path in sorted(folder.glob("*.zarr")):
         try:

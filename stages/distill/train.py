@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from maskdistill.data.catalog import DETECTOR
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.distill.config import DistillConfig
@@ -20,7 +21,7 @@ from maskdistill.stages.training.samples import SampleStream, derive_seed, round
 from maskdistill.stages.training.trainer import Trainer
 
 TARGETS = "targets.zarr"
-WEIGHTS = "detector.safetensors"
+WEIGHTS = DETECTOR.file
 
 
 @dataclass(frozen=True)

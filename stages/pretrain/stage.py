@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from maskdistill.data.atomic import write_json
+from maskdistill.data.catalog import VIT_ARGUMENTS
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.failures import check_failures
 from maskdistill.stages.pretrain.config import PretrainConfig
@@ -12,8 +13,6 @@ from maskdistill.stages.training.distributed import count_devices, run_on_device
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.pool import open_pool, remove_pool
 from maskdistill.stages.training.trainer import CHECKPOINT, LOG
-
-DESCRIPTION = "vit.json"
 
 
 def run(config: PretrainConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
@@ -33,7 +32,7 @@ def run(config: PretrainConfig, inputs: StageInputs, workdir: Path, progress: Pr
     n_images = len(pool)
     del pool
     run_on_devices(train_vit, VitTraining(config, inputs, workdir), count, inputs.execution, progress)
-    write_json(workdir / DESCRIPTION, {"model": config.model, "overrides": config.overrides})
+    write_json(workdir / VIT_ARGUMENTS.file, {"model": config.model, "overrides": config.overrides})
     remove_pool(workdir / POOL)
     (workdir / CHECKPOINT).unlink()
     samples = config.iterations * config.batch_size

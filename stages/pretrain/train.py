@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from maskdistill.data.catalog import VIT
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.pretrain.config import PretrainConfig
@@ -26,7 +27,7 @@ from maskdistill.stages.training.pool import draw_batch, open_pool
 from maskdistill.stages.training.samples import derive_seed
 
 POOL = "images.npy"
-WEIGHTS = "vit.safetensors"
+WEIGHTS = VIT.file
 _IMAGES_TO_WHITEN = 512
 _IMAGES_FOR_OFFSET = 256
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+from maskdistill.data.catalog import SEGMENTER
 from maskdistill.data.errors import InputError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import LabelStore
@@ -26,7 +27,7 @@ from maskdistill.stages.training.distributed import rank
 from maskdistill.stages.training.samples import SampleStream, derive_seed, round_seed
 from maskdistill.stages.training.trainer import Trainer
 
-WEIGHTS = "segmenter.safetensors"
+WEIGHTS = SEGMENTER.file
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,27 @@
 """What each stage leaves is opened by its name, and masks and clusters only together where they belong together."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from maskdistill.data.catalog import CLUSTERS, KEPT, LABELS, MASKS, MINED, PSEUDO_LABELS, open_masks, stages_read
+from maskdistill.data import catalog
+from maskdistill.data.catalog import (
+    CLUSTERS,
+    DETECTOR,
+    KEPT,
+    LABELS,
+    MASKS,
+    MINED,
+    OPENERS,
+    PSEUDO_LABELS,
+    OutputFile,
+    OutputStore,
+    open_masks,
+    stages_read,
+)
 from maskdistill.data.errors import CorruptArtifact, InputError, MissingArtifact
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.masks import MaskStoreBuilder
@@ -19,12 +35,14 @@ def save_masks(folder: Path, n_masks: int) -> None:
 
 
 def save_clusters(folder: Path, cluster: list[int]) -> None:
-    n, zeros = len(cluster), np.zeros((len(cluster), 1), dtype=np.float32)
     folder.mkdir()
-    store = ClusterStore(
-        zeros, np.array(cluster, dtype=np.int32), np.zeros(n, dtype=np.float32), np.zeros((3, 1)), np.ones(1)
-    )
-    store.save(folder / CLUSTERS.file)
+    ClusterStore(
+        embedding=np.zeros((len(cluster), 1), dtype=np.float32),
+        cluster=np.array(cluster, dtype=np.int32),
+        distance=np.zeros(len(cluster), dtype=np.float32),
+        centroids=np.zeros((3, 1), dtype=np.float32),
+        scale=np.ones(1, dtype=np.float32),
+    ).save(folder / CLUSTERS.file)
 
 
 @pytest.fixture
@@ -62,3 +80,21 @@ def test_every_stage_shows_masks_or_label_maps() -> None:
     assert MASKS.keys() | LABELS.keys() == {"mine", "cluster", "distill", "filter", "segment"}
     assert all(stage in stages_read(stage) for stage in (*MASKS, *LABELS))
     assert all(MASKS[stage].stage in stages_read(stage) for stage in MASKS)
+
+
+def test_nothing_stands_in_the_catalog_twice() -> None:
+    outputs = [value for value in vars(catalog).values() if isinstance(value, OutputFile)]
+    places = [(output.stage, output.file) for output in outputs]
+    assert len(places) == len(set(places))
+    assert {output.file for output in outputs if isinstance(output, OutputStore)} == set(OPENERS)
+
+
+def test_a_file_lies_in_the_folder_of_its_stage(folders: dict[str, Path], tmp_path: Path) -> None:
+    assert DETECTOR.path({"distill": tmp_path}) == tmp_path / "detector.safetensors"
+    with pytest.raises(InputError, match="the artifact of distill"):
+        DETECTOR.path(folders)
+
+
+def test_names_of_files_cost_no_import_of_stores() -> None:
+    code = "import sys, maskdistill.data.catalog; sys.exit('zarr' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

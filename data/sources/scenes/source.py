@@ -38,7 +38,7 @@ class Scene:
     Attributes:
         image: uint8 (S, S, 3) RGB.
         instances: uint8 (S, S), 0 = background, k = the k-th object where it is visible; every object is.
-        class_ids: Class of object 1, 2, ..., as index into `data.shapes.CLASS_NAMES`.
+        class_ids: Class of object 1, 2, ..., as index into `CLASS_NAMES` of `shapes.py`.
     """
 
     image: UInt8Array

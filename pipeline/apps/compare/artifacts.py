@@ -7,7 +7,7 @@ from maskdistill.data.catalog import LABELS, MASKS, open_masks
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.compare.labels import diff_labels
 from maskdistill.pipeline.apps.compare.masks import diff_clusters, diff_masks
-from maskdistill.pipeline.artifacts import ArtifactStore, Manifest
+from maskdistill.pipeline.artifacts import MANIFEST, ArtifactStore, Manifest
 from maskdistill.stages.progress import Progress
 
 
@@ -18,7 +18,7 @@ def find_artifact(store: ArtifactStore, name: str) -> Manifest:
         InputError: No artifact, or more than one, has such a key.
     """
     stage, _, prefix = name.rpartition("/")
-    folders = [path.parent for path in store.root.glob("*/*/manifest.json") if path.parent.name.startswith(prefix)]
+    folders = [path.parent for path in store.root.glob(f"*/*/{MANIFEST}") if path.parent.name.startswith(prefix)]
     found = [folder for folder in folders if stage in ("", folder.parent.name)]
     exact = [folder for folder in found if folder.name == prefix]
     keys = sorted(f"{folder.parent.name}/{folder.name}" for folder in exact or found)

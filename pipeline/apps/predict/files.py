@@ -7,10 +7,11 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
+from maskdistill.data.catalog import CANDIDATES
 from maskdistill.data.errors import InputError
 from maskdistill.data.paths import inside
 
-_WRITTEN = ("labels", "overlays", "candidates.zarr", "candidates.json", "failures.json")
+_WRITTEN = ("labels", "overlays", CANDIDATES.file, "candidates.json", "failures.json")
 
 
 def prepare_out(out: Path, image_dir: Path, *, force: bool) -> None:

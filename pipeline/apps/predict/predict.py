@@ -74,7 +74,7 @@ class Prediction:
                 parts.append(Path(scratch) / f"{number:08d}.zarr")
                 ids = list(images.ids)
                 predict_part(model, images, ids, config, execution.batch_size, device, self.progress.advance, parts[-1])
-            labels = merge_label_parts(parts, Path(scratch) / "labels.zarr")
+            labels = merge_label_parts(parts, Path(scratch) / "labels")
             self._write_labels(labels)
             return tuple(labels.image_ids)
 

@@ -23,7 +23,7 @@ class ImportMiner(Miner):
         super().__init__(config, inputs, prepared)
         path, source = config.own.files()["file"], inputs.source
         self.file = CocoMasks(path)
-        names = {key: image.name for key, image in self.file.images.items()}
+        names = {key: image.file_name for key, image in self.file.images.items()}
         self.entry_of = match_images(names, source.ids, str(path))
         if not self.entry_of:
             theirs = ", ".join(list(names.values())[:3]) or "none"

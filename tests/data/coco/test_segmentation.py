@@ -8,19 +8,17 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from maskdistill.data.coco.segmentation import decode_counts, read_segmentation
+from helpers.coco_files import runs_of
+from maskdistill.data.coco.segmentation import decode_counts, read_mask
+from maskdistill.data.stores.rle import Rle, encode
 
 masks = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=40))
 
 
-def runs_of(mask: NDArray[np.bool_]) -> list[int]:
-    flat = mask.ravel(order="F").astype(int)
-    changes = np.flatnonzero(np.diff(flat)) + 1
-    return ([0] if flat[0] else []) + np.diff([0, *changes, len(flat)]).tolist()
-
-
-def encode(mask: NDArray[np.bool_]) -> dict[str, object]:
-    return dict(coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)))
+def encode_again(segmentation: object, size_hw: tuple[int, ...]) -> Rle:
+    """The code of the mask that a segmentation is read as."""
+    height, width = size_hw
+    return encode(read_mask(segmentation, (height, width)))
 
 
 @given(masks)
@@ -33,10 +31,10 @@ def test_both_kinds_of_code_give_the_one_of_pycocotools(mask: NDArray[np.bool_])
     expected = encode(mask)
     size = list(mask.shape)
     text = {"size": size, "counts": expected["counts"].decode()}
-    assert read_segmentation(text, mask.shape) == expected
-    assert read_segmentation({"size": size, "counts": runs_of(mask)}, mask.shape) == expected
+    assert encode_again(text, mask.shape) == expected
+    assert encode_again({"size": size, "counts": runs_of(mask)}, mask.shape) == expected
     split = {"size": size, "counts": [0, 0, *runs_of(mask)]}
-    assert read_segmentation(split, mask.shape) == expected
+    assert encode_again(split, mask.shape) == expected
 
 
 def test_runs_above_a_million_are_read() -> None:
@@ -52,12 +50,12 @@ def test_polygons_are_drawn_as_pycocotools_draws_them() -> None:
     # The triangle, drawn by hand: the pixels whose centres lie right of its slanted edge.
     for y, x in ((6, 9), (6, 10), (7, 10)):
         mask[y, x] = True
-    code = read_segmentation(polygons, (10, 12))
+    code = encode_again(polygons, (10, 12))
     drawn = coco_mask.decode(code).astype(bool)
     np.testing.assert_array_equal(drawn[:, :7], mask[:, :7])
     assert drawn[6, 10]
     assert not drawn[8, 8]
-    assert read_segmentation([[1, 1, 6, 4]], (10, 12)) == encode(np.zeros((10, 12), dtype=bool))
+    assert encode_again([[1, 1, 6, 4]], (10, 12)) == encode(np.zeros((10, 12), dtype=bool))
 
 
 HOSTILE: dict[str, object] = {
@@ -90,13 +88,13 @@ HOSTILE: dict[str, object] = {
 @pytest.mark.parametrize("segmentation", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_segmentations_are_refused(segmentation: object) -> None:
     with pytest.raises(ValueError, match=r"counts|size|polygon"):
-        read_segmentation(segmentation, (10, 12))
+        encode_again(segmentation, (10, 12))
 
 
 @given(st.binary(max_size=40))
 def test_no_bytes_are_read_as_anything_but_a_mask_of_the_right_size(counts: bytes) -> None:
     try:
-        code = read_segmentation({"size": [5, 7], "counts": counts.decode("latin-1")}, (5, 7))
+        code = encode_again({"size": [5, 7], "counts": counts.decode("latin-1")}, (5, 7))
     except ValueError:
         return
     assert coco_mask.decode(code).shape == (5, 7)

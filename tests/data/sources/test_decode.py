@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +21,8 @@ def halves(left: object, right: object, dtype: str = "u1") -> NDArray[np.generic
     return np.asarray(pixels, dtype=dtype)
 
 
-def save(path: Path, pixels: NDArray[np.generic], **options: object) -> Path:
-    Image.fromarray(pixels).save(path, **options)  # type: ignore[arg-type]
+def save(path: Path, pixels: NDArray[np.generic], **options: Any) -> Path:
+    Image.fromarray(pixels).save(path, **options)
     return path
 
 
@@ -30,7 +31,7 @@ def save_mode(path: Path, mode: str) -> Path:
     return path
 
 
-def save_palette(path: Path, **options: int) -> Path:
+def save_palette(path: Path, **options: Any) -> Path:
     image = Image.fromarray(halves(3, 7))
     palette = [0] * 768
     palette[9:12], palette[21:24] = RED, BLUE
@@ -74,7 +75,8 @@ READABLE: dict[str, Case] = {
 def test_every_kind_of_file_becomes_8_bit_rgb(tmp_path: Path, name: str) -> None:
     make, left, right = READABLE[name]
     pixels = read_image(make(tmp_path / name), LIMIT)
-    assert (pixels.dtype, pixels.shape) == (np.uint8, (8, 16, 3))
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (8, 16, 3)
     np.testing.assert_allclose(pixels[:, :7].astype(int), np.broadcast_to(left, (8, 7, 3)), atol=3)
     np.testing.assert_allclose(pixels[:, 9:].astype(int), np.broadcast_to(right, (8, 7, 3)), atol=3)
 

@@ -3,18 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
+from helpers.sources import write_image
 from maskdistill.data.config import DataConfig, FolderConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.open import open_source
-
-
-def write_image(path: Path, value: int = 0) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((4, 6), value, dtype=np.uint8)).save(path)
 
 
 def open_folder(root: Path, **fields: object) -> ImageSource:
@@ -91,7 +86,7 @@ def test_a_class_file_names_classes_and_their_colours(root: Path) -> None:
     classes.write_text("background 0 0 0\ntraffic light 250 170 30\ncat 7 8 9\nignore 224 224 192\n")
     colours = [[[0, 0, 0], [250, 170, 30], [7, 8, 9], [224, 224, 192]]]
     write_image(root / "labels/a.png", 2)
-    Image.fromarray(np.asarray(colours, dtype=np.uint8)).save(root / "labels/b.png")
+    write_image(root / "labels/b.png", np.asarray(colours, dtype=np.uint8))
     source = open_folder(root, labels=root / "labels", class_file=classes)
     assert source.class_names == ("background", "traffic light", "cat")
     grey, coloured = source.read_labels(source.index("a.JPG")), source.read_labels(source.index("b.png"))
@@ -109,8 +104,7 @@ def test_a_class_file_names_classes_and_their_colours(root: Path) -> None:
 
 def test_a_colour_of_no_class_names_the_file(root: Path) -> None:
     (root.parent / "classes.txt").write_text("background 0 0 0\ncat 7 8 9\n")
-    (root / "labels").mkdir()
-    Image.fromarray(np.full((2, 2, 3), 77, dtype=np.uint8)).save(root / "labels/b.png")
+    write_image(root / "labels/b.png", np.full((2, 2, 3), 77, dtype=np.uint8))
     source = open_folder(root, labels=root / "labels", class_file=root.parent / "classes.txt")
     with pytest.raises(InputError, match=r"b\.png.*\[77, 77, 77\]"):
         source.read_labels(source.index("b.png"))

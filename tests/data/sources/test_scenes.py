@@ -46,8 +46,8 @@ def test_scenes_differ_by_seed_index_and_stream(scenes: list[Scene]) -> None:
 def test_shapes_and_types(scenes: list[Scene]) -> None:
     for scene in [*scenes[:3], generate(0, 0, 96)]:
         size = len(scene.image)
-        assert (scene.image.dtype, scene.image.shape) == (np.uint8, (size, size, 3))
-        assert (scene.instances.dtype, scene.instances.shape) == (np.uint8, (size, size))
+        assert scene.image.dtype == scene.instances.dtype == np.uint8
+        assert (scene.image.shape, scene.instances.shape) == ((size, size, 3), (size, size))
         assert scene.boxes_xyxy().dtype == np.float32
 
 

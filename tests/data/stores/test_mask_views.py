@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from maskdistill.data.stores.mask_table import columns
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
+from maskdistill.data.stores.rle import Rle
 
 HOSTILE = '<script>alert("&")</script>.jpg'
 
@@ -42,9 +44,18 @@ def test_images_come_in_order_with_their_own_masks(store: MaskStore) -> None:
     assert small.rles() == [store.rle(2)]
 
 
-def test_no_mask_is_decoded_before_it_is_asked_for(store: MaskStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("maskdistill.data.stores.masks.coco_mask.decode", lambda rles: pytest.fail("decoded"))
-    assert sum(len(image) + image.area.sum() for image in store.images()) == 3 + 200 + 40 + 24
+class Sealed(MaskStore):
+    """A store whose masks nobody may look at."""
+
+    def rle(self, row: int) -> Rle:
+        pytest.fail(f"mask {row} was decoded")
+
+
+def test_no_mask_is_decoded_before_it_is_asked_for(store: MaskStore) -> None:
+    sealed = Sealed(**{column.name: getattr(store, column.name) for column in fields(store)})
+    assert sum(len(image) + image.area.sum() for image in sealed.images()) == 3 + 200 + 40 + 24
+    with pytest.raises(pytest.fail.Exception, match="mask 0 was decoded"):
+        assert next(sealed.images()).masks.any()
 
 
 def test_a_store_opens_by_a_name_too(store: MaskStore, tmp_path: Path) -> None:

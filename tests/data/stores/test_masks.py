@@ -8,7 +8,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pycocotools import mask as coco_mask
 
 from maskdistill.data.errors import CorruptArtifact, MissingArtifact
@@ -74,7 +74,7 @@ def test_select_keeps_exactly_the_chosen_rows(stacks: list[Masks], data: st.Data
     chosen = store.select(keep)
     assert chosen.image_ids == store.image_ids
     for row, old in enumerate(np.flatnonzero(keep)):
-        assert chosen.rle(row) == store.rle(old)
+        assert chosen.rle(row) == store.rle(int(old))
         assert chosen.image[row] == store.image[old]
         assert chosen.score[row] == store.score[old]
     assert len(chosen) == keep.sum()
@@ -159,11 +159,19 @@ def _shorten(name: str) -> Callable[[Path], None]:
     return damage
 
 
-def _set(name: str, values: object) -> Callable[[Path], None]:
+def _set(name: str, values: ArrayLike) -> Callable[[Path], None]:
     def damage(path: Path) -> None:
         array = zarr.open_group(path, mode="r+")[name]
         assert isinstance(array, zarr.Array)
         array[...] = values
+
+    return damage
+
+
+def _overwrite(name: str, content: bytes) -> Callable[[Path], None]:
+    def damage(path: Path) -> None:
+        assert (path / name).is_file()
+        (path / name).write_bytes(content)
 
     return damage
 
@@ -180,10 +188,10 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "array gone": lambda path: shutil.rmtree(path / "area"),
     "ids gone": lambda path: shutil.rmtree(path / "image_ids"),
     "chunk gone": lambda path: (path / "counts/c/0").unlink(),
-    "chunk cut off": lambda path: (path / "counts/c/0").write_bytes((path / "counts/c/0").read_bytes()[:5]) and None,
-    "array header is no JSON": lambda path: (path / "area/zarr.json").write_text("{") and None,
-    "header is no JSON": lambda path: (path / "zarr.json").write_text("{") and None,
-    "header is empty": lambda path: (path / "zarr.json").write_text("{}") and None,
+    "chunk cut off": _overwrite("counts/c/0", b"\x28\xb5\x2f\xfd\x00"),
+    "array header is no JSON": _overwrite("area/zarr.json", b"{"),
+    "header is no JSON": _overwrite("zarr.json", b"{"),
+    "header is empty": _overwrite("zarr.json", b"{}"),
 }
 
 

@@ -42,7 +42,7 @@ NASTY = "<script>alert('1')</script> & \"x\" | `y`"
 
 def truth_of(source: ImageSource, index: int) -> np.ndarray:
     """The object of a blob image, drawn from how the test's images are made."""
-    x1, y1, x2, y2 = source._box(index)  # type: ignore[attr-defined]
+    x1, y1, x2, y2 = source.box_xyxy(index)  # type: ignore[attr-defined]
     mask = np.zeros(source.read(index).shape[:2], dtype=bool)
     mask[y1:y2, x1:x2] = True
     return mask

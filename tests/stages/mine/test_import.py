@@ -29,7 +29,7 @@ def content_for(source, masks_per_image=2, **first_image):
     """Boxes on every image but the last, under other names than the source's."""
     images, annotations = [], []
     for i in range(len(source) - 1):
-        height, width = source._size_hw(i)
+        height, width = source.size_hw(i)
         images.append({"id": 10 + i, "file_name": f"elsewhere/blob{i}.jpg", "height": height, "width": width})
         for k in range(masks_per_image):
             code = box((height, width), 4 + 9 * k, 5 + i, 8, 12)
