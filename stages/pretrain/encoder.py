@@ -33,6 +33,13 @@ def build_vit(model: str, overrides: Mapping[Any, Any]) -> nn.Module:
     return vit
 
 
+def normalise(images: Tensor, vit: Any) -> Tensor:
+    """Images (..., 3, height, width) in 0-1 as the ViT expects them."""
+    config = vit.pretrained_cfg
+    mean, std = (torch.tensor(config[name], device=images.device).view(3, 1, 1) for name in ("mean", "std"))
+    return (images - mean) / std
+
+
 def random_corner(vit: Any, size: int) -> tuple[int, int]:
     """Where in the position grid a view of `size` px lies: row and column of its first patch."""
     rows, columns = vit.patch_embed.grid_size

@@ -19,10 +19,10 @@ from maskdistill.stages.pretrain.encoder import finish, last_input, random_corne
 from maskdistill.stages.pretrain.losses import dino_loss, moved_centre, patch_loss
 from maskdistill.stages.pretrain.masking import hide_patches
 from maskdistill.stages.pretrain.methods.dino_head import DinoHead
-from maskdistill.stages.pretrain.methods.method import Method, Outcome, frozen_copy, move_towards
-from maskdistill.stages.pretrain.parallel import gather
-from maskdistill.stages.pretrain.schedules import cosine, ramp
-from maskdistill.stages.training.distributed import mean_over_processes
+from maskdistill.stages.pretrain.methods.method import BatchLosses, Method
+from maskdistill.stages.training.ema import frozen_copy, move_towards
+from maskdistill.stages.training.exchange import gather, mean_over_processes
+from maskdistill.stages.training.schedules import cosine, ramp
 
 
 class DinoNetwork(nn.Module):
@@ -56,7 +56,7 @@ class DinoMethod(Method):
         self.register_buffer("patch_centre", torch.zeros(config.dino.outputs))
         self.config, self.ema_decay = config.dino, config.ema_decay
 
-    def losses(self, large: Tensor, small: Tensor, share: float) -> Outcome:
+    def losses(self, large: Tensor, small: Tensor, share: float) -> BatchLosses:
         """DINO's loss, and iBOT's where it has a weight; moves the centres."""
         config, temperature = self.config, self._teacher_temperature(share)
         corner = random_corner(self.student.vit, large.shape[-1])
@@ -72,7 +72,7 @@ class DinoMethod(Method):
         shares = F.softmax((teacher - self.centre) / temperature, dim=-1).flatten(0, 1)
         self.centre = moved_centre(self.centre, teacher, config.centre_momentum)
         doubt = mean_over_processes(assignment_entropy(shares).mean())
-        return Outcome(losses, gather(tokens[:, 0].detach()), mean_over_processes(shares.mean(dim=0)), doubt)
+        return BatchLosses(losses, gather(tokens[:, 0].detach()), mean_over_processes(shares.mean(dim=0)), doubt)
 
     def before_update(self, share: float) -> None:
         """Keep the heads' last layers as they are at the start."""
