@@ -18,7 +18,7 @@ from maskdistill.data.errors import MaskDistillError
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.networks.vit import find_weights, load_vit
-from maskdistill.stages.networks.vit_checkpoint import Architecture, read_architecture
+from maskdistill.stages.networks.vit_weights import Architecture, read_architecture
 from maskdistill.stages.networks.weights_file import read_description, save_weights
 from maskdistill.stages.pretrain.train import POOL, take_out_offset
 from maskdistill.stages.progress import Progress

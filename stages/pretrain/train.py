@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.pretrain.config import PretrainConfig
-from maskdistill.stages.pretrain.encoder import build_vit, normalise
+from maskdistill.stages.pretrain.encoder import build_learner, normalise
 from maskdistill.stages.pretrain.fit import PretrainFit, recipe_of
 from maskdistill.stages.pretrain.initial import initialise
 from maskdistill.stages.pretrain.key_offset import estimate_offset, fold_offset
@@ -54,7 +54,7 @@ def train_vit(training: VitTraining, progress: Progress) -> None:
     samples = pool_samples(inputs.source, pool, failures, inputs.seed)
     device = resolve_device(inputs.execution)
     torch.manual_seed(derive_seed(inputs.seed))
-    vit = build_vit(config.model, config.overrides)
+    vit = build_learner(config.model, config.overrides)
     images = torch.stack([samples[n][1] for n in range(min(_IMAGES_TO_WHITEN, len(pool)))]).float() / 255
     initialise(vit, normalise(multi_crop(images, config.views, strength=1.0)[0].flatten(0, 1), vit))
     method = (DinoMethod if config.method == "dino" else PrototypesMethod)(vit, config)
