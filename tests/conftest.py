@@ -9,7 +9,6 @@ from helpers.paths import ROOT
 from maskdistill.data.arrays import IGNORE, FloatArray, UInt8Array
 from maskdistill.data.errors import UnreadableImage
 from maskdistill.data.sources.image_source import ImageSource
-from maskdistill.stages.progress import Silent
 
 
 class BlobSource(ImageSource):
@@ -54,24 +53,6 @@ class BlobSource(ImageSource):
 
     def labels_fingerprint(self) -> str | None:
         return "blob-labels"
-
-
-class StopAt(Silent):
-    """Interrupts a stage after some steps, as a user would."""
-
-    def __init__(self, iteration: int) -> None:
-        self.left = iteration
-
-    def advance(self, n: int = 1, **info: float) -> None:
-        self.left -= n
-        if self.left <= 0:
-            raise KeyboardInterrupt
-
-
-@pytest.fixture
-def stop_at() -> type[StopAt]:
-    """Makes a Progress that interrupts its stage after so many steps."""
-    return StopAt
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from helpers.interruption import StopAfter
 from maskdistill.data.errors import InputError
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.distill.config import DistillConfig
@@ -83,14 +84,14 @@ def test_it_learns_to_predict_the_tokens_of_given_images(teacher):
     assert losses["class_token"] < 0.4 and losses["patch_tokens"] < 0.9
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(tiny_source, tmp_path, stop_at):
+def test_a_killed_training_goes_on_to_the_same_weights(tiny_source, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
     broken.mkdir()
     outputs = run(CONFIG, inputs(tiny_source), whole, Silent())
     assert outputs.items == 16 and {path.name for path in whole.iterdir()} >= {BACKBONE_WEIGHTS, "training.jsonl"}
     with pytest.raises(KeyboardInterrupt):
-        run(CONFIG, inputs(tiny_source), broken, stop_at(6))
+        run(CONFIG, inputs(tiny_source), broken, StopAfter(6))
     assert not (broken / BACKBONE_WEIGHTS).exists()
     run(CONFIG, inputs(tiny_source), broken, Silent())
     one, other = (load_file(folder / BACKBONE_WEIGHTS) for folder in (whole, broken))
