@@ -7,6 +7,7 @@ Shapes: B images of this process, V small views, D dimensions of the ViT, K outp
 view, M hidden patches.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,6 +24,8 @@ from maskdistill.stages.pretrain.methods.method import BatchLosses, Method
 from maskdistill.stages.training.ema import frozen_copy, move_towards
 from maskdistill.stages.training.exchange import gather, mean_over_processes
 from maskdistill.stages.training.schedules import cosine, ramp
+
+Hide = Callable[[int, tuple[int, int], DinoConfig], Tensor]
 
 
 class DinoNetwork(nn.Module):
@@ -43,13 +46,20 @@ class DinoNetwork(nn.Module):
 
 
 class DinoMethod(Method):
-    """Student and teacher; the teacher is the student's average, and its ViT the result."""
+    """Student and teacher; the teacher is the student's average, and its ViT the result.
+
+    Args:
+        vit: The student's ViT, initialised.
+        config: The settings of the stage.
+        hide: Draws which patches are hidden from the student: see `hide_patches`.
+    """
 
     centre: Tensor
     patch_centre: Tensor
 
-    def __init__(self, vit: nn.Module, config: PretrainConfig) -> None:
+    def __init__(self, vit: nn.Module, config: PretrainConfig, hide: Hide = hide_patches) -> None:
         super().__init__()
+        self.hide = hide
         self.student = DinoNetwork(vit, config.dino)
         self.teacher: Any = frozen_copy(self.student)
         self.register_buffer("centre", torch.zeros(config.dino.outputs))
@@ -60,7 +70,7 @@ class DinoMethod(Method):
         """DINO's loss, and iBOT's where it has a weight; moves the centres."""
         config, temperature = self.config, self._teacher_temperature(share)
         corner = random_corner(self.student.vit, large.shape[-1])
-        hidden = self._hide(large) if config.patch_weight > 0 else None
+        hidden = self._draw_hidden(large) if config.patch_weight > 0 else None
         with torch.no_grad():
             seen = self.teacher.tokens(large, corner)
             teacher = self.teacher.head(seen[:, 0]).view(*large.shape[:2], -1)
@@ -93,11 +103,11 @@ class DinoMethod(Method):
         start, end = self.config.teacher_temperature
         return start + ramp(share, self.config.teacher_warmup) * (end - start)
 
-    def _hide(self, large: Tensor) -> Tensor:
+    def _draw_hidden(self, large: Tensor) -> Tensor:
         """Which patches are hidden from the student: bool (2 * B, N)."""
         vit: Any = self.student.vit
         side = large.shape[-1] // int(vit.patch_embed.patch_size[0])
-        return hide_patches(2 * large.shape[1], (side, side), self.config).to(large.device)
+        return self.hide(2 * large.shape[1], (side, side), self.config).to(large.device)
 
     def _student_scores(self, classes: Tensor, small: Tensor, n_images: int) -> Tensor:
         """Scores (2 + V, B, K) of the class tokens (2 * B, D) of the large views, and of the small views."""

@@ -40,7 +40,7 @@ class Work:
 def importable() -> Iterator[None]:
     """Let the processes that are started find this module."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT))  # type: ignore[no-untyped-call]
+        patch.syspath_prepend(str(ROOT))
         yield
 
 
