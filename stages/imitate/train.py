@@ -1,6 +1,6 @@
 """Training the ResNet in one folder; what each process does where several share each batch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,16 @@ POOL = "images.npy"
 _IMAGES_FOR_STATISTICS = 512
 
 
+DrawViews = Callable[[Tensor, BackboneConfig], Tensor]
+"""Views (B, 3, S, S) of images (B, 3, S, S), both float in 0-1."""
+
+
+def draw_view(images: Tensor, config: BackboneConfig) -> Tensor:
+    """One random view of each image: cropped, turned, flipped, its colours jittered."""
+    views = crop(images, config.image_size, config.area, config.rotation, strength=1.0)
+    return jitter_colours(views, 1.0)
+
+
 @dataclass(frozen=True)
 class StudentTraining:
     """One training.
@@ -40,11 +50,13 @@ class StudentTraining:
         config: Of the stage.
         inputs: The images, the seed and the device.
         folder: Holds POOL; gets the checkpoint, the logs and the weights.
+        draw_views: What teacher and student see of the images; a function of a module.
     """
 
     config: ImitateConfig
     inputs: StageInputs
     folder: Path
+    draw_views: DrawViews = draw_view
 
 
 def train_student(training: StudentTraining, progress: Progress) -> None:
@@ -57,8 +69,7 @@ def train_student(training: StudentTraining, progress: Progress) -> None:
     student = Student(config.backbone, teacher.vit.dim)
 
     def losses(images: Tensor) -> dict[str, Tensor]:
-        views = crop(images.float() / 255, config.image_size, config.area, config.rotation, strength=1.0)
-        views = jitter_colours(views, 1.0)
+        views = training.draw_views(images.float() / 255, config)
         return student.losses(views, teacher(views))
 
     trainer = Trainer(

@@ -1,7 +1,10 @@
 """Fixtures that the tests of the stages share."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from helpers.paths import ROOT
 from maskdistill.stages.distill.config import has_detectron2
 
 
@@ -17,6 +20,14 @@ from maskdistill.stages.distill.config import has_detectron2
         ),
     ]
 )
-def backend(request) -> str:
+def backend(request: pytest.FixtureRequest) -> str:
     """Each library that a detector can come from."""
-    return request.param
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def importable() -> Iterator[None]:
+    """Lets the processes that a test starts find the modules of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT))
+        yield

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from helpers.interruption import StopAfter
-from helpers.paths import ROOT
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.pretrain import stage
@@ -26,6 +25,8 @@ from maskdistill.stages.training.distributed import n_processes, rank, run_on_de
 from maskdistill.stages.training.exchange import average_gradients, gather
 from maskdistill.stages.training.samples import SampleStream
 from maskdistill.stages.training.trainer import Trainer
+
+pytestmark = pytest.mark.usefixtures("importable")
 
 TWO = ExecutionConfig(device="cpu", devices=2, checkpoint_seconds=0)
 WHOLE_GRID = {"global_size": 32, "local_size": 32, "n_local": 1}
@@ -56,12 +57,6 @@ class Work:
     """Trainings in subfolders of `folder`, and a check of what processes exchange."""
 
     folder: Path
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the processes that are started find this module."""
-    monkeypatch.syspath_prepend(str(ROOT))
 
 
 def fixed_views(images: Tensor, config: ViewsConfig, strength: float) -> tuple[Tensor, Tensor]:
@@ -118,13 +113,11 @@ def train_and_exchange(work: Work, progress: Progress) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def trained(importable: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Folders of the trainings of one process and of two."""
     folders = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT))
-        for count, folder in enumerate(folders, start=1):
-            run_on_devices(train_and_exchange, Work(folder), count, TWO, Silent())
+    for count, folder in enumerate(folders, start=1):
+        run_on_devices(train_and_exchange, Work(folder), count, TWO, Silent())
     return folders
 
 

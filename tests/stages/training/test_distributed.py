@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.paths import ROOT
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.progress import Progress, Silent
@@ -22,6 +20,8 @@ from maskdistill.stages.training.fit import SimpleFit
 from maskdistill.stages.training.recipe import Recipe
 from maskdistill.stages.training.samples import Sample, SampleStream
 from maskdistill.stages.training.trainer import Trainer
+
+pytestmark = pytest.mark.usefixtures("importable")
 
 CPU = torch.device("cpu")
 TWO = ExecutionConfig(device="cpu", devices=2, checkpoint_seconds=0)
@@ -36,16 +36,8 @@ class Work:
     kill: int | None = None
 
 
-@pytest.fixture(autouse=True, scope="module")
-def importable() -> Iterator[None]:
-    """Let the processes that are started find this module."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT))
-        yield
-
-
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two(importable: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a training in two processes leaves."""
     folder = tmp_path_factory.mktemp("two")
     run(folder, 2)
