@@ -1,6 +1,6 @@
 """Fixtures that the tests of all three rooms share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -55,10 +55,12 @@ class BlobSource(ImageSource):
         return "blob-labels"
 
 
-@pytest.fixture
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets processes that a test starts find the test's own module."""
-    monkeypatch.syspath_prepend(str(ROOT))  # type: ignore[no-untyped-call]
+@pytest.fixture(scope="module")
+def importable() -> Iterator[None]:
+    """Lets the processes that a test starts find the modules of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT))
+        yield
 
 
 @pytest.fixture

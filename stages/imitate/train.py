@@ -32,11 +32,11 @@ POOL = "images.npy"
 _IMAGES_FOR_STATISTICS = 512
 
 
-DrawViews = Callable[[Tensor, BackboneConfig], Tensor]
+DrawViews = Callable[[Tensor, ImitateConfig], Tensor]
 """Views (B, 3, S, S) of images (B, 3, S, S), both float in 0-1."""
 
 
-def draw_view(images: Tensor, config: BackboneConfig) -> Tensor:
+def draw_view(images: Tensor, config: ImitateConfig) -> Tensor:
     """One random view of each image: cropped, turned, flipped, its colours jittered."""
     views = crop(images, config.image_size, config.area, config.rotation, strength=1.0)
     return jitter_colours(views, 1.0)

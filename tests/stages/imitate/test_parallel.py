@@ -12,19 +12,19 @@ from helpers.interruption import StopAfter
 from maskdistill.data.errors import InputError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
-from maskdistill.stages.imitate.config import BackboneConfig
+from maskdistill.stages.imitate.config import ImitateConfig
 from maskdistill.stages.imitate.stage import run
 from maskdistill.stages.imitate.train import StudentTraining, train_student
-from maskdistill.stages.networks.resnet import BACKBONE_WEIGHTS
 from maskdistill.stages.progress import Progress, Silent
 from maskdistill.stages.training.distributed import run_on_devices
+from maskdistill.stages.weights import STAGE_FILES, WeightsSource
 
 pytestmark = pytest.mark.usefixtures("importable")
 
-CONFIG = BackboneConfig(
+CONFIG = ImitateConfig(
     backbone="resnet18",
     model="vit_tiny_patch16_224",
-    weights="random",
+    weights=WeightsSource.parse("random"),
     image_size=32,
     samples=16,
     batch_size=4,
@@ -38,7 +38,7 @@ def inputs_for(source: ImageSource, devices: int) -> StageInputs:
     return StageInputs(source, {}, 3, ExecutionConfig(device="cpu", devices=devices, checkpoint_seconds=0))
 
 
-def whole_images(images: Tensor, config: BackboneConfig) -> Tensor:
+def whole_images(images: Tensor, config: ImitateConfig) -> Tensor:
     """Views without chance, which each process would draw for itself."""
     return images
 
@@ -76,7 +76,7 @@ def test_two_killed_and_resumed_are_bit_identical(tiny_source: ImageSource, tmp_
         train("killed", StopAfter(2, "train"))
     whole, killed = (train(name, Silent()) for name in ("whole", "killed"))
     assert read_log(whole) == read_log(killed)
-    first, second = (load_file(folder / BACKBONE_WEIGHTS) for folder in (whole, killed))
+    first, second = (load_file(folder / STAGE_FILES["imitate"]) for folder in (whole, killed))
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
