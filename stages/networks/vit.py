@@ -36,7 +36,8 @@ class VisionBackbone(nn.Module):
     def __init__(self, model: nn.Module, pixels: PixelStatistics | None = None) -> None:
         """`pixels` are what the weights expect; None = what timm says of the model."""
         super().__init__()
-        self.model = model.eval().requires_grad_(False)
+        self.model = model
+        self.eval().requires_grad_(False)
         self.mean, self.std = pixels or _statistics_of(model)
         self.patch_size = int(self.model.patch_embed.patch_size[0])
         self.n_prefix = int(self.model.num_prefix_tokens)
