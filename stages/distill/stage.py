@@ -25,8 +25,9 @@ from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
+from maskdistill.stages.training.logs import LOG
 from maskdistill.stages.training.loss_log import final_losses
-from maskdistill.stages.training.trainer import CHECKPOINT, LOG
+from maskdistill.stages.training.trainer import CHECKPOINT
 
 
 def run(config: DistillConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:

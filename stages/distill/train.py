@@ -17,6 +17,7 @@ from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import rank
+from maskdistill.stages.training.fit import SimpleFit
 from maskdistill.stages.training.samples import SampleStream, derive_seed, round_seed
 from maskdistill.stages.training.trainer import Trainer
 
@@ -65,8 +66,7 @@ def train_detector(training: DetectorTraining, progress: Progress) -> None:
     if training.previous is not None:
         detector.module.load_state_dict(load_file(training.previous))
     trainer = Trainer(
-        module=detector.module,
-        losses=lambda batch: detector.losses(*batch),
+        fit=SimpleFit(detector.module, lambda batch: detector.losses(*batch)),
         samples=SampleStream(len(data), data.load, training.seed),
         collate=collate,
         recipe=config.recipe(),

@@ -8,9 +8,7 @@ baseline would measure what became of the offset, not what was learnt.
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
-import timm
 import torch
 from torch import nn
 
@@ -18,7 +16,8 @@ from maskdistill.data.errors import MaskDistillError
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.networks.vit import find_weights, load_vit
-from maskdistill.stages.networks.vit_checkpoint import Architecture, read_architecture
+from maskdistill.stages.networks.vit_build import build_vit
+from maskdistill.stages.networks.vit_weights import Architecture, read_architecture
 from maskdistill.stages.networks.weights_file import read_description, save_weights
 from maskdistill.stages.pretrain.train import POOL, take_out_offset
 from maskdistill.stages.progress import Progress
@@ -40,10 +39,7 @@ def write_random_vit(mine: MineConfig, inputs: StageInputs, path: Path, progress
     is_file = weights not in ("pretrained", "random")
     model, overrides, _ = (read_architecture(Path(weights)) if is_file else None) or Architecture(mine.model, {})
     trained = load_vit(mine.model, weights, inputs.seed, section="mine", normalise=mine.normalise)
-    arguments: dict[str, Any] = {"num_classes": 0, "dynamic_img_size": True, **overrides}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(inputs.seed)
-        network = timm.create_model(model, pretrained=False, **arguments)
+    network = build_vit(model, overrides, seed=inputs.seed)
     offset = _folded_offset(Path(weights)) if is_file else None
     if offset is not None:
         _take_out(network, *offset, inputs, progress)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from maskdistill.stages.networks.normalise import Normalise
 from maskdistill.stages.settings import StageSettings
-from maskdistill.stages.training.recipe import Precision, Recipe
+from maskdistill.stages.training.recipe import Recipe, TrainingPrecision
 from maskdistill.stages.weights import Weights
 
 
@@ -46,8 +46,9 @@ class ImitateConfig(StageSettings):
     """Steps over which the learning rate rises."""
     weight_decay: float = Field(0.02, ge=0)
     """Decay of all weights."""
-    precision: Precision = "auto"
-    """Arithmetic of both networks; `auto` = bf16 where the hardware computes it, else fp32."""
+    precision: TrainingPrecision = "auto"
+    """Arithmetic of both networks; `auto` = bf16 where the hardware computes it, else fp32, or fp16 on a GPU with
+    tensor cores."""
 
     def recipe(self) -> Recipe:
         """What the training loop needs to know."""

@@ -1,4 +1,4 @@
-"""Batch norm over the batches of all processes on a CPU; torch's own SyncBatchNorm is for GPUs only."""
+"""Batch norm over the images of all processes that train together; torch's own SyncBatchNorm is for GPUs only."""
 
 from typing import Any
 
@@ -52,12 +52,17 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
         self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), share)
 
 
-def synchronise_norm(module: nn.Module) -> None:
-    """Replace each batch norm inside `module`, keeping its parameters and statistics."""
+def synchronise_norm(module: nn.Module, device: torch.device) -> None:
+    """Replace each batch norm of images inside `module`, which is on `device`, keeping its parameters and statistics.
+
+    Batch norms of rows (`BatchNorm1d`) stay as they are: who uses one gathers the rows of all processes first.
+    """
     for name, child in module.named_children():
-        if isinstance(child, nn.BatchNorm2d):
+        if isinstance(child, nn.BatchNorm2d) and device.type == "cuda":
+            setattr(module, name, nn.SyncBatchNorm.convert_sync_batchnorm(child))  # type: ignore[no-untyped-call]
+        elif isinstance(child, nn.BatchNorm2d):
             norm = SynchronisedBatchNorm2d(child.num_features, eps=child.eps, momentum=child.momentum)
             norm.load_state_dict(child.state_dict())
             setattr(module, name, norm)
         else:
-            synchronise_norm(child)
+            synchronise_norm(child, device)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from maskdistill.data.errors import InputError, MaskDistillError
-from maskdistill.stages.networks.foreign_checkpoint import check_values, listed, read_checkpoint
+from maskdistill.stages.networks.foreign_weights import check_values, listed, read_weights
 from maskdistill.stages.networks.normalise import IMAGENET
 from maskdistill.stages.networks.weights_file import read_description
 from maskdistill.stages.weights import WeightsSource
@@ -91,7 +91,7 @@ def stages_in(path: Path) -> int:
 def load_trunk(model: nn.Module, name: str, path: Path) -> None:
     """Load convolutions and norms from a checkpoint; projection heads and classifiers in it are left out."""
     where = f"weights: {path}"
-    found = _trunk_of(read_checkpoint(path, where).tensors)
+    found = _trunk_of(read_weights(path, where).tensors)
     not_needed = tuple(f"layer{stage}." for stage in range(stages_in(path) + 1, N_STAGES + 1))
     wanted = {
         key: value

@@ -3,30 +3,24 @@
 Shapes: B images, N patches, H heads, d channels per head, D = embedding dimension, S = patch size (px).
 """
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-from timm.layers.attention import Attention, AttentionRope
-from timm.layers.patch_embed import PatchEmbed
 from timm.layers.pos_embed_sincos import apply_rot_embed_cat
-from timm.models.eva import Eva, EvaAttention, EvaBlock
-from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maskdistill.data.errors import InputError
-from maskdistill.stages.networks.foreign_checkpoint import first_line
 from maskdistill.stages.networks.normalise import Normalise, PixelStatistics, choose_statistics
-from maskdistill.stages.networks.vit_checkpoint import Architecture, load_checkpoint, read_architecture
+from maskdistill.stages.networks.vit_build import build_vit
+from maskdistill.stages.networks.vit_weights import Architecture, load_weights, read_architecture
 from maskdistill.stages.weights import WeightsSource
 
 
 class VisionBackbone(nn.Module):
-    """A frozen ViT in evaluation mode.
+    """A ViT, frozen and in evaluation mode as it comes; `requires_grad_()` and `train()` let it learn.
 
     Attributes:
         patch_size: Side of a patch, px.
@@ -42,7 +36,8 @@ class VisionBackbone(nn.Module):
     def __init__(self, model: nn.Module, pixels: PixelStatistics | None = None) -> None:
         """`pixels` are what the weights expect; None = what timm says of the model."""
         super().__init__()
-        self.model = model.eval().requires_grad_(False)
+        self.model = model
+        self.eval().requires_grad_(False)
         self.mean, self.std = pixels or _statistics_of(model)
         self.patch_size = int(self.model.patch_embed.patch_size[0])
         self.n_prefix = int(self.model.num_prefix_tokens)
@@ -74,12 +69,28 @@ class VisionBackbone(nn.Module):
 
     def class_token(self, images: Tensor) -> Tensor:
         """Class token after the final norm, float (B, D), of normalised images (B, 3, height, width)."""
-        return self._norm(self._last_block(images)[:, :1])[:, 0]
+        return self._norm(self._behind(images)[:, :1])[:, 0]
 
     def tokens(self, images: Tensor) -> Tensor:
         """Class token and patch tokens after the final norm, float (B, 1 + N, D), registers dropped."""
-        last = self._last_block(images)
+        last = self._behind(images)
         return self._norm(torch.cat([last[:, :1], last[:, self.n_prefix :]], dim=1))
+
+    def patch_map(self, images: Tensor, block: int | None = None) -> Tensor:
+        """Patch tokens as a map, float (B, D, height / S, width / S), of normalised images.
+
+        Args:
+            images: float (B, 3, height, width); sides are multiples of S.
+            block: Index of the block that they are taken behind, negative from the end; None = the final norm.
+
+        Raises:
+            InputError: There is no such block.
+        """
+        patches = self._behind(images, block)[:, self.n_prefix :]
+        if block is None:
+            patches = self._norm(patches)
+        rows = images.shape[2] // self.patch_size
+        return patches.transpose(1, 2).reshape(len(images), self.dim, rows, -1)
 
     def resolve_block(self, block: int | None) -> int:
         """Index from the front. Raises InputError where the model has no such block."""
@@ -99,10 +110,10 @@ class VisionBackbone(nn.Module):
             rope = [rope] * self.n_blocks
         return self.model.norm_pre(tokens), rope
 
-    def _last_block(self, images: Tensor) -> Tensor:
-        """All tokens behind the last block."""
+    def _behind(self, images: Tensor, block: int | None = None) -> Tensor:
+        """All tokens behind a block; None = the last."""
         tokens, ropes = self._embed(images)
-        for i in range(self.n_blocks):
+        for i in range(self.resolve_block(block) + 1):
             tokens = self._apply_block(i, tokens, ropes)
         return tokens
 
@@ -152,73 +163,19 @@ def load_vit(
     is_file = weights not in ("pretrained", "random")
     known = read_architecture(Path(weights)) if is_file else None
     model, overrides, pixels = known or Architecture(model, {})
-    _check_name(model, section)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = _create(model, weights == "pretrained", overrides, section)
-    _check_architecture(network, f"{section}.model: {model}")
+    network = build_vit(model, overrides, seed=seed, pretrained=weights == "pretrained", section=section)
     if not is_file:
         return VisionBackbone(network)
-    checkpoint = load_checkpoint(network, weights, section)
+    found = load_weights(network, weights, section)
     if known or "." in model:
         return VisionBackbone(network, pixels)
-    names, outer = checkpoint.tensors, checkpoint.outer
-    return VisionBackbone(network, choose_statistics(normalise or "auto", names, outer, section, weights))
+    return VisionBackbone(network, choose_statistics(normalise or "auto", found.tensors, found.outer, section, weights))
 
 
 def _statistics_of(model: Any) -> PixelStatistics:
     """What timm says of the weights of a model's tag; of a name without tag, those of its first one."""
     mean, std = (tuple(float(value) for value in model.pretrained_cfg[name]) for name in ("mean", "std"))
     return PixelStatistics(mean, std)
-
-
-def _create(model: str, pretrained: bool, overrides: Mapping[str, Any], section: str) -> nn.Module:
-    try:
-        network: nn.Module = timm.create_model(
-            model, pretrained=pretrained, num_classes=0, dynamic_img_size=True, **overrides
-        )
-    except TypeError as error:
-        raise InputError(
-            f"{section}.model: {model} is not a Vision Transformer with standard attention ({error})"
-        ) from error
-    # timm lets the errors of several download libraries through; whatever happened, the remedy is the same.
-    except Exception as error:
-        if not pretrained:
-            raise InputError(f"{section}.model: timm cannot build {model} ({error})") from error
-        raise InputError(
-            f"{section}.weights: the pretrained weights of {model} could not be loaded ({first_line(error)}); "
-            f"download them elsewhere and give the path of the file as {section}.weights"
-        ) from error
-    return network
-
-
-def _check_name(model: str, section: str) -> None:
-    architecture, _, tag = model.partition(".")
-    if not timm.is_model(architecture):
-        known = timm.list_models()
-        hint = ", ".join(difflib.get_close_matches(architecture, known, 5, 0.5)) or "see timm.list_models()"
-        raise InputError(f"{section}.model: timm knows no {architecture!r}; nearest: {hint}")
-    tags = [name.partition(".")[2] for name in timm.list_models(f"{architecture}.*", pretrained=True)]
-    if tag and tag not in tags:
-        raise InputError(f"{section}.model: {architecture} has no tag {tag!r}; it has: {', '.join(tags) or 'none'}")
-
-
-def _check_architecture(network: nn.Module, where: str) -> None:
-    """Raise InputError unless queries and keys of this model mean what the method takes them to mean."""
-    if not isinstance(network, VisionTransformer | Eva):
-        raise InputError(f"{where} is not a Vision Transformer with standard attention ({type(network).__name__})")
-    if getattr(network, "cls_token", None) is None:
-        raise InputError(f"{where} has no class token, whose attention the method reads; choose a model that has one")
-    if type(network.patch_embed) is not PatchEmbed or len(set(network.patch_embed.patch_size)) != 1:
-        raise InputError(f"{where} does not cut the image into plain square patches")
-    for block in network.blocks:
-        attention = getattr(block, "attn", None)
-        standard = type(block) in (Block, EvaBlock) and type(attention) in (Attention, AttentionRope, EvaAttention)
-        if not standard or getattr(attention, "num_kv_groups", 1) != 1:
-            raise InputError(
-                f"{where} has non-standard attention ({type(block).__name__} with {type(attention).__name__}): "
-                "its queries and keys cannot be read"
-            )
 
 
 def _project(attention: Any, tokens: Tensor) -> tuple[Tensor, Tensor]:

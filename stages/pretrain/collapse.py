@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from maskdistill.data.errors import MaskDistillError
 
@@ -39,16 +39,19 @@ def assignment_entropy(shares: Tensor) -> Tensor:
     return entropy / math.log(shares.shape[-1])
 
 
-class CollapseMonitor:
-    """Counts checks in a row that look collapsed.
+class CollapseMonitor(nn.Module):
+    """Counts checks in a row that look collapsed; a module, so that the count is kept with the weights.
 
     Args:
         patience: Such checks in a row that stop the training.
     """
 
+    bad_checks: Tensor
+
     def __init__(self, patience: int = 5) -> None:
+        super().__init__()
         self.patience = patience
-        self.bad_checks = 0
+        self.register_buffer("bad_checks", torch.zeros((), dtype=torch.long))
 
     def check(
         self, step: int, share: float, rank: float, entropy: float | None = None, information: float | None = None
@@ -67,8 +70,8 @@ class CollapseMonitor:
         """
         is_narrow = rank < _LOWEST_RANK or (entropy is not None and entropy < _LOWEST_ENTROPY)
         is_uniform = information is not None and information < _LOWEST_INFORMATION and share >= _UNIFORM_AT_FIRST
-        self.bad_checks = self.bad_checks + 1 if is_narrow or is_uniform else 0
-        if self.bad_checks >= self.patience:
+        self.bad_checks = self.bad_checks + 1 if is_narrow or is_uniform else torch.zeros_like(self.bad_checks)
+        if int(self.bad_checks) >= self.patience:
             figures = [f"the embeddings of a batch span {rank:.1f} dimensions"]
             if entropy is not None and information is not None:
                 figures.append(f"their assignments have {entropy:.0%} of the largest entropy")

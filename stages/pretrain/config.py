@@ -6,7 +6,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from maskdistill.data.settings import Settings
 from maskdistill.stages.settings import StageSettings
-from maskdistill.stages.training.recipe import Precision
+from maskdistill.stages.training.recipe import TrainingPrecision
 
 Override = Literal["img_size", "patch_size", "embed_dim", "depth", "num_heads"]
 """Argument of timm that shapes a Vision Transformer."""
@@ -149,8 +149,9 @@ class PretrainConfig(StageSettings):
     key_offset: float | None = 1.0
     """How the offset that all keys share is taken out: 0 = their mean, 1 = midway between the keys that the class
     token attends to and the others; None = it stays in."""
-    precision: Precision = "auto"
-    """Arithmetic of the ViT in training; `auto` = bf16 where the hardware computes it, else fp32."""
+    precision: TrainingPrecision = "auto"
+    """Arithmetic of the ViT in training; `auto` = bf16 where the hardware computes it, else fp32, or fp16 on a GPU
+    with tensor cores."""
 
     def unused(self) -> set[str]:
         """The settings of the other method."""

@@ -3,34 +3,48 @@
 Shapes: B views, N patches, D dimensions, H heads, d channels per head.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
-import timm
 import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from maskdistill.data.errors import InputError
+from maskdistill.stages.networks.vit_build import Overrides, build_vit
 
 
-def build_vit(model: str, overrides: Mapping[Any, Any]) -> nn.Module:
-    """A ViT of timm with random weights.
+def build_learner(model: str, overrides: Overrides) -> nn.Module:
+    """A ViT with random weights, drawn from torch's global generator, as pre-training runs it.
 
     Raises:
-        InputError: timm knows no such model, or it takes no such argument.
+        InputError: timm knows no such model, it takes no such argument, or it is more than patches, their positions, a
+            class token and blocks.
     """
-    try:
-        vit: nn.Module = timm.create_model(model, num_classes=0, dynamic_img_size=True, **overrides)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(f"pretrain.model: timm cannot build {model} with {overrides} ({error})") from error
-    if not isinstance(vit, VisionTransformer) or vit.num_prefix_tokens != 1:
-        raise InputError(f"pretrain.model: {model} is not a Vision Transformer with one class token")
+    vit = build_vit(model, overrides, section="pretrain")
+    is_plain = (
+        isinstance(vit, VisionTransformer)
+        and vit.num_prefix_tokens == 1
+        and vit.pos_embed is not None
+        and vit.pos_embed.shape[1] == 1 + vit.patch_embed.num_patches
+        and isinstance(vit.norm_pre, nn.Identity)
+    )
+    if not is_plain:
+        raise InputError(
+            f"pretrain.model: {model} is not a plain Vision Transformer; choose one with learned positions, one class "
+            "token, no registers, and no norm before its blocks, such as vit_small_patch16_224"
+        )
     blocks: Any = vit.blocks
     for block in blocks:
         # At the sizes of pre-training on a CPU, the fused attention is the slower one.
         block.attn.fused_attn = torch.cuda.is_available()
     return vit
+
+
+def normalise(images: Tensor, vit: Any) -> Tensor:
+    """Images (..., 3, height, width) in 0-1 as the ViT expects them."""
+    config = vit.pretrained_cfg
+    mean, std = (torch.tensor(config[name], device=images.device).view(3, 1, 1) for name in ("mean", "std"))
+    return (images - mean) / std
 
 
 def random_corner(vit: Any, size: int) -> tuple[int, int]:

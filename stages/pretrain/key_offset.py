@@ -2,7 +2,7 @@
 
 Keys have a large part in common, so that K K^T is positive nearly everywhere and a mask would cover its image. The
 softmax over keys does not see a constant, therefore taking it out of the bias changes the class token by rounding
-only. Shapes: H heads, d channels per head, D = H * d.
+only. Shapes: B images, N patches, H heads, d channels per head, D = H * d.
 """
 
 from collections.abc import Iterable
@@ -30,17 +30,28 @@ def estimate_offset(vit: Any, batches: Iterable[Tensor], share: float) -> Tensor
     sums = [torch.zeros(()), torch.zeros(()), torch.zeros(())]
     n_images = 0
     for images in batches:
-        queries, keys = queries_keys(vit, last_input(vit, images, (0, 0), late=False))
-        patches = keys[:, :, 1:]
-        logits = (queries[:, :, :1] @ patches.transpose(2, 3)) * queries.shape[-1] ** -0.5
-        attended = logits.softmax(dim=-1)
-        avoided = 1 / (attended * attended.shape[-1] + 0.2)
-        avoided = avoided / avoided.sum(dim=-1, keepdim=True)
-        means = [patches.mean(dim=2), (attended @ patches)[:, :, 0], (avoided @ patches)[:, :, 0]]
+        means = mean_keys(*queries_keys(vit, last_input(vit, images, (0, 0), late=False)))
         sums = [total.to(mean.device) + mean.sum(dim=0) for total, mean in zip(sums, means, strict=True)]
         n_images += len(images)
     overall, object_like, ground_like = (total / n_images for total in sums)
     return overall + share * ((object_like + ground_like) / 2 - overall)
+
+
+def mean_keys(queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean keys of each image's patches: of all, of those that the class token attends to, and of those it does not.
+
+    Args:
+        queries, keys: float32 (B, H, 1 + N, d), class token first.
+
+    Returns:
+        Three float32 (B, H, d).
+    """
+    patches = keys[:, :, 1:]
+    logits = (queries[:, :, :1] @ patches.transpose(2, 3)) * queries.shape[-1] ** -0.5
+    attended = logits.softmax(dim=-1)
+    avoided = 1 / (attended * attended.shape[-1] + 0.2)
+    avoided = avoided / avoided.sum(dim=-1, keepdim=True)
+    return patches.mean(dim=2), (attended @ patches)[:, :, 0], (avoided @ patches)[:, :, 0]
 
 
 @torch.no_grad()

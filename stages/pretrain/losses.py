@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maskdistill.stages.training.distributed import mean_over_processes
+from maskdistill.stages.training.exchange import mean_over_processes
 
 
 def info_nce(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:

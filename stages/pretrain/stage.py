@@ -10,9 +10,10 @@ from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.pretrain.train import POOL, VitTraining, train_vit
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
+from maskdistill.stages.training.logs import LOG
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.pool import open_pool, remove_pool
-from maskdistill.stages.training.trainer import CHECKPOINT, LOG
+from maskdistill.stages.training.trainer import CHECKPOINT
 
 
 def run(config: PretrainConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:

@@ -13,18 +13,19 @@ from maskdistill.data.catalog import VIT
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.pretrain.config import PretrainConfig
-from maskdistill.stages.pretrain.encoder import build_vit
+from maskdistill.stages.pretrain.encoder import build_learner, normalise
+from maskdistill.stages.pretrain.fit import PretrainFit, recipe_of
 from maskdistill.stages.pretrain.initial import initialise
 from maskdistill.stages.pretrain.key_offset import estimate_offset, fold_offset
-from maskdistill.stages.pretrain.loop import PretrainLoop, normalise
 from maskdistill.stages.pretrain.methods.dino import DinoMethod
 from maskdistill.stages.pretrain.methods.prototypes import PrototypesMethod
 from maskdistill.stages.pretrain.views import multi_crop
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import rank
-from maskdistill.stages.training.pool import draw_batch, open_pool
+from maskdistill.stages.training.pool import open_pool, pool_samples
 from maskdistill.stages.training.samples import derive_seed
+from maskdistill.stages.training.trainer import Trainer
 
 POOL = "images.npy"
 WEIGHTS = VIT.file
@@ -50,16 +51,28 @@ class VitTraining:
 def train_vit(training: VitTraining, progress: Progress) -> None:
     """Train from the last checkpoint in the folder, and write the weights."""
     config, inputs = training.config, training.inputs
-    pool, _ = open_pool(inputs.source, config.image_size, training.folder / POOL, progress)
+    pool, failures = open_pool(inputs.source, config.image_size, training.folder / POOL, progress)
+    samples = pool_samples(inputs.source, pool, failures, inputs.seed)
     device = resolve_device(inputs.execution)
     torch.manual_seed(derive_seed(inputs.seed))
-    vit = build_vit(config.model, config.overrides)
-    images = draw_batch(pool, inputs.seed, 0, min(_IMAGES_TO_WHITEN, len(pool))).float() / 255
+    vit = build_learner(config.model, config.overrides)
+    images = torch.stack([samples[n][1] for n in range(min(_IMAGES_TO_WHITEN, len(pool)))]).float() / 255
     initialise(vit, normalise(multi_crop(images, config.views, strength=1.0)[0].flatten(0, 1), vit))
     method = (DinoMethod if config.method == "dino" else PrototypesMethod)(vit, config)
-    loop = PretrainLoop(method, pool, config, inputs.seed, training.folder, inputs.execution, device, progress)
-    trained = loop.run()
+    trainer = Trainer(
+        fit=PretrainFit(method, config),
+        samples=samples,
+        collate=torch.stack,
+        recipe=recipe_of(config),
+        workdir=training.folder,
+        execution=inputs.execution,
+        device=device,
+        progress=progress,
+        identity=config.model_dump(mode="json", exclude=config.unused()),
+    )
+    trainer.run()
     if rank() == 0:
+        trained = method.result()
         if config.key_offset is not None:
             take_out_offset(trained, pool, config.key_offset, config.batch_size, device)
         description = {"model": config.model, "overrides": config.overrides, "config": config.model_dump(mode="json")}

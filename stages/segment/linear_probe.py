@@ -28,6 +28,7 @@ from maskdistill.stages.segment.ohem import ohem_cross_entropy
 from maskdistill.stages.segment.predict import to_labels
 from maskdistill.stages.segment.probe_config import LinearProbeConfig
 from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.fit import SimpleFit
 from maskdistill.stages.training.precision import autocast
 from maskdistill.stages.training.recipe import Recipe
 from maskdistill.stages.training.samples import Sample, SampleStream
@@ -104,8 +105,7 @@ def train_probe(
 
     with tempfile.TemporaryDirectory() as folder:
         Trainer(
-            module=probe,
-            losses=losses,
+            fit=SimpleFit(probe, losses),
             samples=SampleStream(len(data.images), data.load, seed),
             collate=collate,
             recipe=probe_recipe(config, len(data.images), data.config),

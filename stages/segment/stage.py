@@ -27,8 +27,9 @@ from maskdistill.stages.segment.train import (
 )
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
+from maskdistill.stages.training.logs import LOG
 from maskdistill.stages.training.loss_log import final_losses
-from maskdistill.stages.training.trainer import CHECKPOINT, LOG
+from maskdistill.stages.training.trainer import CHECKPOINT
 
 _FEWEST_CROPS = 2
 """On each device, as batch norm sees one value per crop in the image-level branch."""

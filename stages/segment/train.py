@@ -24,6 +24,7 @@ from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.segment.ohem import ohem_cross_entropy
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import rank
+from maskdistill.stages.training.fit import SimpleFit
 from maskdistill.stages.training.samples import SampleStream, derive_seed, round_seed
 from maskdistill.stages.training.trainer import Trainer
 
@@ -71,8 +72,7 @@ def train_segmenter(training: SegmenterTraining, progress: Progress) -> None:
         return {"loss": ohem_cross_entropy(logits, target, config.keep_fraction, keep_of=config.keep_of)}
 
     trainer = Trainer(
-        module=model,
-        losses=losses,
+        fit=SimpleFit(model, losses),
         samples=SampleStream(len(images), data.load, training.seed),
         collate=collate,
         recipe=config.recipe(len(images)),

@@ -24,16 +24,18 @@ def resolve_device(execution: ExecutionConfig) -> torch.device:
     return torch.device("cuda" if has_cuda and execution.device != "cpu" else "cpu")
 
 
-def limit_threads(n_processes: int = 1) -> None:
+def limit_threads(n_processes: int = 1, n_cores: int | None = None) -> None:
     """Let torch use no more threads than this process has cores: by affinity, and by the quota of its container.
-
-    `n_processes` that work at the same time share them.
 
     torch sees neither quota nor, on some platforms, affinity, and twenty threads on two cores crawl. OMP_NUM_THREADS
     keeps its meaning.
+
+    Args:
+        n_processes: How many processes work at the same time and share the cores.
+        n_cores: How many cores there are; None = `usable_cores`.
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores() // n_processes)))
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), (n_cores or usable_cores()) // n_processes)))
 
 
 def usable_cores() -> int:

@@ -12,13 +12,11 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
 from torch.multiprocessing import get_context
 from torch.multiprocessing.spawn import ProcessException, start_processes
 
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
-from maskdistill.stages.networks.batch_norm import synchronise_norm
 from maskdistill.stages.progress import Progress, Silent
 from maskdistill.stages.training.device import resolve_device
 
@@ -36,72 +34,41 @@ def n_processes() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def mean_over_processes(values: Tensor) -> Tensor:
-    """Mean of a tensor over the processes that train together, the same in all of them; overwrites the tensor."""
-    if n_processes() > 1:
-        dist.all_reduce(values)
-    return values / n_processes()
-
-
-def gather_ids(ids: list[str]) -> list[str]:
-    """The ids of all processes; each has to call it."""
-    gathered: list[list[str]] = [ids]
-    if n_processes() > 1:
-        gathered = [[] for _ in range(n_processes())]
-        dist.all_gather_object(gathered, ids)
-    return [image_id for part in gathered for image_id in part]
-
-
-class _Losses(nn.Module):
-    """Losses as the forward pass of a module, which is where DistributedDataParallel hooks in."""
-
-    def __init__(self, module: nn.Module, losses: Callable[[Any], Any]) -> None:
-        super().__init__()
-        self.module = module
-        self.losses = losses
-
-    def forward(self, batch: Any) -> Any:
-        return self.losses(batch)
-
-
-def synchronised(module: nn.Module, losses: Callable[[Any], Any], device: torch.device) -> Callable[[Any], Any]:
-    """The losses, with batch norm over the whole batch, and gradients of `module` averaged in the backward pass."""
-    if n_processes() == 1:
-        return losses
-    on_cuda = device.type == "cuda"
-    if on_cuda:
-        nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
-    else:
-        synchronise_norm(module)
-    devices = [torch.cuda.current_device()] if on_cuda else None
-    return nn.parallel.DistributedDataParallel(_Losses(module, losses), device_ids=devices)
-
-
 def count_devices(execution: ExecutionConfig, batch_size: int, fewest: int = 1) -> int:
-    """How many processes to train with.
+    """How many processes to train with on this machine; see `split_batch`.
 
     Args:
         execution: `devices` None takes as many GPUs as the batch can be split over.
         batch_size: Samples per step, over all devices.
         fewest: Least samples per step on each device.
+    """
+    on_cuda = resolve_device(execution).type == "cuda"
+    return split_batch(execution.devices, torch.cuda.device_count() if on_cuda else None, batch_size, fewest)
+
+
+def split_batch(wanted: int | None, n_gpus: int | None, batch_size: int, fewest: int = 1) -> int:
+    """Over how many processes a batch is split.
+
+    Args:
+        wanted: What was asked for; None = as many GPUs as divide the batch, one process on a CPU.
+        n_gpus: How many GPUs there are; None = the training is on a CPU.
+        batch_size: Samples of the batch.
+        fewest: Least samples per process.
 
     Raises:
         InputError: There are fewer GPUs than asked for, or the batch cannot be split so.
     """
-    on_cuda = resolve_device(execution).type == "cuda"
-    available = torch.cuda.device_count() if on_cuda else 1
     usable = [n for n in range(1, batch_size // fewest + 1) if batch_size % n == 0]
-    count = execution.devices
-    if count is None:
-        return max((n for n in usable if n <= available), default=1)
-    if on_cuda and count > available:
-        raise InputError(f"execution.devices: {count} were asked for, and there are {available} GPUs")
-    if count > 1 and count not in usable:
+    if wanted is None:
+        return max((n for n in usable if n <= (n_gpus or 1)), default=1)
+    if n_gpus is not None and wanted > n_gpus:
+        raise InputError(f"execution.devices: {wanted} were asked for, and there are {n_gpus} GPUs")
+    if wanted > 1 and wanted not in usable:
         raise InputError(
-            f"execution.devices: a batch of {batch_size} does not split over {count} devices, with at least {fewest} "
+            f"execution.devices: a batch of {batch_size} does not split over {wanted} devices, with at least {fewest} "
             f"on each; use one of {', '.join(map(str, usable))}, or another batch_size"
         )
-    return count
+    return wanted
 
 
 def run_on_devices(worker: Worker, work: Any, count: int, execution: ExecutionConfig, progress: Progress) -> None:

@@ -1,21 +1,28 @@
-"""The moving average of a model's weights."""
+"""The moving average of a module's weights, kept as a copy of the module."""
+
+import copy
+from typing import TypeVar
 
 import torch
 from torch import nn
 
+M = TypeVar("M", bound=nn.Module)
 
-class Ema:
-    """Averages parameters and float buffers with a fixed decay; integer buffers are taken over as they are."""
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.state = {name: value.detach().clone() for name, value in module.state_dict().items()}
+def frozen_copy(module: M) -> M:
+    """A copy without gradients."""
+    return copy.deepcopy(module).requires_grad_(False)
 
-    @torch.no_grad()
-    def update(self, module: nn.Module) -> None:
-        """Move the average towards the weights as they are now."""
-        for name, value in module.state_dict().items():
-            if value.is_floating_point():
-                self.state[name].lerp_(value, 1 - self.decay)
-            else:
-                self.state[name].copy_(value)
+
+@torch.no_grad()
+def move_towards(average: nn.Module, module: nn.Module, decay: float) -> None:
+    """Keep the share `decay` of the average and take the rest from `module`; integers are taken over as they are.
+
+    Parameters and buffers alike, so that the statistics of batch norms are those of the averaged weights.
+    """
+    kept, taken = ([*one.parameters(), *one.buffers()] for one in (average, module))
+    for mine, theirs in zip(kept, taken, strict=True):
+        if mine.is_floating_point():
+            mine.lerp_(theirs, 1 - decay)
+        else:
+            mine.copy_(theirs)

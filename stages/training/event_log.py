@@ -1,10 +1,9 @@
-"""The losses of a training for TensorBoard, beside the JSON lines, where TensorBoard is installed."""
+"""The figures of a training for TensorBoard, beside the JSON lines."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 
@@ -13,19 +12,19 @@ def has_tensorboard() -> bool:
     return find_spec("tensorboard") is not None
 
 
-class EventLog(AbstractContextManager["EventLog"]):
-    """Writes event files into a folder; those of before a resume are hidden from `iterations_done` on."""
+def open_event_log(folder: Path, iterations_done: int) -> "EventLog":
+    """Write event files into a folder; those of before a resume are hidden from `iterations_done` on."""
+    tensorboard = import_module("torch.utils.tensorboard")
+    return EventLog(tensorboard.SummaryWriter(folder, purge_step=iterations_done + 1))
 
-    def __init__(self, folder: Path, iterations_done: int) -> None:
-        tensorboard = import_module("torch.utils.tensorboard")
-        self._writer: Any = tensorboard.SummaryWriter(folder, purge_step=iterations_done + 1)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.close()
+class EventLog:
+    """Hands figures to a `SummaryWriter` of torch.utils.tensorboard."""
 
-    def write(self, iteration: int, **figures: float) -> None:
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def write(self, iteration: int, figures: Mapping[str, float]) -> None:
         """Add the figures of the step that was the `iteration`-th, counted from 1."""
         for name, value in figures.items():
             self._writer.add_scalar(name, value, iteration)
@@ -33,3 +32,7 @@ class EventLog(AbstractContextManager["EventLog"]):
     def flush(self) -> None:
         """Hand everything to the file system."""
         self._writer.flush()
+
+    def close(self) -> None:
+        """Close the event file."""
+        self._writer.close()

@@ -1,8 +1,8 @@
-"""The losses of a training as JSON lines, without gaps or repetitions after a resume."""
+"""The figures of a training as JSON lines, without gaps or repetitions after a resume."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 from maskdistill.data.atomic import atomic_path
 
@@ -27,15 +27,7 @@ class LossLog:
             temporary.write_text("".join(kept))
         self._file = path.open("a")
 
-    def __enter__(self) -> "LossLog":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-
-    def write(self, iteration: int, **figures: float) -> None:
+    def write(self, iteration: int, figures: Mapping[str, float]) -> None:
         """Add the line of the step that was the `iteration`-th, counted from 1."""
         self._file.write(json.dumps({"iteration": iteration, **figures}) + "\n")
 
@@ -43,9 +35,14 @@ class LossLog:
         """Hand all lines to the file system."""
         self._file.flush()
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
 
 def final_losses(path: Path, last: int = 50) -> dict[str, float]:
-    """Mean of each figure over the last iterations of a log, the learning rate left out; {} where it is empty."""
+    """Mean of each figure that all of the last iterations of a log have, the learning rate left out; {} of none."""
     lines = [json.loads(line) for line in path.read_text().splitlines()[-last:]]
-    names = [name for name in lines[0] if name not in ("iteration", "lr")] if lines else []
-    return {name: sum(line[name] for line in lines) / len(lines) for name in names}
+    # Some figures come up later, or now and then only.
+    names = [name for name in lines[0] if all(name in line for line in lines)] if lines else []
+    return {name: sum(line[name] for line in lines) / len(lines) for name in names if name not in ("iteration", "lr")}

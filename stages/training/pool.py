@@ -1,12 +1,13 @@
 """The training images at the size of pre-training, decoded once and then read by number."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.atomic import atomic_path, write_json
@@ -14,7 +15,7 @@ from maskdistill.data.errors import UnreadableImage
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.networks.resize import resize
 from maskdistill.stages.progress import Progress
-from maskdistill.stages.training.samples import epoch_order
+from maskdistill.stages.training.samples import Sample, SampleStream
 
 
 def square(pixels: UInt8Array, side: int) -> UInt8Array:
@@ -69,8 +70,24 @@ def _decode(source: ImageSource, side: int, path: Path, progress: Progress) -> d
     return failures
 
 
-def draw_batch(pool: NDArray[np.uint8], seed: int, step: int, batch_size: int) -> Tensor:
-    """The images of one step, uint8 (batch_size, 3, S, S): a pure function of seed and step, epoch after epoch."""
-    numbers = range(step * batch_size, (step + 1) * batch_size)
-    rows = [int(epoch_order(seed, n // len(pool), len(pool))[n % len(pool)]) for n in numbers]
-    return torch.from_numpy(pool[rows])
+@dataclass(frozen=True, eq=False)
+class PoolImages:
+    """Loads the images of a pool.
+
+    Attributes:
+        pixels: uint8 (n, 3, S, S).
+        ids: Of the images, in the same order.
+    """
+
+    pixels: NDArray[np.uint8]
+    ids: list[str]
+
+    def load(self, row: int) -> Sample:
+        """Id and uint8 (3, S, S) of one image."""
+        return self.ids[row], torch.from_numpy(np.array(self.pixels[row]))
+
+
+def pool_samples(source: ImageSource, pool: NDArray[np.uint8], failures: Mapping[str, str], seed: int) -> SampleStream:
+    """An endless, shuffled sequence of the images of a pool, of what `open_pool` gave for a source."""
+    ids = [image_id for image_id in source.ids[: source.n_train] if image_id not in failures]
+    return SampleStream(len(pool), PoolImages(pool, ids).load, seed)

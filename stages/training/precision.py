@@ -8,9 +8,11 @@ stands in the manifest and is no part of a key.
 import platform
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,8 +27,25 @@ class EmulatedPrecision(UserWarning):
     """A precision that the hardware does not compute, and that is slower for it."""
 
 
+@dataclass(frozen=True)
+class Abilities:
+    """What a device computes by itself.
+
+    Attributes:
+        bf16: Products in bf16; where not, torch emulates them, 10 to 50 times slower on a CPU.
+        fast_fp16: Products in fp16 faster than in float32.
+    """
+
+    bf16: bool
+    fast_fp16: bool
+
+
 def resolve_precision(
-    precision: TrainingPrecision, device: torch.device, *, loss_scaling: bool = False
+    precision: TrainingPrecision,
+    device: torch.device,
+    *,
+    loss_scaling: bool = False,
+    abilities: Abilities | None = None,
 ) -> ResolvedPrecision:
     """The precision to compute in.
 
@@ -35,19 +54,27 @@ def resolve_precision(
             with a warning, once a process.
         device: Where to compute.
         loss_scaling: Whether the caller trains with scaled losses, without which fp16 loses small gradients.
+        abilities: Of the device; None = they are asked for.
     """
-    if precision != "auto":
-        if precision == "bf16" and not computes_bf16(device.type):
-            warn_of_emulation(device.type)
+    if precision in ("fp16", "fp32"):
         return precision
-    if computes_bf16(device.type):
+    able = abilities or abilities_of(device)
+    if precision == "bf16" and not able.bf16:
+        warn_of_emulation(device.type)
+    if precision == "bf16" or able.bf16:
         return "bf16"
-    return "fp16" if loss_scaling and _has_tensor_cores(device) else "fp32"
+    return "fp16" if loss_scaling and able.fast_fp16 else "fp32"
 
 
-def autocast(device: torch.device, precision: TrainingPrecision, *, loss_scaling: bool = False) -> torch.autocast:
+def autocast(
+    device: torch.device,
+    precision: TrainingPrecision,
+    *,
+    loss_scaling: bool = False,
+    abilities: Abilities | None = None,
+) -> torch.autocast:
     """The context of a forward pass: 16 bits where it is safe, or float32 all through. See `resolve_precision`."""
-    resolved = resolve_precision(precision, device, loss_scaling=loss_scaling)
+    resolved = resolve_precision(precision, device, loss_scaling=loss_scaling, abilities=abilities)
     dtype = torch.float16 if resolved == "fp16" else torch.bfloat16
     return torch.autocast(device.type, dtype=dtype, enabled=resolved != "fp32")
 
@@ -70,24 +97,31 @@ def float32_products(*, tf32: bool, fixed_shapes: bool = False) -> Iterator[None
 
 
 @cache
-def computes_bf16(device_type: str) -> bool:
-    """Whether the hardware computes in bf16; where it does not, torch emulates it, 10 to 50 times slower on a CPU."""
-    if device_type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    known = _cpu_flags()
-    return known if known is not None else bf16_slowdown(device_type) < 1
+def abilities_of(device: torch.device) -> Abilities:
+    """What this machine's device computes by itself."""
+    return cuda_abilities(device) if device.type == "cuda" else cpu_abilities()
 
 
-def _cpu_flags() -> bool | None:
-    """What the CPU reports of bf16 (AVX512-BF16, AMX); None where torch cannot tell."""
-    questions = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
-    if platform.machine().lower() not in ("x86_64", "amd64") or None in questions:
-        return None
-    return any(question() for question in questions if question is not None)
+def cuda_abilities(device: torch.device, cuda: Any = torch.cuda) -> Abilities:
+    """What a GPU computes by itself; `cuda` answers as torch.cuda does."""
+    has_tensor_cores = cuda.get_device_capability(device) >= _TENSOR_CORES
+    return Abilities(bool(cuda.is_bf16_supported(including_emulation=False)), has_tensor_cores)
 
 
-def _has_tensor_cores(device: torch.device) -> bool:
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= _TENSOR_CORES
+def cpu_abilities(
+    machine: str | None = None, cpu: Any = torch.cpu, slowdown: Callable[[], float] | None = None
+) -> Abilities:
+    """What a CPU computes by itself: as it reports, or as a measurement says where torch cannot tell.
+
+    Args:
+        machine: Its architecture; None = that of this one.
+        cpu: Answers as torch.cpu does.
+        slowdown: Measures the time of a product in bf16 by that in float32; None = `bf16_slowdown`.
+    """
+    questions = [getattr(cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
+    if (machine or platform.machine()).lower() not in ("x86_64", "amd64") or None in questions:
+        return Abilities((slowdown or partial(bf16_slowdown, "cpu"))() < 1, fast_fp16=False)
+    return Abilities(any(question() for question in questions if question is not None), fast_fp16=False)
 
 
 @cache

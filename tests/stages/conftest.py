@@ -17,6 +17,6 @@ from maskdistill.stages.distill.config import has_detectron2
         ),
     ]
 )
-def backend(request) -> str:
+def backend(request: pytest.FixtureRequest) -> str:
     """Each library that a detector can come from."""
-    return request.param
+    return str(request.param)

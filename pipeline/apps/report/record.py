@@ -21,7 +21,7 @@ from maskdistill.pipeline.evaluation import evaluate_stage
 from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.evaluate.truth import Truth
 from maskdistill.stages.filter.confidence import resolve_threshold
-from maskdistill.stages.training.trainer import LOG
+from maskdistill.stages.training.logs import LOG
 
 FINAL = STAGE_NAMES[-1]
 

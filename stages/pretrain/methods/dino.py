@@ -7,6 +7,7 @@ Shapes: B images of this process, V small views, D dimensions of the ViT, K outp
 view, M hidden patches.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,10 +20,12 @@ from maskdistill.stages.pretrain.encoder import finish, last_input, random_corne
 from maskdistill.stages.pretrain.losses import dino_loss, moved_centre, patch_loss
 from maskdistill.stages.pretrain.masking import hide_patches
 from maskdistill.stages.pretrain.methods.dino_head import DinoHead
-from maskdistill.stages.pretrain.methods.method import Method, Outcome, frozen_copy, move_towards
-from maskdistill.stages.pretrain.parallel import gather
-from maskdistill.stages.pretrain.schedules import cosine, ramp
-from maskdistill.stages.training.distributed import mean_over_processes
+from maskdistill.stages.pretrain.methods.method import BatchLosses, Method
+from maskdistill.stages.training.ema import frozen_copy, move_towards
+from maskdistill.stages.training.exchange import gather, mean_over_processes
+from maskdistill.stages.training.schedules import cosine, ramp
+
+Hide = Callable[[int, tuple[int, int], DinoConfig], Tensor]
 
 
 class DinoNetwork(nn.Module):
@@ -43,24 +46,31 @@ class DinoNetwork(nn.Module):
 
 
 class DinoMethod(Method):
-    """Student and teacher; the teacher is the student's average, and its ViT the result."""
+    """Student and teacher; the teacher is the student's average, and its ViT the result.
+
+    Args:
+        vit: The student's ViT, initialised.
+        config: The settings of the stage.
+        hide: Draws which patches are hidden from the student: see `hide_patches`.
+    """
 
     centre: Tensor
     patch_centre: Tensor
 
-    def __init__(self, vit: nn.Module, config: PretrainConfig) -> None:
+    def __init__(self, vit: nn.Module, config: PretrainConfig, hide: Hide = hide_patches) -> None:
         super().__init__()
+        self.hide = hide
         self.student = DinoNetwork(vit, config.dino)
         self.teacher: Any = frozen_copy(self.student)
         self.register_buffer("centre", torch.zeros(config.dino.outputs))
         self.register_buffer("patch_centre", torch.zeros(config.dino.outputs))
         self.config, self.ema_decay = config.dino, config.ema_decay
 
-    def losses(self, large: Tensor, small: Tensor, share: float) -> Outcome:
+    def losses(self, large: Tensor, small: Tensor, share: float) -> BatchLosses:
         """DINO's loss, and iBOT's where it has a weight; moves the centres."""
         config, temperature = self.config, self._teacher_temperature(share)
         corner = random_corner(self.student.vit, large.shape[-1])
-        hidden = self._hide(large) if config.patch_weight > 0 else None
+        hidden = self._draw_hidden(large) if config.patch_weight > 0 else None
         with torch.no_grad():
             seen = self.teacher.tokens(large, corner)
             teacher = self.teacher.head(seen[:, 0]).view(*large.shape[:2], -1)
@@ -72,7 +82,7 @@ class DinoMethod(Method):
         shares = F.softmax((teacher - self.centre) / temperature, dim=-1).flatten(0, 1)
         self.centre = moved_centre(self.centre, teacher, config.centre_momentum)
         doubt = mean_over_processes(assignment_entropy(shares).mean())
-        return Outcome(losses, gather(tokens[:, 0].detach()), mean_over_processes(shares.mean(dim=0)), doubt)
+        return BatchLosses(losses, gather(tokens[:, 0].detach()), mean_over_processes(shares.mean(dim=0)), doubt)
 
     def before_update(self, share: float) -> None:
         """Keep the heads' last layers as they are at the start."""
@@ -93,11 +103,11 @@ class DinoMethod(Method):
         start, end = self.config.teacher_temperature
         return start + ramp(share, self.config.teacher_warmup) * (end - start)
 
-    def _hide(self, large: Tensor) -> Tensor:
+    def _draw_hidden(self, large: Tensor) -> Tensor:
         """Which patches are hidden from the student: bool (2 * B, N)."""
         vit: Any = self.student.vit
         side = large.shape[-1] // int(vit.patch_embed.patch_size[0])
-        return hide_patches(2 * large.shape[1], (side, side), self.config).to(large.device)
+        return self.hide(2 * large.shape[1], (side, side), self.config).to(large.device)
 
     def _student_scores(self, classes: Tensor, small: Tensor, n_images: int) -> Tensor:
         """Scores (2 + V, B, K) of the class tokens (2 * B, D) of the large views, and of the small views."""

@@ -1,16 +1,14 @@
-"""What a method of pre-training is, and the averaged copy of the student that each of them keeps."""
+"""What a method of pre-training is."""
 
-import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a method makes of one batch of views.
+class BatchLosses:
+    """What a method makes of one batch of views: its losses, and what tells whether it has collapsed.
 
     Attributes:
         losses: Weighted losses by name; their sum is minimised. Where several processes share the batch, their mean
@@ -31,7 +29,7 @@ class Method(nn.Module, ABC):
     """A network in training: its state dict holds all that a resumed training needs."""
 
     @abstractmethod
-    def losses(self, large: Tensor, small: Tensor, share: float) -> Outcome:
+    def losses(self, large: Tensor, small: Tensor, share: float) -> BatchLosses:
         """Look at this process's normalised views (2, B, 3, T, T) and (V, B, 3, T', T') when `share` of the training is
         done."""
 
@@ -45,17 +43,3 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def result(self) -> nn.Module:
         """The averaged ViT, in evaluation mode."""
-
-
-def frozen_copy(module: nn.Module) -> nn.Module:
-    """A copy without gradients."""
-    return copy.deepcopy(module).requires_grad_(False)
-
-
-@torch.no_grad()
-def move_towards(average: nn.Module, module: nn.Module, decay: float) -> None:
-    """Keep the share `decay` of the averaged parameters and take the rest from `module`; buffers are taken over."""
-    for mine, theirs in zip(average.parameters(), module.parameters(), strict=True):
-        mine.lerp_(theirs, 1 - decay)
-    for kept, taken in zip(average.buffers(), module.buffers(), strict=True):
-        kept.copy_(taken)

@@ -17,11 +17,12 @@ from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.pretrain.encoder import class_attention, finish, last_input, random_corner
 from maskdistill.stages.pretrain.key_offset import shrink_unread_keys
 from maskdistill.stages.pretrain.losses import assignment_loss, info_nce, swapped_assignment_loss
-from maskdistill.stages.pretrain.methods.method import Method, Outcome, frozen_copy, move_towards
-from maskdistill.stages.pretrain.parallel import gather
-from maskdistill.stages.pretrain.schedules import average_decay, ramp
+from maskdistill.stages.pretrain.methods.method import BatchLosses, Method
 from maskdistill.stages.pretrain.sinkhorn import balanced_assignments
+from maskdistill.stages.training.ema import frozen_copy, move_towards
+from maskdistill.stages.training.exchange import gather
 from maskdistill.stages.training.full_precision import cosine_similarity
+from maskdistill.stages.training.schedules import average_decay, ramp
 
 _HIDDEN, _BOTTLENECK = 512, 128
 
@@ -66,7 +67,7 @@ class PrototypesMethod(Method):
         self.average = frozen_copy(vit)
         self.config, self.ema_decay = config.prototypes, config.ema_decay
 
-    def losses(self, large: Tensor, small: Tensor, share: float) -> Outcome:
+    def losses(self, large: Tensor, small: Tensor, share: float) -> BatchLosses:
         """Instance discrimination, and from their time on the assignments of class tokens and of patches."""
         inner = self._encode(large, share)
         tokens = finish(self.vit, inner)
@@ -82,7 +83,7 @@ class PrototypesMethod(Method):
             attended = share >= self.config.scrub_at
             dense = _of_all(self._attended(tokens, inner), len(large)) if attended else None
             losses |= self._prototype_losses(classes, small_classes, dense, weight)
-        return Outcome(losses, embedded[:2].flatten(0, 1))
+        return BatchLosses(losses, embedded[:2].flatten(0, 1).detach())
 
     def after_update(self, step: int, share: float, next_share: float) -> None:
         """Average the ViT; shrink the unread keys where the training passes that point."""

@@ -7,6 +7,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from helpers.interruption import StopAfter
 from maskdistill.data.errors import CorruptArtifact, InputError, MaskDistillError, MissingArtifact
 from maskdistill.data.stores.clusters import ClusterStore, read_cluster, read_k
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
@@ -92,17 +93,12 @@ def test_small_masks_get_a_cluster_but_shape_none(tiny_source, mined, tmp_path):
 def test_a_resumed_run_repeats_no_part_and_gives_the_same(tiny_source, mined, tmp_path):
     _, unbroken = run(tiny_source, mined, tmp_path / "a")
 
-    class CutAfterTwoParts(Silent):
-        def advance(self, n=1, **info):
-            if len(tiny_source.reads) >= 3:
-                raise KeyboardInterrupt
-
     tiny_source.reads.clear()
     inputs = StageInputs(
         source=tiny_source, artifacts=mined, execution=ExecutionConfig(device="cpu", batch_size=2, part_size=2)
     )
     with pytest.raises(KeyboardInterrupt):
-        stage.run(CONFIG, inputs, tmp_path / "b", CutAfterTwoParts())
+        stage.run(CONFIG, inputs, tmp_path / "b", StopAfter(3))
     tiny_source.reads.clear()
     _, resumed = run(tiny_source, mined, tmp_path / "b")
     assert 0 not in tiny_source.reads

@@ -9,6 +9,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from helpers.interruption import StopAfter
 from maskdistill.data.coco.export import coco_dict
 from maskdistill.data.config import ScenesConfig
 from maskdistill.data.sources.scenes.source import SceneSource
@@ -99,7 +100,7 @@ def test_two_processes_learn_what_one_does(scenes, tmp_path, backend):
 
 
 @pytest.mark.slow
-def test_two_killed_and_resumed_are_bit_identical(scenes, tmp_path, backend, stop_at):
+def test_two_killed_and_resumed_are_bit_identical(scenes, tmp_path, backend):
     extras = {"copy_paste": 0.5, "ignore_unmatched": 0.01}
     config = CONFIG.model_copy(update={"backend": backend, "iterations": 6, **extras})
     inputs = stage_inputs(scenes, tmp_path, ExecutionConfig(device="cpu", devices=2, checkpoint_seconds=0))
@@ -108,7 +109,7 @@ def test_two_killed_and_resumed_are_bit_identical(scenes, tmp_path, backend, sto
         folder.mkdir()
     run(config, inputs, whole, Silent())
     with pytest.raises(KeyboardInterrupt):
-        run(config, inputs, killed, stop_at(3))
+        run(config, inputs, killed, StopAfter(3))
     assert 3 <= len((killed / "training.jsonl").read_text().splitlines()) < 6
     run(config, inputs, killed, Silent())
     for name in ("detector.safetensors", "training.jsonl"):

@@ -9,6 +9,7 @@ from pycocotools import mask as coco_mask
 from safetensors.torch import load_file
 
 from helpers.detection import CPU, SETTINGS, SIZES_HW, predict, save_inputs
+from helpers.interruption import StopAfter
 from maskdistill.data.errors import CorruptArtifact, InputError, MaskDistillError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
@@ -43,7 +44,7 @@ def test_learns_predicts_and_reloads(tiny, inputs, tmp_path):
 
 
 @pytest.mark.parametrize("extra", [{}, {"copy_paste": 0.5, "ignore_unmatched": 0.05}], ids=["plain", "extras"])
-def test_killed_and_resumed_is_identical(tiny, inputs, tmp_path, stop_at, extra):
+def test_killed_and_resumed_is_identical(tiny, inputs, tmp_path, extra):
     # bf16 where the hardware computes it; test_training.py resumes in each precision, emulated or not.
     config = tiny.model_copy(update={"iterations": 4, "precision": "auto", "scale": (0.8, 1.2), **extra})
     inputs = StageInputs(inputs.source, inputs.artifacts, 2, ExecutionConfig(device="cpu", checkpoint_seconds=0))
@@ -51,20 +52,20 @@ def test_killed_and_resumed_is_identical(tiny, inputs, tmp_path, stop_at, extra)
         (tmp_path / name).mkdir()
     run(config, inputs, tmp_path / "whole", Silent())
     with pytest.raises(KeyboardInterrupt):
-        run(config, inputs, tmp_path / "killed", stop_at(2))
+        run(config, inputs, tmp_path / "killed", StopAfter(2))
     run(config, inputs, tmp_path / "killed", Silent())
     for name in ("detector.safetensors", "training.jsonl"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
 
 
-def test_second_round_learns_from_the_first_and_resumes(inputs, tmp_path, stop_at):
+def test_second_round_learns_from_the_first_and_resumes(inputs, tmp_path):
     config = SETTINGS.model_copy(update={"iterations": 3, "rounds": 2, "round_score": 0.0, "min_score": 0.0})
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
     run(config, inputs, tmp_path / "whole", Silent())
     with pytest.raises(KeyboardInterrupt):
         # Three steps and six images in the first round, then into the second.
-        run(config, inputs, tmp_path / "killed", stop_at(11))
+        run(config, inputs, tmp_path / "killed", StopAfter(11))
     run(config, inputs, tmp_path / "killed", Silent())
     for name in ("round1/detector.safetensors", "detector.safetensors", "training.jsonl"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()

@@ -15,7 +15,7 @@ from maskdistill.stages.evaluate.random_vit import write_random_vit
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.mine.methods.otsu import otsu_on_colour, otsu_on_edges, rgb_to_lab
 from maskdistill.stages.networks.vit import load_vit
-from maskdistill.stages.networks.vit_checkpoint import read_architecture
+from maskdistill.stages.networks.vit_weights import read_architecture
 from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.otsu import otsu_threshold
 from maskdistill.stages.progress import Silent

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from helpers.interruption import StopAfter
 from maskdistill.data.errors import CorruptArtifact, InputError, UnreadableImage
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.clusters import ClusterStore
@@ -123,14 +124,8 @@ def test_limit_per_image(inputs, tmp_path):
 
 
 def test_finished_parts_are_not_made_again(inputs, tmp_path):
-    class Stop(Silent):
-        def advance(self, n: int = 1, **info: float) -> None:
-            self.seen = getattr(self, "seen", 0) + 1
-            if self.seen == 3:
-                raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        run(FilterConfig(), inputs, tmp_path / "work", Stop())
+        run(FilterConfig(), inputs, tmp_path / "work", StopAfter(3))
     parts = list((tmp_path / "work" / "parts").iterdir())
     assert len(parts) == 1
     stamp = parts[0].stat().st_mtime_ns

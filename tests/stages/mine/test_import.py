@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
+from helpers.interruption import StopAfter
 from maskdistill.data.errors import InputError
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.masks import MaskStore
@@ -119,11 +120,11 @@ def test_unreadable_images_are_failures_here_too(make_source, tmp_path):
     assert "blob1" not in store.image_ids
 
 
-def test_an_interrupted_import_repeats_no_part(make_source, stop_at, tmp_path):
+def test_an_interrupted_import_repeats_no_part(make_source, tmp_path):
     source = make_source()
     content = content_for(source)
     with pytest.raises(KeyboardInterrupt):
-        import_masks(source, content, tmp_path, progress=stop_at(4))
+        import_masks(source, content, tmp_path, progress=StopAfter(4))
     source.reads.clear()
     _, store = import_masks(source, content, tmp_path)
     assert source.reads == [2, 3, 4, 5]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.interruption import StopAfter
 from maskdistill.data.errors import InputError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.masks import MaskStore
@@ -78,19 +79,8 @@ def test_a_resumed_run_equals_an_unbroken_one_and_repeats_nothing(make_source, t
     _, unbroken = mine(make_source(), tmp_path / "unbroken")
     source = make_source()
 
-    class PowerCut(Exception):
-        pass
-
-    class CutAfterTwoParts(Silent):
-        done = 0
-
-        def advance(self, n=1, **info):
-            self.done += n
-            if self.done == 6:
-                raise PowerCut
-
-    with pytest.raises(PowerCut):
-        stage.run(CONFIG, inputs_of(source), tmp_path / "cut", CutAfterTwoParts())
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(CONFIG, inputs_of(source), tmp_path / "cut", StopAfter(6))
     source.reads.clear()
     _, resumed = mine(source, tmp_path / "cut")
     assert source.reads == [4, 5]

@@ -55,7 +55,7 @@ def test_a_tag_says_it(tmp_path: Path) -> None:
 
 
 def test_a_file_of_the_pretrain_stage_keeps_its_models_own(tmp_path: Path) -> None:
-    overrides = {"img_size": 32, "depth": 2}
+    overrides: dict[str, Any] = {"img_size": 32, "depth": 2}
     network = timm.create_model(TINY, num_classes=0, **overrides)
     save_weights(tmp_path / "vit.safetensors", network, {"model": TINY, "overrides": overrides})
     backbone = load_vit("not used", str(tmp_path / "vit.safetensors"), normalise="imagenet")

@@ -13,12 +13,12 @@ sides = st.integers(1, 300)
 @pytest.mark.parametrize(
     ("size_hw", "expected"), [((480, 640), (640, 853)), ((640, 480), (853, 640)), ((1, 1), (640, 640))]
 )
-def test_the_short_side_gets_its_length(size_hw, expected):
+def test_the_short_side_gets_its_length(size_hw: tuple[int, int], expected: tuple[int, int]) -> None:
     assert short_side_size(size_hw, 640, 16, 16384) == expected
 
 
 @given(size_hw=st.tuples(st.integers(1, 50_000), st.integers(1, 50_000)), limit=st.integers(1, 5000))
-def test_the_patch_limit_holds_at_any_aspect(size_hw, limit):
+def test_the_patch_limit_holds_at_any_aspect(size_hw: tuple[int, int], limit: int) -> None:
     height, width = short_side_size(size_hw, 640, 16, limit)
     assert min(height, width) >= 1
     assert -(-height // 16) * -(-width // 16) <= limit
@@ -26,7 +26,9 @@ def test_the_patch_limit_holds_at_any_aspect(size_hw, limit):
 
 @given(grid=st.tuples(st.integers(1, 7), st.integers(1, 7)), cut=st.tuples(st.integers(0, 7), st.integers(0, 7)),
        size_hw=st.tuples(sides, sides), seed=st.integers(0, 99))  # fmt: skip
-def test_one_step_equals_upsample_cut_resize(grid, cut, size_hw, seed):
+def test_one_step_equals_upsample_cut_resize(
+    grid: tuple[int, int], cut: tuple[int, int], size_hw: tuple[int, int], seed: int
+) -> None:
     mask = np.random.default_rng(seed).random(grid) > 0.5
     resized_hw = (grid[0] * 8 - cut[0], grid[1] * 8 - cut[1])
     upsampled = np.kron(mask, np.ones((8, 8), dtype=bool))[: resized_hw[0], : resized_hw[1]]
@@ -34,20 +36,20 @@ def test_one_step_equals_upsample_cut_resize(grid, cut, size_hw, seed):
 
 
 @given(size_hw=st.tuples(sides, sides), factor=st.integers(1, 4), seed=st.integers(0, 99))
-def test_enlarging_and_back_loses_nothing(size_hw, factor, seed):
+def test_enlarging_and_back_loses_nothing(size_hw: tuple[int, int], factor: int, seed: int) -> None:
     mask = np.random.default_rng(seed).random(size_hw) > 0.5
     enlarged = resize_mask(mask, (size_hw[0] * factor, size_hw[1] * factor))
     np.testing.assert_array_equal(enlarged[::factor, ::factor], mask)
     np.testing.assert_array_equal(resize_mask(enlarged, size_hw), mask)
 
 
-def test_crops_are_only_ever_shrunk():
+def test_crops_are_only_ever_shrunk() -> None:
     assert limit_long_side((30, 40), 64) == (30, 40)
     assert limit_long_side((64, 128), 64) == (32, 64)
     assert limit_long_side((1, 1000), 10) == (1, 10)
 
 
-def test_pixels_of_the_right_size_stay_as_they_are():
+def test_pixels_of_the_right_size_stay_as_they_are() -> None:
     pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     assert resize(pixels, (2, 4)) is pixels
     assert resize(pixels, (5, 3)).shape == (5, 3, 3)

@@ -1,24 +1,31 @@
 """Self-supervised weights in the layouts that people have."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from maskdistill.data.errors import InputError
-from maskdistill.stages.networks.resnet import build_resnet, freeze_norm, freeze_stages
+from maskdistill.stages.networks.resnet import ResNetName, build_resnet, freeze_norm, freeze_stages
+
+State = dict[str, Tensor]
 
 
 @pytest.fixture(scope="module")
-def trunk():
+def trunk() -> State:
     torch.manual_seed(1)
     return {name: value.clone() for name, value in build_resnet("resnet18", None).state_dict().items()}
 
 
-def prefixed(tensors, prefix):
+def prefixed(tensors: State, prefix: str) -> State:
     return {prefix + name: value for name, value in tensors.items()}
 
 
-def halved(tensors):
+def halved(tensors: State) -> State:
     """A second encoder, which must not be taken for the first."""
     return {name: value // 2 if value.dtype == torch.int64 else value / 2 for name, value in tensors.items()}
 
@@ -62,43 +69,43 @@ NOISE = {"module.projection_head.0.weight": torch.zeros(2), "module.prototypes.w
         pytest.param(lambda t: {"teacher": prefixed(t, "backbone."), "student": {}}, id="DINO, full checkpoint"),
     ],
 )
-def test_layouts(trunk, wrap, tmp_path):
+def test_layouts(trunk: State, wrap: Callable[[State], Any], tmp_path: Path) -> None:
     torch.save(wrap(trunk), tmp_path / "weights.pth")
     loaded = build_resnet("resnet18", tmp_path / "weights.pth").state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in trunk.items())
 
 
-def test_safetensors(trunk, tmp_path):
+def test_safetensors(trunk: State, tmp_path: Path) -> None:
     save_file(trunk, tmp_path / "weights.safetensors")
     loaded = build_resnet("resnet18", str(tmp_path / "weights.safetensors")).state_dict()
     assert torch.equal(loaded["layer4.1.conv2.weight"], trunk["layer4.1.conv2.weight"])
 
 
-def test_missing_keys_are_named(trunk, tmp_path):
+def test_missing_keys_are_named(trunk: State, tmp_path: Path) -> None:
     torch.save({name: value for name, value in trunk.items() if "layer4" not in name}, tmp_path / "cut.pth")
     with pytest.raises(InputError, match=r"cut\.pth is not a resnet18: it lacks layer4\.0\.conv1\.weight"):
         build_resnet("resnet18", tmp_path / "cut.pth")
 
 
 @pytest.mark.parametrize(("stored", "wanted"), [("resnet18", "resnet50"), ("resnet50", "resnet18")])
-def test_wrong_depth(tmp_path, stored, wanted):
+def test_wrong_depth(tmp_path: Path, stored: ResNetName, wanted: ResNetName) -> None:
     torch.save(build_resnet(stored, None).state_dict(), tmp_path / "weights.pth")
     with pytest.raises(InputError, match=f"not a {wanted}"):
         build_resnet(wanted, tmp_path / "weights.pth")
 
 
-def test_file_that_would_run_code_is_refused(tmp_path):
+def test_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": pytest.Module}, tmp_path / "evil.pth")
     with pytest.raises(InputError, match=r"evil\.pth: cannot be read"):
         build_resnet("resnet18", tmp_path / "evil.pth")
 
 
-def test_missing_file():
+def test_missing_file() -> None:
     with pytest.raises(InputError, match=r"nowhere\.pth: there is no such file"):
         build_resnet("resnet18", "nowhere.pth")
 
 
-def test_frozen_parts_stay_and_the_rest_learns():
+def test_frozen_parts_stay_and_the_rest_learns() -> None:
     model = build_resnet("resnet18", None)
     freeze_stages(model, 2)
     model.train()
@@ -110,7 +117,7 @@ def test_frozen_parts_stay_and_the_rest_learns():
     assert changed == {"layer3", "layer4"}
 
 
-def test_frozen_norm_computes_what_eval_does():
+def test_frozen_norm_computes_what_eval_does() -> None:
     model = build_resnet("resnet18", None)
     model.bn1.running_mean += 0.3
     image = torch.rand(1, 3, 32, 32)

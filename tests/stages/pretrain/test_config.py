@@ -5,7 +5,8 @@ import yaml
 
 from helpers.paths import ROOT
 from maskdistill.data.config import ScenesConfig
-from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig
+from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig, ViewsConfig
+from maskdistill.stages.pretrain.fit import recipe_of
 
 CONFIGS = ROOT / "configs"
 
@@ -24,6 +25,14 @@ def test_iterations_are_whole_batches() -> None:
     assert PretrainConfig(samples=1, batch_size=128).iterations == 1
 
 
+def test_betas_and_clipping_are_the_methods_own_unless_they_are_given() -> None:
+    dino, prototypes = recipe_of(PretrainConfig(method="dino")), recipe_of(PretrainConfig())
+    assert (dino.betas, dino.clip_each) == ((0.9, 0.999), True)
+    assert (prototypes.betas, prototypes.clip_each) == ((0.9, 0.95), False)
+    given = recipe_of(PretrainConfig(method="dino", betas=(0.8, 0.9), clip="whole"))
+    assert (given.betas, given.clip_each) == ((0.8, 0.9), False)
+
+
 def test_settings_of_the_other_method_are_not_used() -> None:
     assert PretrainConfig(method="dino").unused() == {"prototypes"}
     assert PretrainConfig().unused() == {"dino"}
@@ -33,3 +42,9 @@ def test_settings_of_the_other_method_are_not_used() -> None:
 def test_mask_ratios_out_of_order_are_refused(ratios: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="mask_ratio must be two numbers"):
         DinoConfig(mask_ratio=ratios)
+
+
+def test_views_larger_than_the_model_are_refused() -> None:
+    with pytest.raises(ValueError, match="128 px"):
+        PretrainConfig(views=ViewsConfig(global_size=160))
+    PretrainConfig(model="vit_small_patch16_224", overrides={}, views=ViewsConfig(global_size=160))

@@ -15,9 +15,9 @@ from maskdistill.data.config import ScenesConfig
 from maskdistill.data.sources.scenes.source import Scene, SceneSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.networks.vit import VisionBackbone, load_vit
+from maskdistill.stages.networks.vit_build import build_vit
 from maskdistill.stages.pretrain import stage
 from maskdistill.stages.pretrain.config import PretrainConfig
-from maskdistill.stages.pretrain.encoder import build_vit
 from maskdistill.stages.progress import Silent
 
 SIDE, PATCH = 64, 8

@@ -8,7 +8,6 @@ import torch
 from maskdistill.data.errors import MaskDistillError
 from maskdistill.stages.pretrain.collapse import CollapseMonitor, assignment_entropy, effective_rank
 from maskdistill.stages.pretrain.losses import assignment_loss, info_nce, swapped_assignment_loss
-from maskdistill.stages.pretrain.schedules import average_decay, cosine, ramp, warmed_up
 from maskdistill.stages.pretrain.sinkhorn import balanced_assignments
 
 
@@ -79,32 +78,6 @@ def test_identical_views_with_small_ones() -> None:
     small = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
     loss = swapped_assignment_loss(targets, targets, small, 0.01)
     assert loss.item() == pytest.approx(100 / math.log(2) * 2 / 6)  # 2 of the 6 pairs of views
-
-
-@pytest.mark.parametrize(("share", "expected"), [(0, 0), (0.2, 0), (0.3, 0.5), (0.4, 1), (1, 1)])
-def test_ramp(share: float, expected: float) -> None:
-    assert ramp(share, (0.2, 0.4)) == pytest.approx(expected)
-
-
-def test_ramp_without_width_is_a_step() -> None:
-    assert (ramp(0.19, (0.2, 0.2)), ramp(0.2, (0.2, 0.2)), ramp(0.0, (0.0, 0.0))) == (0, 1, 1)
-
-
-def test_cosine() -> None:
-    values = [cosine(share, 1.0, 0.02) for share in (0, 0.5, 1, 2)]
-    assert values == pytest.approx([1.0, 0.51, 0.02, 0.02])
-
-
-def test_warm_up() -> None:
-    assert [warmed_up(step, 4) for step in (0, 1, 3, 9)] == [0.25, 0.5, 1, 1]
-    assert warmed_up(0, 0) == 1
-
-
-def test_average_decay() -> None:
-    assert average_decay(0, 0.0, 0.98, 0.998) == pytest.approx(0.1)  # forgets the first weights
-    assert average_decay(10_000, 0.0, 0.98, 0.998) == pytest.approx(0.98)
-    assert average_decay(10_000, 0.5, 0.98, 0.998) == pytest.approx(0.99)
-    assert average_decay(10_000, 1.0, 0.98, 0.998) == pytest.approx(0.998)
 
 
 def test_effective_rank() -> None:

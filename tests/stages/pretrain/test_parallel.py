@@ -11,19 +11,22 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from helpers.paths import ROOT
+from helpers.interruption import StopAfter
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
-from maskdistill.stages.pretrain import loop, stage
+from maskdistill.stages.pretrain import stage
 from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig, ViewsConfig
-from maskdistill.stages.pretrain.encoder import build_vit
-from maskdistill.stages.pretrain.loop import PretrainLoop, normalise
-from maskdistill.stages.pretrain.methods import dino
+from maskdistill.stages.pretrain.encoder import build_learner, normalise
+from maskdistill.stages.pretrain.fit import PretrainFit, recipe_of
 from maskdistill.stages.pretrain.methods.dino import DinoMethod
 from maskdistill.stages.pretrain.methods.prototypes import PrototypesMethod
-from maskdistill.stages.pretrain.parallel import average_gradients, gather
 from maskdistill.stages.progress import Progress, Silent
 from maskdistill.stages.training.distributed import n_processes, rank, run_on_devices
+from maskdistill.stages.training.exchange import average_gradients, gather
+from maskdistill.stages.training.samples import SampleStream
+from maskdistill.stages.training.trainer import Trainer
+
+pytestmark = pytest.mark.usefixtures("importable")
 
 TWO = ExecutionConfig(device="cpu", devices=2, checkpoint_seconds=0)
 WHOLE_GRID = {"global_size": 32, "local_size": 32, "n_local": 1}
@@ -56,12 +59,6 @@ class Work:
     folder: Path
 
 
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the processes that are started find this module."""
-    monkeypatch.syspath_prepend(str(ROOT))  # type: ignore[no-untyped-call]
-
-
 def fixed_views(images: Tensor, config: ViewsConfig, strength: float) -> tuple[Tensor, Tensor]:
     return torch.stack([images, images.flip(3)]), images.flip(2)[None]
 
@@ -69,22 +66,24 @@ def fixed_views(images: Tensor, config: ViewsConfig, strength: float) -> tuple[T
 def hide_some(n_views: int, *_: Any) -> Tensor:
     """Of image number n of the whole batch, n patches are hidden: in one process's share more than in the other's."""
     images_here = n_views // 2
-    image = torch.arange(n_views) % images_here + rank() * images_here
+    image = torch.arange(n_views) % images_here * n_processes() + rank()
     return torch.arange(16) < image[:, None]
 
 
 def train(work: Work, progress: Progress) -> None:
     """Train with both methods on views without chance."""
-    loop.multi_crop, dino.hide_patches = fixed_views, hide_some  # type: ignore[assignment]
-    loop._CHECK_EVERY = 1
     pool = np.random.default_rng(0).integers(0, 255, (12, 3, 32, 32), dtype=np.uint8)
     for name, config in (("prototypes", PROTOTYPES), ("ibot", IBOT)):
         torch.manual_seed(0)
-        vit = build_vit(config.model, config.overrides)
-        method = (DinoMethod if name == "ibot" else PrototypesMethod)(vit, config)
+        vit = build_learner(config.model, config.overrides)
+        method = DinoMethod(vit, config, hide_some) if name == "ibot" else PrototypesMethod(vit, config)
         folder = work.folder / name
         folder.mkdir(exist_ok=True)
-        trained_vit = PretrainLoop(method, pool, config, 3, folder, TWO, torch.device("cpu"), progress).run()
+        samples = SampleStream(len(pool), lambda item: (f"image{item}", torch.from_numpy(pool[item])), seed=3)
+        fit = PretrainFit(method, config, fixed_views, check_every=1)
+        device = torch.device("cpu")
+        Trainer(fit, samples, torch.stack, recipe_of(config), folder, TWO, device, progress).run()
+        trained_vit = method.result()
         with torch.no_grad():
             tokens = trained_vit(normalise(torch.from_numpy(pool) / 255, trained_vit))
         torch.save((method.state_dict(), tokens), folder / f"method{rank()}.pt")
@@ -114,15 +113,11 @@ def train_and_exchange(work: Work, progress: Progress) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def trained(importable: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Folders of the trainings of one process and of two."""
     folders = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT))  # type: ignore[no-untyped-call]
-        for module, name in ((loop, "multi_crop"), (loop, "_CHECK_EVERY"), (dino, "hide_patches")):
-            patch.setattr(module, name, getattr(module, name))  # put back what the training replaces
-        for count, folder in enumerate(folders, start=1):
-            run_on_devices(train_and_exchange, Work(folder), count, TWO, Silent())
+    for count, folder in enumerate(folders, start=1):
+        run_on_devices(train_and_exchange, Work(folder), count, TWO, Silent())
     return folders
 
 
@@ -161,25 +156,6 @@ def test_two_processes_train_as_one(method: str, names: set[str], trained: tuple
     torch.testing.assert_close(first[1], alone[1], rtol=1e-2, atol=1e-3)
 
 
-class Stop(Exception):
-    """Stands for a kill."""
-
-
-class StopAt(Silent):
-    """Kills the training after its first steps."""
-
-    def __init__(self) -> None:
-        self.left, self.phase = 3, ""
-
-    def start(self, phase: str, total: int, unit: str) -> None:
-        self.phase = phase
-
-    def advance(self, n: int = 1, **info: float) -> None:
-        self.left -= n * (self.phase == "train")
-        if self.left <= 0:
-            raise Stop
-
-
 @pytest.mark.slow
 def test_two_killed_and_resumed_are_bit_identical(tmp_path: Path, tiny_source: ImageSource) -> None:
     """The whole stage, with random views, which differ between the processes."""
@@ -187,8 +163,8 @@ def test_two_killed_and_resumed_are_bit_identical(tmp_path: Path, tiny_source: I
     inputs = StageInputs(tiny_source, {}, 3, TWO)
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
-    with pytest.raises(Stop):
-        stage.run(config, inputs, tmp_path / "killed", StopAt())
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(config, inputs, tmp_path / "killed", StopAfter(3, "train"))
     outputs = [stage.run(config, inputs, tmp_path / name, Silent()) for name in ("whole", "killed")]
     assert outputs[0] == outputs[1]
     logs = [(tmp_path / name / "training.jsonl").read_text() for name in ("whole", "killed")]

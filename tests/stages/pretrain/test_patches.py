@@ -8,16 +8,15 @@ import torch
 from torch import Tensor
 
 from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig
-from maskdistill.stages.pretrain.encoder import build_vit, last_input
+from maskdistill.stages.pretrain.encoder import build_learner, last_input
 from maskdistill.stages.pretrain.losses import moved_centre, patch_loss
 from maskdistill.stages.pretrain.masking import hide_anywhere, hide_blocks, hide_patches
-from maskdistill.stages.pretrain.methods import dino
-from maskdistill.stages.pretrain.methods.dino import DinoMethod
+from maskdistill.stages.pretrain.methods.dino import DinoMethod, Hide
 
 K, GRID = 5, (3, 3)
 
 
-def make_method(**settings: Any) -> DinoMethod:
+def make_method(hide: Hide = hide_patches, **settings: Any) -> DinoMethod:
     torch.manual_seed(0)
     overrides = {"img_size": 32, "patch_size": 8, "depth": 2, "embed_dim": 24, "num_heads": 3}
     settings = {"patch_weight": 1.0, "masked_views": 1.0, "mask_ratio": (0.3, 0.7), **settings}
@@ -27,7 +26,7 @@ def make_method(**settings: Any) -> DinoMethod:
         views={"global_size": 24, "local_size": 16},
         dino=DinoConfig(outputs=K, hidden=8, bottleneck=4, **settings),
     )
-    return DinoMethod(build_vit(config.model, overrides), config)
+    return DinoMethod(build_learner(config.model, overrides), config, hide)
 
 
 def make_views() -> tuple[Tensor, Tensor]:
@@ -82,12 +81,11 @@ def test_a_method_without_hidden_patches_trains_on() -> None:
     assert torch.equal(method.patch_centre, torch.zeros(K))
 
 
-def test_only_hidden_patches_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_hidden_patches_count() -> None:
     """The heads see those patches and no others, and the loss is what it says of them."""
-    method, views = make_method(shared_head=False), make_views()
     hidden = torch.zeros(6, 9, dtype=torch.bool)
     hidden[0, 4] = hidden[3, 2] = hidden[3, 8] = True
-    monkeypatch.setattr(dino, "hide_patches", lambda *_: hidden)
+    method, views = make_method(lambda *_: hidden, shared_head=False), make_views()
     seen: dict[str, tuple[Tensor, Tensor]] = {}
     for name in ("student", "teacher"):
         head = getattr(method, name).patch_head
@@ -102,11 +100,9 @@ def test_only_hidden_patches_count(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.testing.assert_close(method.patch_centre, seen["teacher"][1].mean(dim=0) * 0.1)
 
 
-def test_the_student_does_not_see_what_is_hidden_and_the_teacher_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    method = make_method(shared_head=False)
+def test_the_student_does_not_see_what_is_hidden_and_the_teacher_does() -> None:
     large, small = make_views()
-    hidden = torch.ones(6, 9, dtype=torch.bool)
-    monkeypatch.setattr(dino, "hide_patches", lambda *_: hidden)
+    method = make_method(lambda *_: torch.ones(6, 9, dtype=torch.bool), shared_head=False)
     given: list[Tensor] = []
     for head in (method.student.patch_head, method.teacher.patch_head):
         head.register_forward_pre_hook(lambda _, arguments: given.append(arguments[0]))
@@ -137,9 +133,11 @@ def test_heads_are_shared_or_not(shared: bool) -> None:
     assert method.student.patch_head.last.grad is None
 
 
-def test_without_a_weight_nothing_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dino, "hide_patches", None)
-    assert list(make_method(patch_weight=0.0).losses(*make_views(), share=0.5).losses) == ["dino"]
+def test_without_a_weight_nothing_is_hidden() -> None:
+    def refuse(*_: Any) -> Tensor:
+        raise AssertionError("patches were hidden")
+
+    assert list(make_method(refuse, patch_weight=0.0).losses(*make_views(), share=0.5).losses) == ["dino"]
 
 
 def test_the_weight_multiplies() -> None:

@@ -9,15 +9,14 @@ import pytest
 import timm
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
 
+from helpers.interruption import StopAfter
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs, StageOutputs
-from maskdistill.stages.pretrain import loop, stage
+from maskdistill.stages.pretrain import stage
 from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig
-from maskdistill.stages.pretrain.methods import prototypes
-from maskdistill.stages.progress import Silent
+from maskdistill.stages.progress import Progress, Silent
 
 CONFIG = PretrainConfig.model_validate(
     {
@@ -32,6 +31,7 @@ CONFIG = PretrainConfig.model_validate(
     }
 )
 """12 steps, in which every phase of the method comes up."""
+HALF = CONFIG.model_copy(update={"precision": "fp16"})
 DINO = CONFIG.model_copy(
     update={"method": "dino", "dino": DinoConfig(outputs=16, hidden=8, bottleneck=4), "weight_decay": (0.04, 0.4)}
 )
@@ -40,40 +40,22 @@ IBOT = DINO.model_copy(
 )
 
 
-class Stop(Exception):
-    """Stands for a kill."""
-
-
-class StopAt(Silent):
-    """Kills the training after some steps."""
-
-    def __init__(self, iteration: int) -> None:
-        self.left, self.phase = iteration, ""
-
-    def start(self, phase: str, total: int, unit: str) -> None:
-        self.phase = phase
-
-    def advance(self, n: int = 1, **info: float) -> None:
-        if self.phase == "train":
-            self.left -= n
-            if self.left == 0:
-                raise Stop
-
-
-def run(source: ImageSource, folder: Path, progress: Any = None, config: PretrainConfig = CONFIG) -> StageOutputs:
+def run(
+    source: ImageSource, folder: Path, progress: Progress | None = None, config: PretrainConfig = CONFIG
+) -> StageOutputs:
     folder.mkdir(exist_ok=True)
     inputs = StageInputs(source, {}, 3, ExecutionConfig(device="cpu", checkpoint_seconds=0), max_failure_rate=0.5)
     return stage.run(config, inputs, folder, progress or Silent())
 
 
-@pytest.mark.parametrize("config", [CONFIG, DINO, IBOT], ids=["prototypes", "dino", "ibot"])
+@pytest.mark.parametrize("config", [CONFIG, HALF, DINO, IBOT], ids=["prototypes", "fp16", "dino", "ibot"])
 def test_a_killed_training_ends_with_the_same_weights(
     config: PretrainConfig, tiny_source: ImageSource, tmp_path: Path
 ) -> None:
     whole = run(tiny_source, tmp_path / "whole", config=config)
     for steps in (3, 6, 11):  # from the checkpoints after 2, 5 and 10 steps on
-        with pytest.raises(Stop):
-            run(tiny_source, tmp_path / "cut", StopAt(steps), config)
+        with pytest.raises(KeyboardInterrupt):
+            run(tiny_source, tmp_path / "cut", StopAfter(steps, "train"), config)
     cut = run(tiny_source, tmp_path / "cut", config=config)
     assert cut == whole
     first, second = (load_file(tmp_path / name / "vit.safetensors") for name in ("whole", "cut"))
@@ -84,23 +66,20 @@ def test_a_killed_training_ends_with_the_same_weights(
 
 
 def test_a_checkpoint_of_another_training_is_refused(tiny_source: ImageSource, tmp_path: Path) -> None:
-    with pytest.raises(Stop):
-        run(tiny_source, tmp_path / "run", StopAt(3))
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny_source, tmp_path / "run", StopAfter(3, "train"))
     with pytest.raises(MaskDistillError, match=r"another training .*lr"):
         run(tiny_source, tmp_path / "run", config=CONFIG.model_copy(update={"lr": 2e-3}))
 
 
 def test_settings_of_the_other_method_may_change(tiny_source: ImageSource, tmp_path: Path) -> None:
-    with pytest.raises(Stop):
-        run(tiny_source, tmp_path / "run", StopAt(3))
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny_source, tmp_path / "run", StopAfter(3, "train"))
     run(tiny_source, tmp_path / "run", config=CONFIG.model_copy(update={"dino": DinoConfig(outputs=2)}))
 
 
-def test_every_phase_comes_up(tiny_source: ImageSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    factors: list[float] = []
-    monkeypatch.setattr(prototypes, "shrink_unread_keys", lambda vit, factor: factors.append(factor))
+def test_every_phase_comes_up(tiny_source: ImageSource, tmp_path: Path) -> None:
     run(tiny_source, tmp_path / "run")
-    assert factors == [0.2]
     lines = [json.loads(line) for line in (tmp_path / "run" / "training.jsonl").read_text().splitlines()]
     assert ["prototypes" in line for line in lines] == [False] * 3 + [True] * 9
     assert ["dense" in line for line in lines] == [False] * 4 + [True] * 8
@@ -109,11 +88,8 @@ def test_every_phase_comes_up(tiny_source: ImageSource, tmp_path: Path, monkeypa
 def test_what_is_written(tiny_source: Any, tmp_path: Path) -> None:
     outputs = run(tiny_source, tmp_path / "run")
     assert (outputs.items, outputs.unit, outputs.failures) == (48, "samples", {})
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
-        "training.jsonl",
-        "vit.json",
-        "vit.safetensors",
-    ]
+    written = {path.name for path in (tmp_path / "run").iterdir()}
+    assert written - {"tensorboard"} == {"training.jsonl", "vit.json", "vit.safetensors"}
     description = json.loads((tmp_path / "run" / "vit.json").read_text())
     vit = timm.create_model(description["model"], num_classes=0, **description["overrides"])
     state = load_file(tmp_path / "run" / "vit.safetensors")
@@ -151,21 +127,6 @@ def test_unreadable_images_are_skipped_up_to_the_limit(make_source: Callable[...
         run(make_source(6, 4, unreadable=(0, 1, 2)), tmp_path / "most")
 
 
-@pytest.mark.parametrize("config", [CONFIG, DINO], ids=["prototypes", "dino"])
-def test_a_collapsed_training_stops(
-    config: PretrainConfig, tiny_source: ImageSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Views that are all the same have embeddings that are all the same."""
-
-    def same_views(images: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
-        return torch.full((2, len(images), 3, 24, 24), 0.5), torch.full((1, len(images), 3, 16, 16), 0.5)
-
-    monkeypatch.setattr(loop, "_CHECK_EVERY", 1)
-    monkeypatch.setattr(loop, "multi_crop", same_views)
-    with pytest.raises(MaskDistillError, match="collapsed: at step 5 "):
-        run(tiny_source, tmp_path / "run", config=config)
-
-
 def test_a_loss_that_is_not_finite_stops(tiny_source: ImageSource, tmp_path: Path) -> None:
-    with pytest.raises(MaskDistillError, match="not finite at iteration"):
+    with pytest.raises(MaskDistillError, match=r"not finite at iteration .*images blob\d, blob\d, blob\d, blob\d;"):
         run(tiny_source, tmp_path / "run", config=CONFIG.model_copy(update={"lr": 1e30}))

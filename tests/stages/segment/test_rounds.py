@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from helpers.interruption import StopAfter
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.labels import LabelStore, write_labels
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
@@ -96,7 +97,7 @@ def test_second_round_is_a_first_round_on_its_labels(inputs, tmp_path):
     assert weights[0] == weights[1]
 
 
-def test_killed_anywhere_and_resumed_is_identical(inputs, tmp_path, stop_at):
+def test_killed_anywhere_and_resumed_is_identical(inputs, tmp_path):
     """Two trainings of 2 steps, 4 predictions between them, and 6 + 6 at the end: 20 steps."""
     config = CONFIG.model_copy(update={"rounds": 2})
     run_in(tmp_path / "whole", config, inputs)
@@ -104,7 +105,7 @@ def test_killed_anywhere_and_resumed_is_identical(inputs, tmp_path, stop_at):
     for steps in (1, 4, 7, 17):
         folder = tmp_path / f"killed{steps}"
         with pytest.raises(KeyboardInterrupt):
-            run_in(folder, config, inputs, stop_at(steps))
+            run_in(folder, config, inputs, StopAfter(steps))
         run_in(folder, config, inputs)
         assert contents(folder) == expected, steps
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 
+from helpers.interruption import StopAfter
 from maskdistill.data.errors import InputError, MaskDistillError, UnreadableImage
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.clusters import ClusterStore
@@ -101,7 +102,7 @@ def test_learns_writes_and_reloads(inputs, tmp_path):
         assert np.array_equal(model.full_logits(pixels, (64, 64)).argmax(1)[0].numpy(), predictions.read(1))
 
 
-def test_killed_and_resumed_is_identical(inputs, tmp_path, stop_at):
+def test_killed_and_resumed_is_identical(inputs, tmp_path):
     # bf16 where the hardware computes it; test_training.py resumes in each precision, emulated or not.
     config = TINY.model_copy(update={"iterations": 3, "precision": "auto", "batch_size": 2, "ema": 0.9})
     inputs = StageInputs(inputs.source, inputs.artifacts, 1, ExecutionConfig(device="cpu", checkpoint_seconds=0))
@@ -109,7 +110,7 @@ def test_killed_and_resumed_is_identical(inputs, tmp_path, stop_at):
         (tmp_path / name).mkdir()
     run(config, inputs, tmp_path / "whole", Silent())
     with pytest.raises(KeyboardInterrupt):
-        run(config, inputs, tmp_path / "killed", stop_at(2))
+        run(config, inputs, tmp_path / "killed", StopAfter(2))
     run(config, inputs, tmp_path / "killed", Silent())
     whole, killed = ((tmp_path / name / "segmenter.safetensors").read_bytes() for name in ("whole", "killed"))
     assert whole == killed

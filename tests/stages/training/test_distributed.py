@@ -3,22 +3,25 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from helpers.paths import ROOT
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.progress import Progress, Silent
-from maskdistill.stages.training.distributed import count_devices, gather_ids, n_processes, rank, run_on_devices
+from maskdistill.stages.training.distributed import count_devices, n_processes, rank, run_on_devices, split_batch
+from maskdistill.stages.training.exchange import gather_ids
+from maskdistill.stages.training.fit import SimpleFit
 from maskdistill.stages.training.recipe import Recipe
-from maskdistill.stages.training.samples import SampleStream
+from maskdistill.stages.training.samples import Sample, SampleStream
 from maskdistill.stages.training.trainer import Trainer
+
+pytestmark = pytest.mark.usefixtures("importable")
 
 CPU = torch.device("cpu")
 TWO = ExecutionConfig(device="cpu", devices=2, checkpoint_seconds=0)
@@ -33,23 +36,15 @@ class Work:
     kill: int | None = None
 
 
-@pytest.fixture(autouse=True, scope="module")
-def importable() -> Iterator[None]:
-    """Let the processes that are started find this module."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT))
-        yield
-
-
 @pytest.fixture(scope="module")
-def two(tmp_path_factory) -> Path:
+def two(importable: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a training in two processes leaves."""
     folder = tmp_path_factory.mktemp("two")
     run(folder, 2)
     return folder
 
 
-def load(item: int):
+def load(item: int) -> Sample:
     return f"image{item}", torch.full((4,), item / 5) + torch.rand(4)
 
 
@@ -67,7 +62,7 @@ def fit(work: Work, progress: Progress) -> None:
 
     recipe = Recipe(iterations=6, batch_size=4, lr=0.05, clip_norm=1)
     trainer = Trainer(
-        model, losses, SampleStream(5, load, seed=3), torch.stack, recipe, work.folder, TWO, CPU, progress
+        SimpleFit(model, losses), SampleStream(5, load, seed=3), torch.stack, recipe, work.folder, TWO, CPU, progress
     )
     trainer.run()
     torch.save(torch.cat(seen), work.folder / f"seen{rank()}.pt")
@@ -75,16 +70,16 @@ def fit(work: Work, progress: Progress) -> None:
     assert gather_ids([f"from{rank()}"]) == [f"from{number}" for number in range(n_processes())]
 
 
-def run(folder: Path, count: int, **options) -> None:
+def run(folder: Path, count: int, poison: int | None = None, kill: int | None = None) -> None:
     folder.mkdir(exist_ok=True)
-    run_on_devices(fit, Work(folder, **options), count, TWO, Silent())
+    run_on_devices(fit, Work(folder, poison, kill), count, TWO, Silent())
 
 
-def read(folder: Path, name: str):
+def read(folder: Path, name: str) -> Any:
     return torch.load(folder / name, weights_only=True)
 
 
-def test_two_processes_share_each_batch_and_come_to_the_same_weights(two, tmp_path):
+def test_two_processes_share_each_batch_and_come_to_the_same_weights(two: Path, tmp_path: Path) -> None:
     run(tmp_path, 1)
     whole = read(tmp_path, "seen0.pt").view(6, 2, 2, 4)
     for number in (0, 1):
@@ -103,7 +98,7 @@ def test_two_processes_share_each_batch_and_come_to_the_same_weights(two, tmp_pa
     assert [line["fit"] for line in logs[1]] == pytest.approx([line["fit"] for line in logs[0]], rel=1e-5)
 
 
-def test_two_killed_and_resumed_are_bit_identical(two, tmp_path):
+def test_two_killed_and_resumed_are_bit_identical(two: Path, tmp_path: Path) -> None:
     with pytest.raises(MaskDistillError, match="a training process failed"):
         run(tmp_path, 2, kill=3)
     assert not (tmp_path / "model0.pt").exists()
@@ -112,7 +107,7 @@ def test_two_killed_and_resumed_are_bit_identical(two, tmp_path):
         assert (two / name).read_bytes() == (tmp_path / name).read_bytes()
 
 
-def test_errors_come_through_with_the_images_of_all_processes(tmp_path):
+def test_errors_come_through_with_the_images_of_all_processes(tmp_path: Path) -> None:
     with pytest.raises(MaskDistillError, match=r"iteration 3 .*images image\d, image\d, image\d, image\d;"):
         run(tmp_path, 2, poison=2)
 
@@ -121,7 +116,9 @@ def test_errors_come_through_with_the_images_of_all_processes(tmp_path):
     ("devices", "batch_size", "fewest", "expected"),
     [(None, 8, 1, 1), (1, 7, 1, 1), (2, 8, 1, 2), (3, 6, 2, 3), (3, 8, 1, "1, 2, 4, 8"), (4, 8, 4, "1, 2,")],
 )
-def test_a_batch_splits_evenly_or_not_at_all(devices, batch_size, fewest, expected):
+def test_a_batch_splits_evenly_or_not_at_all(
+    devices: int | None, batch_size: int, fewest: int, expected: int | str
+) -> None:
     execution = ExecutionConfig(device="cpu", devices=devices)
     if isinstance(expected, int):
         assert count_devices(execution, batch_size, fewest) == expected
@@ -130,10 +127,9 @@ def test_a_batch_splits_evenly_or_not_at_all(devices, batch_size, fewest, expect
             count_devices(execution, batch_size, fewest)
 
 
-def test_all_gpus_that_divide_the_batch(monkeypatch):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 6)
-    assert count_devices(ExecutionConfig(), 16) == 4
-    assert count_devices(ExecutionConfig(), 16, fewest=8) == 2
+def test_all_gpus_that_divide_the_batch() -> None:
+    assert split_batch(None, 6, batch_size=16) == 4
+    assert split_batch(None, 6, batch_size=16, fewest=8) == 2
+    assert split_batch(6, 6, batch_size=12) == 6
     with pytest.raises(InputError, match="there are 6 GPUs"):
-        count_devices(ExecutionConfig(devices=8), 16)
+        split_batch(8, 6, batch_size=16)

@@ -1,217 +1,235 @@
-"""The training loop: exact resume, readable refusals."""
+"""The training loop: exact resume, hooks, readable refusals."""
 
 import json
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from helpers.interruption import StopAfter
 from maskdistill.data.errors import CorruptArtifact, MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
-from maskdistill.stages.progress import Silent
+from maskdistill.stages.progress import Progress, Silent
+from maskdistill.stages.training.fit import Fit, Losses, SimpleFit
+from maskdistill.stages.training.logs import Log, OpenLogs, open_logs
 from maskdistill.stages.training.loss_log import final_losses
-from maskdistill.stages.training.recipe import Recipe, learning_rate
-from maskdistill.stages.training.samples import SampleStream
+from maskdistill.stages.training.recipe import Recipe, TrainingPrecision
+from maskdistill.stages.training.samples import Sample, SampleStream
+from maskdistill.stages.training.schedules import Step
 from maskdistill.stages.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(iterations=9, batch_size=2, lr=0.05, schedule="cosine", warmup_iterations=2, ema_decay=0.9, clip_norm=1)
 
 
-class Stop(Exception):
-    """Stands for a kill."""
-
-
-class StopAt(Silent):
-    def __init__(self, iteration: int) -> None:
-        self.left = iteration
-
-    def advance(self, n: int = 1, **info: float) -> None:
-        self.left -= n
-        if self.left == 0:
-            raise Stop
-
-
-class Clock:
-    """Each look at it takes a second."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        self.now += 1
-        return self.now
-
-
-def load(item: int):
+def load(item: int) -> Sample:
     return f"image{item}", torch.full((4,), item / 5) + torch.rand(4)
 
 
-def make_trainer(folder: Path, progress=None, *, recipe=RECIPE, seed=3, workers=0, poison=None) -> Trainer:
+def ticking() -> Callable[[], float]:
+    """A clock that advances by a second at each look."""
+    return partial(next, map(float, count()))
+
+
+def train(
+    fit: Fit,
+    folder: Path,
+    recipe: Recipe = RECIPE,
+    progress: Progress | None = None,
+    execution: ExecutionConfig | None = None,
+    seed: int = 3,
+    logs: OpenLogs = open_logs,
+) -> Trainer:
+    """Train in a folder, with a checkpoint every three steps; gives the trainer."""
     folder.mkdir(exist_ok=True)
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
-
-    def losses(batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        error = (model(batch)[:, 0] - batch.sum(dim=1)).square().mean()
-        return {"fit": error if poison is None else error / poison, "size": model[0].weight.square().mean()}
-
-    execution = ExecutionConfig(checkpoint_seconds=3, workers=workers)
-    stream = SampleStream(5, load, seed)
-    return Trainer(model, losses, stream, torch.stack, recipe, folder, execution, CPU, progress or Silent())
-
-
-def weights_after(folder: Path, **options) -> dict[str, torch.Tensor]:
-    trainer = make_trainer(folder, **options)
+    execution = execution or ExecutionConfig(checkpoint_seconds=3)
+    trainer = Trainer(
+        fit,
+        SampleStream(5, load, seed),
+        torch.stack,
+        recipe,
+        folder,
+        execution,
+        CPU,
+        progress or Silent(),
+        logs=logs,
+        clock=ticking(),
+    )
     trainer.run()
-    return trainer.module.state_dict()
+    return trainer
+
+
+def make_fit(poison: float | None = None) -> Fit:
+    torch.manual_seed(0)
+    first = nn.Linear(4, 8)
+    model = nn.Sequential(first, nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
+
+    def losses(batch: Tensor) -> Losses:
+        error = (model(batch)[:, 0] - batch.sum(dim=1)).square().mean()
+        return {"fit": error if poison is None else error / poison, "size": first.weight.square().mean()}
+
+    return SimpleFit(model, losses)
+
+
+def weights_after(
+    folder: Path,
+    recipe: Recipe = RECIPE,
+    progress: Progress | None = None,
+    execution: ExecutionConfig | None = None,
+    seed: int = 3,
+    poison: float | None = None,
+) -> dict[str, Tensor]:
+    return train(make_fit(poison), folder, recipe, progress, execution, seed).module.state_dict()
 
 
 # The loss of fp16 fits its first scale, or every step would be left out, and the optimiser would have no state.
 @pytest.mark.parametrize(("precision", "poison"), [("fp32", None), ("fp16", 1e3), ("bf16", None)])
-def test_killed_and_resumed_training_is_bit_identical(tmp_path, monkeypatch, precision, poison):
-    monkeypatch.setattr("maskdistill.stages.training.trainer.time", Clock())
+def test_killed_and_resumed_training_is_bit_identical(
+    tmp_path: Path, precision: TrainingPrecision, poison: float | None
+) -> None:
     recipe = replace(RECIPE, precision=precision)
-    whole = weights_after(tmp_path / "whole", recipe=recipe, poison=poison)
-    with pytest.raises(Stop):
-        make_trainer(tmp_path / "killed", StopAt(5), recipe=recipe, poison=poison).run()
+    whole = weights_after(tmp_path / "whole", recipe, poison=poison)
+    with pytest.raises(KeyboardInterrupt):
+        weights_after(tmp_path / "killed", recipe, StopAfter(5), poison=poison)
     log = tmp_path / "killed" / "training.jsonl"
     assert len(log.read_text().splitlines()) == 5, "the kill comes after the checkpoint at 3, or it tests nothing"
     with log.open("a") as file:
         file.write('{"iteration": 6, "lo')
-    resumed = weights_after(tmp_path / "killed", recipe=recipe, poison=poison)
+    resumed = weights_after(tmp_path / "killed", recipe, poison=poison)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert log.read_text() == (tmp_path / "whole" / "training.jsonl").read_text()
     assert [json.loads(line)["iteration"] for line in log.read_text().splitlines()] == list(range(1, 10))
 
 
-def test_fp16_scales_the_loss_and_takes_small_gradients_along(tmp_path):
+def test_fp16_scales_the_loss_and_takes_small_gradients_along(tmp_path: Path) -> None:
     """A gradient of 1e-8 is 0 in fp16, and must reach the weights all the same."""
     model = nn.Linear(4, 1, bias=False)
     before = model.weight.detach().clone()
     recipe = Recipe(iterations=1, batch_size=2, lr=1e6, precision="fp16")
-
-    def losses(batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"fit": 1e-8 * model(batch).float().mean()}
-
-    stream = SampleStream(5, load, seed=3)
-    Trainer(model, losses, stream, torch.stack, recipe, tmp_path, ExecutionConfig(), CPU, Silent()).run()
+    train(SimpleFit(model, lambda batch: {"fit": 1e-8 * model(batch).float().mean()}), tmp_path, recipe)
     assert (model.weight != before).all()
 
 
 @pytest.mark.parametrize(
     ("asked", "recipe_says", "expected"), [(None, True, True), (False, True, False), (True, False, True)]
 )
-def test_memory_layout(tmp_path, asked, recipe_says, expected):
+def test_memory_layout(tmp_path: Path, asked: bool | None, recipe_says: bool, expected: bool) -> None:
     model = nn.Conv2d(3, 4, 3)
     recipe = Recipe(iterations=1, batch_size=2, lr=0.1, channels_last=recipe_says)
-    execution = ExecutionConfig(channels_last=asked)
-    stream = SampleStream(5, load, seed=3)
-    Trainer(model, lambda batch: {}, stream, torch.stack, recipe, tmp_path, execution, CPU, Silent())
+    fit = SimpleFit(model, lambda batch: {"loss": model(torch.zeros(1, 3, 3, 3)).sum()})
+    train(fit, tmp_path, recipe, execution=ExecutionConfig(channels_last=asked))
     assert model.weight.is_contiguous(memory_format=torch.channels_last) == expected
 
 
-def test_event_files_where_tensorboard_is_installed(tmp_path, monkeypatch):
-    written = []
+class WatchedFit(Fit):
+    """Notes what a trainer calls, in its order, and clears the gradient at the second step."""
 
-    class Writer:
-        def __init__(self, folder: Path, purge_step: int) -> None:
-            written.append((folder, purge_step))
+    def __init__(self, precision: TrainingPrecision = "fp32") -> None:
+        self.module = nn.Linear(4, 1, bias=False)
+        nn.init.zeros_(self.module.weight)
+        self.calls: list[tuple[str, int]] = []
 
-        def add_scalar(self, name: str, value: float, iteration: int) -> None:
-            written.append((name, iteration))
+    def losses(self, batch: Tensor, step: Step) -> Losses:
+        self.calls.append(("losses", step.number))
+        return {"sum": self.module(torch.full((2, 4), 3e-3)).float().mean()}
 
-        def flush(self) -> None: ...
+    def before_update(self, step: Step) -> None:
+        # Each entry of the gradient is 3e-3, and its length 6e-3: clipped to 1e-3, each is half of that.
+        torch.testing.assert_close(self.module.weight.grad, torch.full((1, 4), 5e-4), rtol=1e-3, atol=0)
+        self.calls.append(("before", step.number))
+        if step.number == 1:
+            self.module.weight.grad = None
 
-        def close(self) -> None:
-            written.append("closed")
-
-    monkeypatch.setattr("maskdistill.stages.training.trainer.has_tensorboard", lambda: True)
-    monkeypatch.setattr(
-        "maskdistill.stages.training.event_log.import_module", lambda name: SimpleNamespace(SummaryWriter=Writer)
-    )
-    make_trainer(tmp_path).run()
-    assert written[0] == (tmp_path / "tensorboard", 1) and written[-1] == "closed"
-    assert ("loss", 9) in written and ("lr", 1) in written
-    monkeypatch.setattr("maskdistill.stages.training.trainer.has_tensorboard", lambda: False)
-    make_trainer(tmp_path, recipe=RECIPE).run()
+    def after_update(self, step: Step) -> Mapping[str, float]:
+        self.calls.append(("after", step.number))
+        return {"weight": self.module.weight[0, 0].item()} if step.number else {}
 
 
-def test_workers_change_nothing(tmp_path):
-    alone, helped = weights_after(tmp_path / "a"), weights_after(tmp_path / "b", workers=1)
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_hooks_are_called_around_the_update(tmp_path: Path, precision: TrainingPrecision) -> None:
+    """They see gradients that are unscaled and clipped, and what they report is logged."""
+    fit = WatchedFit()
+    train(fit, tmp_path, Recipe(iterations=3, batch_size=2, lr=1e3, momentum=0.0, clip_norm=1e-3, precision=precision))
+    assert fit.calls == [(name, number) for number in range(3) for name in ("losses", "before", "after")]
+    lines = [json.loads(line) for line in (tmp_path / "training.jsonl").read_text().splitlines()]
+    assert [list(line) for line in lines] == [["iteration", "lr", "loss", "sum"]] + [
+        ["iteration", "lr", "loss", "sum", "weight"]
+    ] * 2
+    # The second step has no gradient: the weight stays.
+    assert [line["weight"] for line in lines[1:]] == pytest.approx([-0.5, -1.0], rel=1e-3)
+
+
+class Recorder:
+    """A log that notes what happens to it, and how much of the training was saved by then."""
+
+    def __init__(self, folder: Path) -> None:
+        self.checkpoint, self.calls = folder / "training.pt", list[str]()
+
+    def write(self, iteration: int, figures: Mapping[str, float]) -> None:
+        assert set(figures) == {"lr", "loss", "fit", "size"}
+        self.calls.append(f"step {iteration}")
+
+    def flush(self) -> None:
+        self.calls.append(f"flush, {'resumable' if self.checkpoint.exists() else 'nothing saved'}")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def test_logs_are_written_out_before_each_checkpoint_and_closed(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+
+    def logs(workdir: Path, done: int) -> list[Log]:
+        assert (workdir, done) == (tmp_path, 0)
+        return [recorder]
+
+    train(make_fit(), tmp_path, replace(RECIPE, iterations=4), logs=logs)
+    assert recorder.calls == [
+        *("step 1", "step 2", "step 3", "flush, nothing saved", "step 4", "flush, resumable", "close")
+    ]
+
+
+def test_workers_change_nothing(tmp_path: Path) -> None:
+    alone, helped = (weights_after(tmp_path / str(n), execution=ExecutionConfig(workers=n)) for n in (0, 1))
     assert all(torch.equal(alone[name], helped[name]) for name in alone)
 
 
-def test_seed_changes_weights(tmp_path):
-    one, other = weights_after(tmp_path / "a"), weights_after(tmp_path / "b", seed=4)
+def test_seed_changes_weights(tmp_path: Path) -> None:
+    one, other = (weights_after(tmp_path / str(seed), seed=seed) for seed in (3, 4))
     assert not torch.equal(one["0.weight"], other["0.weight"])
 
 
-def test_finished_training_is_not_repeated_and_keeps_its_average(tmp_path):
+def test_finished_training_is_not_repeated_and_keeps_its_average(tmp_path: Path) -> None:
     first = weights_after(tmp_path)
-    again = weights_after(tmp_path, progress=StopAt(10))
+    again = weights_after(tmp_path, progress=StopAfter(10))
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
-def test_loss_that_is_not_finite_names_iteration_and_images(tmp_path):
+def test_loss_that_is_not_finite_names_iteration_and_images(tmp_path: Path) -> None:
     with pytest.raises(MaskDistillError, match=r"iteration 1 .*images image\d, image\d"):
-        make_trainer(tmp_path, poison=0).run()
+        train(make_fit(poison=0.0), tmp_path)
 
 
-def test_foreign_checkpoint_is_refused(tmp_path):
-    make_trainer(tmp_path).run()
-    longer = Recipe(**{**RECIPE.__dict__, "iterations": 12})
+def test_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
+    train(make_fit(), tmp_path)
+    longer = Recipe(**{**asdict(RECIPE), "iterations": 12})
     with pytest.raises(MaskDistillError, match="iterations is 9 there and 12 here"):
-        make_trainer(tmp_path, recipe=longer).run()
+        train(make_fit(), tmp_path, longer)
 
 
-def test_damaged_checkpoint_is_named(tmp_path):
+def test_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "training.pt").write_bytes(b"nonsense")
     with pytest.raises(CorruptArtifact, match=r"training\.pt"):
-        make_trainer(tmp_path).run()
+        train(make_fit(), tmp_path)
 
 
-def test_training_lowers_the_loss(tmp_path):
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
     recipe = Recipe(iterations=150, batch_size=4, lr=0.02, optimizer="adamw", precision="bf16")
-    make_trainer(tmp_path, recipe=recipe).run()
+    train(make_fit(), tmp_path, recipe)
     first = json.loads((tmp_path / "training.jsonl").read_text().partition("\n")[0])
     assert final_losses(tmp_path / "training.jsonl")["fit"] < first["fit"] / 2
-
-
-def test_every_epoch_visits_every_item_once():
-    stream = SampleStream(5, load, seed=1)
-    epochs = [[stream[n][0] for n in range(start, start + 5)] for start in (0, 5)]
-    assert sorted(epochs[0]) == sorted(epochs[1]) == [f"image{i}" for i in range(5)]
-    assert epochs[0] != epochs[1]
-    assert torch.equal(stream[3][1], stream[3][1])
-
-
-def test_reading_samples_leaves_the_global_generator_alone():
-    torch.manual_seed(5)
-    before = torch.get_rng_state()
-    SampleStream(5, load, seed=1)[0]
-    assert torch.equal(before, torch.get_rng_state())
-
-
-@pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [
-        ("constant", [0.25, 0.5, 1, 1, 1, 1, 1, 1]),
-        ("step", [0.25, 0.5, 1, 1, 0.1, 0.1, 0.01, 0.01]),
-        ("cosine", [0.25, 0.5 * 0.9619398, 0.8535534, 0.6913417, 0.5, 0.3086583, 0.1464466, 0.0380602]),
-        # torch.optim.lr_scheduler.PolynomialLR(total_iters=8, power=0.9)
-        ("poly", [1.0, 0.8867624, 0.7718895, 0.6550765, 0.5358867, 0.4136453, 0.2871746, 0.1538931]),
-    ],
-)
-def test_learning_rate(schedule, expected):
-    recipe = Recipe(8, 1, lr=2.0, schedule=schedule, step_at=(0.5, 0.75), warmup_iterations=0)
-    rates = np.array([learning_rate(recipe, i) for i in range(8)]) / 2
-    warm = Recipe(8, 1, lr=2.0, schedule=schedule, step_at=(0.5, 0.75), warmup_iterations=4)
-    warmed = np.array([learning_rate(warm, i) for i in range(8)]) / 2
-    factor = np.minimum(1, np.arange(1, 9) / 4)
-    np.testing.assert_allclose(warmed, rates * factor, rtol=1e-6)
-    np.testing.assert_allclose(rates[2:], expected[2:], rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Loading ViT checkpoints that other projects wrote: renaming, and saying what does not fit."""
+"""The weights of a ViT from a file, of this project or of others: renaming, and saying what does not fit."""
 
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -7,7 +7,7 @@ from timm.models import eva, vision_transformer
 from torch import Tensor, nn
 
 from maskdistill.data.errors import InputError, MaskDistillError
-from maskdistill.stages.networks.foreign_checkpoint import Checkpoint, check_values, listed, read_checkpoint
+from maskdistill.stages.networks.foreign_weights import ForeignWeights, check_values, listed, read_weights
 from maskdistill.stages.networks.normalise import PixelStatistics
 from maskdistill.stages.networks.weights_file import read_description
 from maskdistill.stages.pretrain.config import Override
@@ -46,16 +46,16 @@ def _read_pixels(described: Any) -> PixelStatistics:
     return PixelStatistics(mean, std)
 
 
-def load_checkpoint(network: nn.Module, weights: str, section: str) -> Checkpoint:
-    """Load a checkpoint file into `network`, and give it; position embeddings of another grid are resampled.
+def load_weights(network: nn.Module, weights: str, section: str) -> ForeignWeights:
+    """Load a file into `network`, and give it; position embeddings of another grid are resampled.
 
     Raises:
         InputError: The file is missing, unreadable, or its parameters are not those of the model.
     """
     path = Path(weights).expanduser()
     where = f"{section}.weights: {path}"
-    checkpoint = read_checkpoint(path, where)
-    state = strip_names(checkpoint.tensors)
+    found = read_weights(path, where)
+    state = strip_names(found.tensors)
     # Before timm resamples position embeddings, which makes floats of integers, and after it has renamed tensors.
     check_values(state, network.state_dict(), where)
     module = eva if isinstance(network, eva.Eva) else vision_transformer
@@ -69,7 +69,7 @@ def load_checkpoint(network: nn.Module, weights: str, section: str) -> Checkpoin
         raise InputError(f"{where} does not fit the model: {' '.join(lines[-2:])}") from error
     if missing or unexpected:
         raise InputError(f"{where} does not fit the model: missing {listed(missing)}; unexpected {listed(unexpected)}")
-    return checkpoint
+    return found
 
 
 def strip_names(state: dict[str, Tensor]) -> dict[str, Tensor]:

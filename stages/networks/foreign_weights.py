@@ -1,4 +1,4 @@
-"""Reading checkpoints that other projects wrote, without running any code from them."""
+"""Reading weights that other projects wrote, without running any code from their files."""
 
 import argparse
 import pickle
@@ -19,7 +19,7 @@ _SUFFIXES = (".safetensors", ".pth", ".pt")
 
 
 @dataclass(frozen=True, eq=False)
-class Checkpoint:
+class ForeignWeights:
     """What a file holds.
 
     Attributes:
@@ -31,8 +31,8 @@ class Checkpoint:
     outer: frozenset[str] = frozenset()
 
 
-def read_checkpoint(path: Path, where: str) -> Checkpoint:
-    """Read a checkpoint file.
+def read_weights(path: Path, where: str) -> ForeignWeights:
+    """Read a file of weights.
 
     Args:
         path: A .safetensors, .pth or .pt file.
@@ -47,7 +47,7 @@ def read_checkpoint(path: Path, where: str) -> Checkpoint:
         raise InputError(f"{where}: there is no such file")
     try:
         if path.suffix == ".safetensors":
-            return Checkpoint(load_file(path))
+            return ForeignWeights(load_file(path))
         # DINO's full checkpoints hold their command line as a Namespace; nothing else beyond tensors is let in.
         with torch.serialization.safe_globals([argparse.Namespace]):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
@@ -90,7 +90,7 @@ def listed(names: list[str], most: int = 3) -> str:
     return f"{', '.join(names[:most]) or 'none'}{more}"
 
 
-def _unwrap(content: Any, where: str) -> Checkpoint:
+def _unwrap(content: Any, where: str) -> ForeignWeights:
     top = content
     while isinstance(content, dict):
         inner = next((name for name in _WRAPPERS if isinstance(content.get(name), dict)), None)
@@ -101,4 +101,4 @@ def _unwrap(content: Any, where: str) -> Checkpoint:
     tensors = {name: value for name, value in items if isinstance(value, Tensor)}
     if not tensors:
         raise InputError(f"{where}: holds no parameters by name")
-    return Checkpoint(tensors, frozenset() if content is top else frozenset(map(str, top)))
+    return ForeignWeights(tensors, frozenset() if content is top else frozenset(map(str, top)))

@@ -1,8 +1,8 @@
-"""What the processes of one pre-training exchange, so that the whole batch counts as one.
+"""What the processes of one training exchange, so that the whole batch counts as one.
 
-Each process encodes its share of the images. Losses that compare images with each other, and statistics of a batch,
-are then taken over the rows of all processes, in each of them alike; losses that are means over images are taken over
-the process's own. Either way the mean of the processes' gradients is the gradient of one process with the whole batch.
+Each process works on its share of the batch. Losses that compare images with each other, and statistics of a batch,
+are taken over the rows of all processes, in each of them alike; losses that are means over images are taken over the
+process's own. Either way the mean of the processes' gradients is the gradient of one process with the whole batch.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,23 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from maskdistill.stages.training.distributed import mean_over_processes, n_processes, rank
+from maskdistill.stages.training.distributed import n_processes, rank
+
+
+def mean_over_processes(values: Tensor) -> Tensor:
+    """Mean of a tensor over the processes that train together, the same in all of them; overwrites the tensor."""
+    if n_processes() > 1:
+        dist.all_reduce(values)
+    return values / n_processes()
+
+
+def gather_ids(ids: list[str]) -> list[str]:
+    """The ids of all processes; each has to call it."""
+    gathered: list[list[str]] = [ids]
+    if n_processes() > 1:
+        gathered = [[] for _ in range(n_processes())]
+        dist.all_gather_object(gathered, ids)
+    return [image_id for part in gathered for image_id in part]
 
 
 def gather(rows: Tensor, dim: int = 0) -> Tensor:
@@ -48,9 +64,10 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
     DistributedDataParallel does not fit here: parameters that join in later have no gradient before.
     """
+    if n_processes() == 1:
+        return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if n_processes() > 1 and gradients:
-        means = mean_over_processes(torch.cat([gradient.flatten() for gradient in gradients]))
-        sizes = [gradient.numel() for gradient in gradients]
-        for gradient, mean in zip(gradients, torch.split(means, sizes), strict=True):
-            gradient.copy_(mean.view_as(gradient))
+    means = mean_over_processes(torch.cat([gradient.flatten() for gradient in gradients]))
+    sizes = [gradient.numel() for gradient in gradients]
+    for gradient, mean in zip(gradients, torch.split(means, sizes), strict=True):
+        gradient.copy_(mean.view_as(gradient))

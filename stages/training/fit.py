@@ -1,0 +1,45 @@
+"""What is trained, and what happens around each update: all that trainings differ in, beside their recipes and data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from maskdistill.stages.training.schedules import Step
+
+Losses = Mapping[str, Tensor]
+"""Losses of this process's share of a batch, by name; their sum is minimised."""
+
+
+class Fit(Protocol):
+    """A module that learns from batches.
+
+    Attributes:
+        module: What is trained; its state dict holds all that a resumed training needs, beside the optimiser's.
+    """
+
+    module: nn.Module
+
+    def losses(self, batch: Any, step: Step) -> Losses:
+        """Look at a batch, whose tensors lie on the device of the training."""
+
+    def before_update(self, step: Step) -> None:
+        """Called when the gradients are those of the whole batch, unscaled and clipped."""
+        return
+
+    def after_update(self, step: Step) -> Mapping[str, float]:
+        """Called after the optimiser's step; gives more figures for the log."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class SimpleFit(Fit):
+    """A module and the function that gives its losses of a batch."""
+
+    module: nn.Module
+    losses_of: Callable[[Any], Losses]
+
+    def losses(self, batch: Any, step: Step) -> Losses:
+        """What the function says."""
+        return self.losses_of(batch)

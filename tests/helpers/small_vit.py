@@ -1,0 +1,21 @@
+"""A ViT of two blocks for 32 px, as pre-training starts from it."""
+
+from typing import Any
+
+import torch
+
+from maskdistill.stages.pretrain.encoder import build_learner
+from maskdistill.stages.pretrain.initial import initialise
+
+MODEL = "vit_tiny_patch16_224"
+OVERRIDES = {"img_size": 32, "patch_size": 8, "depth": 2, "embed_dim": 24, "num_heads": 3}
+
+
+def make_small_vit(seed: int = 0) -> Any:
+    """Initialised, with a class token and a key bias that are not zero, in evaluation mode."""
+    torch.manual_seed(seed)
+    vit: Any = build_learner(MODEL, OVERRIDES)
+    initialise(vit, torch.randn(8, 3, 32, 32))
+    torch.nn.init.normal_(vit.cls_token)
+    torch.nn.init.normal_(vit.blocks[-1].attn.qkv.bias)
+    return vit.eval()
