@@ -1,6 +1,6 @@
 """Scores of finished stages against the ground truth, kept beside the artifacts so that none is computed twice.
 
-What they are called and what they mean stands in `stages/evaluate/figures.py`.
+What they are called and what they mean stands in `stages/evaluate/metrics.py`.
 """
 
 import json
@@ -15,12 +15,11 @@ from maskdistill.pipeline.artifacts import hash_key
 from maskdistill.pipeline.dag import STAGE_NAMES
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import show_progress
-from maskdistill.stages.contract import StageInputs
 
 _VERSION = 3
 NO_TRUTH = {"status": "no ground truth"}
-BASELINES, LINEAR_PROBE = "baselines", "linear_probe"
-"""Folders, beside those of the stages, of what is scored of other things."""
+LINEAR_PROBE = "linear_probe"
+"""Folder, beside those of the stages, of the scores of linear probes."""
 
 
 def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
@@ -41,29 +40,6 @@ def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
             return evaluate(plan.config.evaluate, stage, plan.source, folders, progress)
 
     return _once(plan.store.evaluation_path(stage, plan.stages[stage].key, _truth_key(plan)), compute)
-
-
-def evaluate_baselines(plan: Plan, console: Console) -> dict[str, dict[str, Any]]:
-    """Results of the baselines of the mined masks by name, each with `items`, `seconds` and `scores`.
-
-    {} where `evaluate.baselines` is off or there is no ground truth.
-    """
-    config = plan.config
-    if not config.evaluate.baselines or plan.labels_fingerprint is None:
-        return {}
-
-    def compute() -> dict[str, Any]:
-        from maskdistill.stages.evaluate.baselines import evaluate_baselines as evaluate
-
-        folders = {name: plan.require(name, "the random ViT") for name in plan.stages["mine"].inputs}
-        inputs = StageInputs(plan.source, folders, config.seed, config.execution, config.data.max_failure_rate)
-        with show_progress(BASELINES, console) as progress:
-            return evaluate(config.evaluate, config.mine, config.cluster, inputs, progress)
-
-    # Otsu needs none of this, but is not worth a file of its own.
-    settings = {"cluster": config.cluster.model_dump(mode="json"), "images": config.evaluate.baseline_images}
-    key = hash_key({"truth": _truth_key(plan), "seed": config.seed, **settings})
-    return _once(plan.store.evaluation_path(BASELINES, plan.stages["mine"].key, key), compute)
 
 
 def evaluate_linear_probe(plan: Plan, console: Console) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The Prefect flow: the five stages as tasks, in order. Read this first.
 
-Prefect sees names, keys and figures, never arrays; its own caching is off, because the artifact store is the one truth.
+Prefect sees names, keys and metrics, never arrays; its own caching is off, because the artifact store is the one truth.
 The same stages run without it (`maskdistill run --no-prefect`), with the same keys and the same artifacts.
 """
 
@@ -14,8 +14,8 @@ from rich.console import Console
 
 from maskdistill.pipeline.apps.report.build import overview_sections
 from maskdistill.pipeline.apps.report.markdown import section_to_markdown
+from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.config import ConfigSource
-from maskdistill.pipeline.evaluation import evaluate_baselines
 from maskdistill.pipeline.launch import finish_stage
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import StageResult, result_rows

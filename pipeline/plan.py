@@ -43,7 +43,7 @@ class Plan:
     """
 
     def __init__(self, config_source: ConfigSource, stages: Sequence[StageSpec] = ALL_STAGES) -> None:
-        self.config_source = config_source
+        self.config_source, self._specs = config_source, stages
         self.config: Config = config_source.load()
         self.store = ArtifactStore(self.config.artifacts)
         self.stages: dict[str, PlannedStage] = {}
@@ -51,6 +51,11 @@ class Plan:
             self.stages[spec.name] = self._plan(spec)
         needed = self.upstream(stages[-1].name)
         self.specs = tuple(planned.spec for planned in self.stages.values() if planned.name in needed)
+
+    def varied(self, *overrides: str) -> "Plan":
+        """The same with other settings, each as "section.field=value"."""
+        source = ConfigSource(self.config_source.paths, (*self.config_source.overrides, *overrides))
+        return Plan(source, self._specs)
 
     @cached_property
     def source(self) -> ImageSource:

@@ -10,11 +10,11 @@ from rich.table import Column, Table
 
 from maskdistill.pipeline.artifacts import Manifest
 from maskdistill.pipeline.formatting import format_seconds
-from maskdistill.stages.evaluate.figures import FIGURES
+from maskdistill.stages.evaluate.metrics import METRICS
 
 _SCORES = ("purity", "foreground_iou", "corloc", "ap50_agnostic", "miou", "miou_majority")
 _MOST_SCORES = 5
-"""More columns do not fit 120 characters; `maskdistill evaluate` shows every figure."""
+"""More columns do not fit 120 characters; `maskdistill evaluate` shows every metric."""
 _SPLITS = ("train", "val")
 
 
@@ -28,7 +28,7 @@ class StageResult:
         items: How many things it made, and `unit` what they are.
         seconds: How long it took when it was made.
         cached: Whether this run found it made.
-        scores: Figures by split, or {"status": "no ground truth"}.
+        scores: Metrics by split, or {"status": "no ground truth"}.
         failures: Number of images that were skipped.
     """
 
@@ -69,15 +69,15 @@ class StageResult:
         return ("cached" if self.cached else "new") if self.key else "baseline"
 
     def score(self, name: str) -> str:
-        """A figure on the splits that have ground truth: "0.471/0.504" for training and validation images."""
-        figures = [self.scores.get(split, {}).get(name) for split in _SPLITS if split in self.scores]
-        if all(figure is None for figure in figures):
+        """A metric on the splits that have ground truth: "0.471/0.504" for training and validation images."""
+        metrics = [self.scores.get(split, {}).get(name) for split in _SPLITS if split in self.scores]
+        if all(metric is None for metric in metrics):
             return ""
-        return "/".join("-" if figure is None else f"{figure:.3f}" for figure in figures)
+        return "/".join("-" if metric is None else f"{metric:.3f}" for metric in metrics)
 
 
 def score_names(results: Sequence[StageResult]) -> list[str]:
-    """The figures of the table that some stage has."""
+    """The metrics of the table that some stage has."""
     return [name for name in _SCORES if any(result.score(name) for result in results)][-_MOST_SCORES:]
 
 
@@ -90,7 +90,7 @@ def result_rows(results: Sequence[StageResult]) -> list[dict[str, str]]:
             "made": f"{result.items} {result.unit}" + (f", {result.failures} skipped" if result.failures else ""),
             "time": format_seconds(result.seconds),
             "state": result.state,
-            **{FIGURES[name].title: result.score(name) for name in names},
+            **{METRICS[name].title: result.score(name) for name in names},
             "key": result.key,
         }
         for result in results
@@ -100,7 +100,7 @@ def result_rows(results: Sequence[StageResult]) -> list[dict[str, str]]:
 def print_results(results: Sequence[StageResult], console: Console, note: str) -> None:
     """Print the table of the stages, with a note below it."""
     rows = result_rows(results)
-    # Where it is tight, the headings of the figures are to wrap before anything else does.
+    # Where it is tight, the headings of the metrics are to wrap before anything else does.
     columns = [Column(name, no_wrap=name in ("stage", "made", "time")) for name in rows[0] if name != "key"]
     table = Table(*columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for row in rows:

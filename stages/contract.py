@@ -62,7 +62,7 @@ class StageOutputs:
     Attributes:
         items: The number of things it made.
         unit: What those things are, in plural.
-        metrics: Figures that need no labels; finite numbers, strings, lists and dicts only.
+        metrics: Metrics that need no labels; finite numbers, strings, lists and dicts only.
         failures: Reason for each image id that was skipped.
     """
 

@@ -10,7 +10,7 @@ class Progress(Protocol):
         """A new phase begins: `total` things named `unit`."""
 
     def advance(self, n: int = 1, **info: float) -> None:
-        """`n` more things are done; `info` holds figures worth showing, such as a loss."""
+        """`n` more things are done; `info` holds metrics worth showing, such as a loss."""
 
 
 class Silent:

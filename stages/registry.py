@@ -118,3 +118,20 @@ HEADS = Kind(
     },
 )
 """`segment.head`: what turns features into classes."""
+
+_PRETRAIN = "maskdistill.stages.pretrain.methods"
+PRETRAINING = Kind(
+    "method",
+    {
+        "prototypes": Method(
+            f"{_PRETRAIN}.prototypes:PrototypesMethod", f"{_PRETRAIN}.prototypes_config:PrototypesConfig"
+        ),
+        "dino": Method(f"{_PRETRAIN}.dino:DinoMethod", f"{_PRETRAIN}.dino_config:DinoConfig"),
+        "untrained": Method(f"{_PRETRAIN}.untrained:write_untrained", f"{_PRETRAIN}.untrained_config:UntrainedConfig"),
+    },
+)
+"""`pretrain.method`: how a ViT learns from images alone."""
+
+_IMITATE = "maskdistill.stages.imitate.methods"
+IMITATION = Kind("method", {"imitate": Method(f"{_IMITATE}.imitate:ImitateMethod")})
+"""`imitate.method`: how a ResNet learns from images alone."""

@@ -3,13 +3,15 @@
 import shutil
 from pathlib import Path
 
-from maskdistill.pipeline.evaluation import BASELINES, LINEAR_PROBE
+from maskdistill.pipeline.baselines import baselines_of
+from maskdistill.pipeline.evaluation import LINEAR_PROBE
 from maskdistill.pipeline.plan import Plan
 
 
 def find_garbage(plan: Plan) -> list[Path]:
     """Artifact folders, finished or not, that this configuration does not use and that no run is working on."""
-    used = {plan.path(stage) for stage in plan.stages}
+    plans = [plan, *(baseline.plan for baseline in baselines_of(plan))]
+    used = {one.path(stage) for one in plans for stage in one.stages}
     folders = [
         folder
         for stage in plan.stages
@@ -25,6 +27,6 @@ def remove_garbage(plan: Plan, folders: list[Path]) -> None:
         stage, key = folder.parent.name, folder.stem
         with plan.store.lock(stage, key):
             shutil.rmtree(folder)
-            scores = [path for name in (stage, BASELINES, LINEAR_PROBE) for path in plan.store.evaluations(name, key)]
+            scores = [path for name in (stage, LINEAR_PROBE) for path in plan.store.evaluations(name, key)]
             for path in (*scores, plan.store.gallery_path(key)):
                 path.unlink(missing_ok=True)

@@ -38,9 +38,9 @@ def print_status(rows: list[dict[str, Any]], console: Console) -> None:
     for row in rows:
         if row["state"] == "cached":
             computed = f"{row['precision']}, {row['device']}" if row["precision"] else ""
-            figures = (f"{row['items']} {row['unit']}", format_bytes(row["bytes"]), format_age(row["made"]), computed)
+            metrics = (f"{row['items']} {row['unit']}", format_bytes(row["bytes"]), format_age(row["made"]), computed)
         else:
-            figures = ("",) * 4
+            metrics = ("",) * 4
         state = row["state"] if row["why"] is None else f"{row['state']}: {row['why']}"
-        table.add_row(row["stage"], row["key"], state, *figures)
+        table.add_row(row["stage"], row["key"], state, *metrics)
     console.print(table)

@@ -150,7 +150,7 @@ def load_detector(path: Path, device: torch.device) -> Detector:
 
 
 def describe(candidates: MaskStore) -> dict[str, Any]:
-    """Figures that need no ground truth; the histogram has ten bins from score 0 to 1."""
+    """Metrics that need no ground truth; the histogram has ten bins from score 0 to 1."""
     per_image = np.bincount(candidates.image, minlength=len(candidates.image_ids))
     histogram, _ = np.histogram(candidates.score, bins=10, range=(0, 1))
     return {

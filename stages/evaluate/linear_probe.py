@@ -42,8 +42,8 @@ def linear_probe(
         seed: Base of the random numbers.
 
     Returns:
-        {"val": figures} with `miou`, `pixel_accuracy` and `iou_per_class` from one confusion matrix and, where so
-        configured, `miou_crf`; {"status": "no ground truth"} where training or validation images have none.
+        {"val": metrics} with `miou`, `pixel_accuracy` and `iou_per_class` from one confusion matrix and, where so
+        conmetricd, `miou_crf`; {"status": "no ground truth"} where training or validation images have none.
 
     Raises:
         InputError: An unknown class, or ground truth of another size than its image.

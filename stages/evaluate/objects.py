@@ -56,26 +56,26 @@ class ObjectScores:
                 self._clusters.append(int(self._masks.cluster[row]))
                 self._classes.append(class_id)
 
-    def figures(self, matching: IntArray | None) -> dict[str, Any]:
-        """All figures that `FIGURES` says are about masks, without those that the ground truth does not allow.
+    def metrics(self, matching: IntArray | None) -> dict[str, Any]:
+        """All metrics that `METRICS` says are about masks, without those that the ground truth does not allow.
 
         Args:
             matching: int64 (P,), class of each predicted id, cluster c being id c + 1; None = unknown.
         """
-        figures: dict[str, Any] = {}
+        metrics: dict[str, Any] = {}
         if self._localised:
-            figures["corloc"] = float(np.mean(self._localised))
-        figures |= agreement(self._clusters, self._classes)
-        figures |= self._precision("_agnostic", None)
+            metrics["corloc"] = float(np.mean(self._localised))
+        metrics |= agreement(self._clusters, self._classes)
+        metrics |= self._precision("_agnostic", None)
         if matching is not None:
-            figures |= self._precision("", {p - 1: c for p, c in enumerate(matching.tolist()) if p and c > 0})
-        return figures | reliability(self._overlaps)
+            metrics |= self._precision("", {p - 1: c for p, c in enumerate(matching.tolist()) if p and c > 0})
+        return metrics | reliability(self._overlaps)
 
     def _precision(self, suffix: str, class_of: dict[int, int] | None) -> dict[str, float]:
         settings = {suffix: self._overlaps, f"{suffix}_single": [image.single() for image in self._overlaps]}
-        figures: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         for name, overlaps in settings.items():
             found = average_precision(overlaps, class_of)
             if found is not None:
-                figures |= {f"ap{name}": found[0], f"ap50{name}": found[1]}
-        return figures
+                metrics |= {f"ap{name}": found[0], f"ap50{name}": found[1]}
+        return metrics

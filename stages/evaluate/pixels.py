@@ -14,7 +14,7 @@ _RANKED = 8
 
 
 class PixelScores:
-    """Counts of pixels, image by image; the figures follow from the counts of the whole split.
+    """Counts of pixels, image by image; the metrics follow from the counts of the whole split.
 
     Of each image only its own non-zero counts are kept, some hundred bytes, to name the best and the worst ones.
     """
@@ -39,13 +39,13 @@ class PixelScores:
         """Hungarian matching of the split: class of each predicted id, -1 where it has none."""
         return hungarian(self._confusion.matrix)
 
-    def figures(self) -> dict[str, Any]:
-        """All figures that `FIGURES` says are about pixels; {} where no image has a label map."""
+    def metrics(self) -> dict[str, Any]:
+        """All metrics that `METRICS` says are about pixels; {} where no image has a label map."""
         if not self._images:
             return {}
         names, confusion, matching = self._class_names, self._confusion.matrix, self.matching()
         ious = iou_per_class(confusion, matching)
-        figures: dict[str, Any] = {
+        metrics: dict[str, Any] = {
             "miou": miou(ious),
             "pixel_accuracy": pixel_accuracy(confusion, matching),
             "foreground_iou": foreground_iou(confusion),
@@ -54,11 +54,11 @@ class PixelScores:
             "confusion": self._described_confusion(matching),
         }
         if self._boundary is not None:
-            figures["boundary_iou"] = miou(self._boundary.iou_per_class(matching))
+            metrics["boundary_iou"] = miou(self._boundary.iou_per_class(matching))
         n_clusters = self._k if self._k is not None else int(confusion[:, 1:].any(axis=0).sum())
         if n_clusters > sum(c > 0 for c in ious):
-            figures["miou_majority"] = miou(iou_per_class(confusion, majority(confusion)))
-        return figures | self._ranking(matching)
+            metrics["miou_majority"] = miou(iou_per_class(confusion, majority(confusion)))
+        return metrics | self._ranking(matching)
 
     def _described_confusion(self, matching: IntArray) -> dict[str, Any]:
         merged = by_class(self._confusion.matrix, matching)

@@ -1,4 +1,4 @@
-"""Figures from a confusion matrix and a matching, and from boxes. None of them is ever nan.
+"""Metrics from a confusion matrix and a matching, and from boxes. None of them is ever nan.
 
 Shapes: T true classes, P predicted ids; a confusion matrix is (T, P), rows the truth.
 """

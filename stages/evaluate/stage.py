@@ -12,7 +12,7 @@ from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.clusters import read_k
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.stages.evaluate.config import EvaluateConfig
-from maskdistill.stages.evaluate.figures import FIGURES, has_figure
+from maskdistill.stages.evaluate.metrics import METRICS, has_metric
 from maskdistill.stages.evaluate.objects import ObjectScores
 from maskdistill.stages.evaluate.pixels import PixelScores
 from maskdistill.stages.evaluate.predictions import Maps, predicted_maps, predicted_masks, refined_maps
@@ -37,8 +37,8 @@ def evaluate(
         progress: Told about every image.
 
     Returns:
-        {"train": figures, "val": figures}, without a split that has no ground truth; {"status": "no ground truth"}
-        where neither has. The figures of each stage, their names and meanings are those of `FIGURES`; figures that
+        {"train": metrics, "val": metrics}, without a split that has no ground truth; {"status": "no ground truth"}
+        where neither has. The metrics of each stage, their names and meanings are those of `METRICS`; metrics that
         need boxes or objects are left out where there are none, `miou_majority` where there are not more clusters than
         classes, and those with `_crf` where there are no predictions after the CRF. Images that the artifact lacks
         count as all background. Numbers are finite floats.
@@ -50,28 +50,28 @@ def evaluate(
     k = read_k(CLUSTERS.path(artifacts)) if stage != "mine" and "cluster" in artifacts else None
     progress.start(f"evaluate {stage}", len(source), "images")
     maps, masks = predicted_maps(stage, artifacts), predicted_masks(stage, artifacts)
-    figures = _score(source, maps, lambda: _SplitScores(stage, truth, k, masks), progress)
+    metrics = _score(source, maps, lambda: _SplitScores(stage, truth, k, masks), progress)
     refined = refined_maps(artifacts) if stage == "segment" else None
-    if figures and refined is not None:
+    if metrics and refined is not None:
         progress.start("evaluate with CRF", len(source), "images")
         for split, found in _score(source, refined, lambda: _SplitScores(stage, truth, k, None), progress).items():
-            figures[split] |= {f"{name}_crf": found[name] for name in found if f"{name}_crf" in FIGURES}
-    return figures or _NO_TRUTH
+            metrics[split] |= {f"{name}_crf": found[name] for name in found if f"{name}_crf" in METRICS}
+    return metrics or _NO_TRUTH
 
 
 def _score(
     source: ImageSource, maps: Maps, new_scores: "Callable[[], _SplitScores]", progress: Progress
 ) -> dict[str, dict[str, Any]]:
-    """Figures of each split that has ground truth."""
-    figures = {}
+    """Metrics of each split that has ground truth."""
+    metrics = {}
     for split, items in {"train": range(source.n_train), "val": range(source.n_train, len(source))}.items():
         scores = new_scores()
         for i in items:
             scores.update(i, source.ids[i], maps)
             progress.advance()
-        if found := scores.figures():
-            figures[split] = found
-    return figures
+        if found := scores.metrics():
+            metrics[split] = found
+    return metrics
 
 
 class _SplitScores:
@@ -80,7 +80,7 @@ class _SplitScores:
     def __init__(self, stage: str, truth: Truth, k: int | None, masks: MaskStore | None) -> None:
         self._stage = stage
         self._truth = truth
-        self._pixels = PixelScores(truth.class_names, k, with_boundary=has_figure(stage, "boundary_iou"))
+        self._pixels = PixelScores(truth.class_names, k, with_boundary=has_metric(stage, "boundary_iou"))
         self._objects = None if masks is None else ObjectScores(masks, len(truth.class_names))
 
     def update(self, index: int, image_id: str, maps: Maps) -> None:
@@ -95,10 +95,10 @@ class _SplitScores:
         except ValueError as error:
             raise InputError(f"{image_id}: ground truth and prediction do not fit each other: {error}") from error
 
-    def figures(self) -> dict[str, Any]:
-        """The figures that belong to the stage, in the order of `FIGURES`."""
-        found = self._pixels.figures()
+    def metrics(self) -> dict[str, Any]:
+        """The metrics that belong to the stage, in the order of `METRICS`."""
+        found = self._pixels.metrics()
         if self._objects is not None:
-            matching = self._pixels.matching() if found and has_figure(self._stage, "miou") else None
-            found |= self._objects.figures(matching)
-        return {name: found[name] for name in FIGURES if name in found and has_figure(self._stage, name)}
+            matching = self._pixels.matching() if found and has_metric(self._stage, "miou") else None
+            found |= self._objects.metrics(matching)
+        return {name: found[name] for name in METRICS if name in found and has_metric(self._stage, name)}

@@ -121,7 +121,7 @@ def resolve_overlap(store: MaskStore, image: int, rule: str) -> tuple[NDArray[np
 
 
 def describe(candidates: MaskStore, confident: MaskStore, masks: MaskStore, labels: LabelStore) -> dict[str, Any]:
-    """Figures that need no ground truth; shares are of 1."""
+    """Metrics that need no ground truth; shares are of 1."""
     n_pixels = int(labels.size_hw.astype(np.int64).prod(axis=1).sum())
     return {
         "candidates": len(candidates),

@@ -7,11 +7,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from maskdistill.stages.networks.normalise import Normalise
+from maskdistill.stages.registry import IMITATION
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import Recipe, TrainingPrecision
 from maskdistill.stages.weights import Weights
 
 
+@IMITATION.sections
 class ImitateConfig(StageSettings):
     """Train a ResNet on the training images to see what the Vision Transformer sees, without any label.
 
@@ -20,6 +22,8 @@ class ImitateConfig(StageSettings):
 
     version: ClassVar[int] = 2
 
+    method: str = "imitate"
+    """`imitate` = the ResNet predicts the tokens of a ViT."""
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """Depth of the ResNet; that of the network which starts from it."""
     model: str | None = None

@@ -56,7 +56,7 @@ class CollapseMonitor(nn.Module):
     def check(
         self, step: int, share: float, rank: float, entropy: float | None = None, information: float | None = None
     ) -> None:
-        """Look at the figures of one step.
+        """Look at the metrics of one step.
 
         Args:
             step: Steps done.
@@ -72,11 +72,11 @@ class CollapseMonitor(nn.Module):
         is_uniform = information is not None and information < _LOWEST_INFORMATION and share >= _UNIFORM_AT_FIRST
         self.bad_checks = self.bad_checks + 1 if is_narrow or is_uniform else torch.zeros_like(self.bad_checks)
         if int(self.bad_checks) >= self.patience:
-            figures = [f"the embeddings of a batch span {rank:.1f} dimensions"]
+            metrics = [f"the embeddings of a batch span {rank:.1f} dimensions"]
             if entropy is not None and information is not None:
-                figures.append(f"their assignments have {entropy:.0%} of the largest entropy")
-                figures.append(f"and tell {information:.1%} of what they could about an image")
+                metrics.append(f"their assignments have {entropy:.0%} of the largest entropy")
+                metrics.append(f"and tell {information:.1%} of what they could about an image")
             raise MaskDistillError(
-                f"pre-training collapsed: at step {step} {', '.join(figures)}; lower pretrain.lr, raise "
+                f"pre-training collapsed: at step {step} {', '.join(metrics)}; lower pretrain.lr, raise "
                 "pretrain.batch_size or the first pretrain.ema_decay, or lengthen pretrain.views.curriculum"
             )

@@ -1,20 +1,23 @@
 """Settings of pre-training."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from maskdistill.data.settings import Settings
+from maskdistill.stages.pretrain.methods.settings import MethodSettings
+from maskdistill.stages.pretrain.methods.shares import Share
+from maskdistill.stages.registry import PRETRAINING
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import TrainingPrecision
+from maskdistill.stages.weights import WeightsSource
 
 Override = Literal["img_size", "patch_size", "embed_dim", "depth", "num_heads"]
 """Argument of timm that shapes a Vision Transformer."""
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
-
-Share = tuple[float, float]
-"""Two shares of the training, 0 to 1: where something starts to rise from 0, and where it has reached 1."""
 
 
 class ViewsConfig(Settings):
@@ -39,79 +42,15 @@ class ViewsConfig(Settings):
     """When the changes set in: before the first share views are mild crops, from the second on they are full."""
 
 
-class PrototypesConfig(Settings):
-    """Instance discrimination and balanced assignments to prototypes, for a few tens of thousands of images."""
-
-    counts: tuple[int, ...] = Field((16, 64), min_length=1)
-    """Number of prototypes of each set, about 2 and 8 times the expected number of classes."""
-    nce_temperature: float = Field(0.2, gt=0)
-    """Temperature of the instance discrimination."""
-    assignment_temperature: float = Field(0.05, gt=0)
-    """Temperature of the Sinkhorn assignments: the targets."""
-    student_temperature: float = Field(0.1, gt=0)
-    """Temperature of the predicted assignments."""
-    weight: float = Field(4.0, ge=0)
-    """Weight of the class token's prediction of assignments; of instance discrimination it is 1."""
-    dense_weight: float = Field(2.0, ge=0)
-    """Weight of the patches' prediction of assignments."""
-    dense_patches: int = Field(8, ge=1)
-    """Patches per large view that predict, drawn by the class token's attention."""
-    ramp: Share = (0.2, 0.36)
-    """When the weight of the assignments rises."""
-    scrub_at: float = Field(0.33, ge=0, le=1)
-    """Share of the training after which the unread part of the last keys is shrunk, and patches start to predict."""
-    scrub: float = Field(0.2, ge=0, le=1)
-    """What that part is multiplied by; 1 = nothing is shrunk."""
-    late_until: float = Field(0.85, ge=0, le=1)
-    """Share of the training for which the class token joins the last block only."""
-
-
-class DinoConfig(Settings):
-    """Self-distillation without labels (DINO, arXiv 2104.14294), for many images; with `patch_weight`, of patches as
-    well (iBOT, arXiv 2111.07832)."""
-
-    outputs: int = Field(4096, ge=2)
-    """Width of the head's output; 65536 in the paper."""
-    hidden: int = Field(1024, ge=1)
-    """Width of the head's hidden layers; 2048 in the paper."""
-    bottleneck: int = Field(256, ge=1)
-    """Width of the head before its last layer."""
-    student_temperature: float = Field(0.1, gt=0)
-    """Temperature of the student."""
-    teacher_temperature: tuple[float, float] = (0.04, 0.07)
-    """Temperature of the teacher at the start and after its warm-up."""
-    teacher_warmup: Share = (0.0, 0.1)
-    """When the teacher's temperature rises."""
-    centre_momentum: float = Field(0.9, ge=0, lt=1)
-    """Share of the old centre in the new one."""
-    frozen_until: float = Field(0.01, ge=0, le=1)
-    """Share of the training for which the head's last layer stays as it is."""
-    patch_weight: float = Field(0.0, ge=0)
-    """Weight of the patch loss, that of the class token being 1; 0 = no patch is hidden, 1 = iBOT."""
-    shared_head: bool = True
-    """Whether patches go through the head of the class token; else they have one of the same size."""
-    masking: Literal["blocks", "random"] = "blocks"
-    """How patches are hidden: in rectangles, or each by itself."""
-    masked_views: float = Field(0.5, ge=0, le=1)
-    """Share of the large views of which patches are hidden."""
-    mask_ratio: tuple[float, float] = (0.1, 0.5)
-    """Smallest and largest share of the patches of such a view that are hidden."""
-
-    @model_validator(mode="after")
-    def _ratios_are_in_order(self) -> "DinoConfig":
-        if not 0 <= self.mask_ratio[0] <= self.mask_ratio[1] <= 1:
-            raise ValueError(f"mask_ratio must be two numbers with 0 <= first <= second <= 1, not {self.mask_ratio}")
-        return self
-
-
+@PRETRAINING.sections
 class PretrainConfig(StageSettings):
     """Train a Vision Transformer on the training images alone, without any label."""
 
     version: ClassVar[int] = 2
 
-    method: Literal["prototypes", "dino"] = "prototypes"
+    method: str = "prototypes"
     """`prototypes` = instance discrimination with balanced prototypes, for small worlds and small machines; `dino` =
-    self-distillation, for many images and a GPU."""
+    self-distillation, for many images and a GPU; `untrained` = no training, to compare with."""
     model: str = "vit_tiny_patch16_224"
     """Name in timm of a Vision Transformer with class token and standard attention."""
     overrides: dict[Override, PositiveInt] = Field(
@@ -125,10 +64,6 @@ class PretrainConfig(StageSettings):
     batch_size: int = Field(128, ge=2)
     """Images per step, over all devices."""
     views: ViewsConfig = ViewsConfig()
-    prototypes: PrototypesConfig = PrototypesConfig()
-    """Used by `method: prototypes`."""
-    dino: DinoConfig = DinoConfig()
-    """Used by `method: dino`."""
     lr: float = Field(1e-3, gt=0)
     """Learning rate (AdamW) after the warm-up; falls to a fiftieth along a cosine."""
     warmup_iterations: int = Field(60, ge=0)
@@ -153,9 +88,16 @@ class PretrainConfig(StageSettings):
     """Arithmetic of the ViT in training; `auto` = bf16 where the hardware computes it, else fp32, or fp16 on a GPU
     with tensor cores."""
 
-    def unused(self) -> set[str]:
-        """The settings of the other method."""
-        return {"dino", "prototypes"} - {self.method}
+    @property
+    def own(self) -> MethodSettings:
+        """The settings of the chosen method."""
+        settings: MethodSettings = PRETRAINING.settings(self)
+        return settings
+
+    def files(self) -> Mapping[str, Path]:
+        """The ViT that an untrained one stands beside."""
+        like: WeightsSource | None = getattr(self.own, "like", None)
+        return like.files("untrained.like") if like else {}
 
     @property
     def iterations(self) -> int:
@@ -165,12 +107,12 @@ class PretrainConfig(StageSettings):
     @property
     def adam_betas(self) -> tuple[float, float]:
         """`betas`, or those of the method."""
-        return self.betas or ((0.9, 0.999) if self.method == "dino" else (0.9, 0.95))
+        return self.betas or self.own.betas
 
     @property
     def clips_each(self) -> bool:
         """Whether the gradient of each parameter is clipped by itself."""
-        return (self.clip or ("each" if self.method == "dino" else "whole")) == "each"
+        return self.own.clips_each if self.clip is None else self.clip == "each"
 
     @model_validator(mode="after")
     def _views_fit(self) -> "PretrainConfig":

@@ -77,10 +77,10 @@ class PretrainFit(Fit):
         return self._check(step, self._seen) if is_due and self._seen is not None else {}
 
     def _check(self, step: Step, seen: BatchLosses) -> dict[str, float]:
-        """Stop if the embeddings have collapsed; gives the figures of the check."""
-        figures = {"rank": effective_rank(seen.embeddings)}
+        """Stop if the embeddings have collapsed; gives the metrics of the check."""
+        metrics = {"rank": effective_rank(seen.embeddings)}
         if seen.shares is not None and seen.doubt is not None:
             entropy = assignment_entropy(seen.shares)
-            figures |= {"entropy": entropy.item(), "information": (entropy - seen.doubt).item()}
-        self.monitor.check(step.number + 1, step.next_share, **figures)
-        return figures
+            metrics |= {"entropy": entropy.item(), "information": (entropy - seen.doubt).item()}
+        self.monitor.check(step.number + 1, step.next_share, **metrics)
+        return metrics

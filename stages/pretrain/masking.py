@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from maskdistill.stages.pretrain.config import DinoConfig
+from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 
 _RECTANGLES = 10
 _SMALLEST_RECTANGLE = 4

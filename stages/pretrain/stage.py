@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from maskdistill.data.atomic import write_json
-from maskdistill.data.catalog import VIT_ARGUMENTS
+from maskdistill.data.catalog import VIT, VIT_ARGUMENTS
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.failures import check_failures
 from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.pretrain.train import POOL, VitTraining, train_vit
 from maskdistill.stages.progress import Progress
+from maskdistill.stages.registry import PRETRAINING
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
 from maskdistill.stages.training.logs import LOG
 from maskdistill.stages.training.loss_log import final_losses
@@ -27,6 +28,9 @@ def run(config: PretrainConfig, inputs: StageInputs, workdir: Path, progress: Pr
             allows.
         MaskDistillError: The loss is not finite, or the embeddings collapsed.
     """
+    if not config.own.learns:
+        PRETRAINING.chosen(config).load()(config, inputs, workdir / VIT.file, progress)
+        return StageOutputs(0, "samples")
     count = count_devices(inputs.execution, config.batch_size)
     pool, failures = open_pool(inputs.source, config.image_size, workdir / POOL, progress)
     check_failures(failures, inputs.source.n_train, inputs.max_failure_rate)

@@ -17,10 +17,10 @@ from maskdistill.stages.pretrain.encoder import build_learner, normalise
 from maskdistill.stages.pretrain.fit import PretrainFit, recipe_of
 from maskdistill.stages.pretrain.initial import initialise
 from maskdistill.stages.pretrain.key_offset import estimate_offset, fold_offset
-from maskdistill.stages.pretrain.methods.dino import DinoMethod
-from maskdistill.stages.pretrain.methods.prototypes import PrototypesMethod
+from maskdistill.stages.pretrain.methods.method import Method
 from maskdistill.stages.pretrain.views import multi_crop
 from maskdistill.stages.progress import Progress
+from maskdistill.stages.registry import PRETRAINING
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import rank
 from maskdistill.stages.training.pool import open_pool, pool_samples
@@ -58,7 +58,7 @@ def train_vit(training: VitTraining, progress: Progress) -> None:
     vit = build_learner(config.model, config.overrides)
     images = torch.stack([samples[n][1] for n in range(min(_IMAGES_TO_WHITEN, len(pool)))]).float() / 255
     initialise(vit, normalise(multi_crop(images, config.views, strength=1.0)[0].flatten(0, 1), vit))
-    method = (DinoMethod if config.method == "dino" else PrototypesMethod)(vit, config)
+    method: Method = PRETRAINING.chosen(config).load()(vit, config)
     trainer = Trainer(
         fit=PretrainFit(method, config),
         samples=samples,

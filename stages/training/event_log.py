@@ -1,4 +1,4 @@
-"""The figures of a training for TensorBoard, beside the JSON lines."""
+"""The metrics of a training for TensorBoard, beside the JSON lines."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -19,14 +19,14 @@ def open_event_log(folder: Path, iterations_done: int) -> "EventLog":
 
 
 class EventLog:
-    """Hands figures to a `SummaryWriter` of torch.utils.tensorboard."""
+    """Hands metrics to a `SummaryWriter` of torch.utils.tensorboard."""
 
     def __init__(self, writer: Any) -> None:
         self._writer = writer
 
-    def write(self, iteration: int, figures: Mapping[str, float]) -> None:
-        """Add the figures of the step that was the `iteration`-th, counted from 1."""
-        for name, value in figures.items():
+    def write(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Add the metrics of the step that was the `iteration`-th, counted from 1."""
+        for name, value in metrics.items():
             self._writer.add_scalar(name, value, iteration)
 
     def flush(self) -> None:

@@ -29,7 +29,7 @@ class Fit(Protocol):
         return
 
     def after_update(self, step: Step) -> Mapping[str, float]:
-        """Called after the optimiser's step; gives more figures for the log."""
+        """Called after the optimiser's step; gives more metrics for the log."""
         return {}
 
 

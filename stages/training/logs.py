@@ -1,4 +1,4 @@
-"""Where the figures of each step of a training go."""
+"""Where the metrics of each step of a training go."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,10 +12,10 @@ EVENTS = "tensorboard"
 
 
 class Log(Protocol):
-    """Takes the figures of one step after the other."""
+    """Takes the metrics of one step after the other."""
 
-    def write(self, iteration: int, figures: Mapping[str, float]) -> None:
-        """Add the figures of the step that was the `iteration`-th, counted from 1."""
+    def write(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        """Add the metrics of the step that was the `iteration`-th, counted from 1."""
 
     def flush(self) -> None:
         """Hand everything to the file system."""

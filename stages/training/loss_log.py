@@ -1,4 +1,4 @@
-"""The figures of a training as JSON lines, without gaps or repetitions after a resume."""
+"""The metrics of a training as JSON lines, without gaps or repetitions after a resume."""
 
 import json
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ class LossLog:
             temporary.write_text("".join(kept))
         self._file = path.open("a")
 
-    def write(self, iteration: int, figures: Mapping[str, float]) -> None:
+    def write(self, iteration: int, metrics: Mapping[str, float]) -> None:
         """Add the line of the step that was the `iteration`-th, counted from 1."""
-        self._file.write(json.dumps({"iteration": iteration, **figures}) + "\n")
+        self._file.write(json.dumps({"iteration": iteration, **metrics}) + "\n")
 
     def flush(self) -> None:
         """Hand all lines to the file system."""
@@ -41,8 +41,8 @@ class LossLog:
 
 
 def final_losses(path: Path, last: int = 50) -> dict[str, float]:
-    """Mean of each figure that all of the last iterations of a log have, the learning rate left out; {} of none."""
+    """Mean of each metric that all of the last iterations of a log have, the learning rate left out; {} of none."""
     lines = [json.loads(line) for line in path.read_text().splitlines()[-last:]]
-    # Some figures come up later, or now and then only.
+    # Some metrics come up later, or now and then only.
     names = [name for name in lines[0] if all(name in line for line in lines)] if lines else []
     return {name: sum(line[name] for line in lines) / len(lines) for name in names if name not in ("iteration", "lr")}

@@ -85,7 +85,7 @@ class Trainer:
         self.identity = {**asdict(recipe), **(identity or {}), **images}
 
     def run(self) -> None:
-        """Train to the end; the module then holds the final (averaged, where so configured) weights, in eval mode.
+        """Train to the end; the module then holds the final (averaged, where so conmetricd) weights, in eval mode.
 
         Raises:
             MaskDistillError: A loss is not finite, or the checkpoint in the folder is of another training.
@@ -102,15 +102,15 @@ class Trainer:
             batches = read_batches(self.samples, self.collate, self.recipe, done, self.execution.workers, self.device)
             saved_at = self.clock()
             for number, (ids, batch) in enumerate(batches, start=done):
-                figures = self._update(Step(number, total), ids, batch)
+                metrics = self._update(Step(number, total), ids, batch)
                 for log in logs:
-                    log.write(number + 1, figures)
+                    log.write(number + 1, metrics)
                 if number + 1 == total or self.clock() - saved_at >= self.execution.checkpoint_seconds:
                     for log in logs:
                         log.flush()
                     self._save(number + 1)
                     saved_at = self.clock()
-                self.progress.advance(1, loss=figures["loss"])
+                self.progress.advance(1, loss=metrics["loss"])
         if self.average is not None:
             self.module.load_state_dict(self.average.state_dict())
         self.module.eval()
@@ -122,9 +122,9 @@ class Trainer:
         with autocast(self.device, self.recipe.precision, loss_scaling=True):
             losses = self.fit.losses(batch, step)
             loss = torch.stack([value.float() for value in losses.values()]).sum()
-        figures = _figures(loss, losses)
-        if not math.isfinite(figures["loss"]):
-            _stop(step, figures, ids)
+        metrics = _metrics(loss, losses)
+        if not math.isfinite(metrics["loss"]):
+            _stop(step, metrics, ids)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         average_gradients(self.module.parameters())
@@ -135,7 +135,7 @@ class Trainer:
         self.scaler.update()
         if self.average is not None and self.recipe.ema_decay is not None:
             move_towards(self.average, self.module, self.recipe.ema_decay)
-        return {"lr": rate, **figures, **self.fit.after_update(step)}
+        return {"lr": rate, **metrics, **self.fit.after_update(step)}
 
     def _save(self, done: int) -> None:
         if rank() != 0:
@@ -161,15 +161,15 @@ class Trainer:
         return int(state["done"])
 
 
-def _figures(loss: Tensor, losses: Losses) -> dict[str, float]:
+def _metrics(loss: Tensor, losses: Losses) -> dict[str, float]:
     """The sum of the losses and each of them, as means over all processes."""
     named = {"loss": loss, **{name: value for name, value in losses.items() if name != "loss"}}
     values = mean_over_processes(torch.stack([value.detach().float() for value in named.values()]))
     return dict(zip(named, values.tolist(), strict=True))
 
 
-def _stop(step: Step, figures: Mapping[str, float], ids: list[str]) -> NoReturn:
-    parts = ", ".join(f"{name} {value:g}" for name, value in figures.items())
+def _stop(step: Step, metrics: Mapping[str, float], ids: list[str]) -> NoReturn:
+    parts = ", ".join(f"{name} {value:g}" for name, value in metrics.items())
     raise MaskDistillError(
         f"the loss is not finite at iteration {step.number + 1} ({parts}), images {', '.join(gather_ids(ids))}; "
         "lower lr, raise warmup_iterations, or set precision to fp32"

@@ -19,7 +19,7 @@ from maskdistill.pipeline.apps.commands.options import (
 )
 from maskdistill.pipeline.dag import STAGE_NAMES, find_stage
 from maskdistill.pipeline.plan import Plan
-from maskdistill.stages.evaluate.figures import FIGURES, scalar_names
+from maskdistill.stages.evaluate.metrics import METRICS, scalar_names
 
 _SPLITS = {"train": "training images", "val": "validation images"}
 
@@ -63,7 +63,7 @@ def print_scores(scores: Mapping[str, Mapping[str, Mapping[str, Any]]], console:
             continue
         table = Table(images, *columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
         for name in rows:
-            table.add_row(FIGURES[name].title, *(_format(figures.get(name)) for figures in columns.values()))
+            table.add_row(METRICS[name].title, *(_format(figures.get(name)) for figures in columns.values()))
         console.print(table)
         console.print()
 

@@ -6,8 +6,8 @@ import typer
 from rich.console import Console
 
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
+from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.dag import OPTIONAL_NAMES, STAGE_NAMES, find_stage, stage_range
-from maskdistill.pipeline.evaluation import evaluate_baselines
 from maskdistill.pipeline.launch import (
     describe_run,
     finish_stage,

@@ -11,7 +11,8 @@ from maskdistill.pipeline.apps.report.numbers import both_splits, ordered, share
 from maskdistill.pipeline.apps.report.record import FINAL, RunRecord
 from maskdistill.pipeline.apps.tables.comparison import compare
 from maskdistill.pipeline.artifacts import Manifest
-from maskdistill.pipeline.evaluation import evaluate_baselines, evaluate_stage
+from maskdistill.pipeline.baselines import evaluate_baselines
+from maskdistill.pipeline.evaluation import evaluate_stage
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import StageResult
 

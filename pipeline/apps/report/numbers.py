@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from maskdistill.pipeline.apps.report.blocks import EMPTY
-from maskdistill.stages.evaluate.figures import FIGURES
+from maskdistill.stages.evaluate.metrics import METRICS
 
 
 def title_of(figure: str) -> str:
     """Name of a figure for people."""
-    return FIGURES[figure].title if figure in FIGURES else figure.replace("_", " ")
+    return METRICS[figure].title if figure in METRICS else figure.replace("_", " ")
 
 
 def ordered(figures: set[str]) -> list[str]:
     """Names of figures, those that the evaluation knows first and in its order."""
-    known = [name for name in FIGURES if name in figures]
+    known = [name for name in METRICS if name in figures]
     return known + sorted(figures.difference(known))
 
 

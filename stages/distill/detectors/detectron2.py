@@ -58,7 +58,7 @@ class Detectron2Detector:
             for image, target in zip(images, targets, strict=True)
         ]
         try:
-            with EventStorage():  # its heads write figures in training, and need a place for them
+            with EventStorage():  # its heads write metrics in training, and need a place for them
                 found = self._model(batch)
         except FloatingPointError:
             # It stops where boxes are not finite; the training loop stops too, and names the images.

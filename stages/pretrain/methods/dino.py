@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maskdistill.stages.pretrain.collapse import assignment_entropy
-from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig
+from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.pretrain.encoder import finish, last_input, random_corner
 from maskdistill.stages.pretrain.losses import dino_loss, moved_centre, patch_loss
 from maskdistill.stages.pretrain.masking import hide_patches
+from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 from maskdistill.stages.pretrain.methods.dino_head import DinoHead
 from maskdistill.stages.pretrain.methods.method import BatchLosses, Method
+from maskdistill.stages.registry import PRETRAINING
 from maskdistill.stages.training.ema import frozen_copy, move_towards
 from maskdistill.stages.training.exchange import gather, mean_over_processes
 from maskdistill.stages.training.schedules import cosine, ramp
@@ -59,12 +61,13 @@ class DinoMethod(Method):
 
     def __init__(self, vit: nn.Module, config: PretrainConfig, hide: Hide = hide_patches) -> None:
         super().__init__()
+        own: DinoConfig = PRETRAINING.settings(config)
         self.hide = hide
-        self.student = DinoNetwork(vit, config.dino)
+        self.student = DinoNetwork(vit, own)
         self.teacher: Any = frozen_copy(self.student)
-        self.register_buffer("centre", torch.zeros(config.dino.outputs))
-        self.register_buffer("patch_centre", torch.zeros(config.dino.outputs))
-        self.config, self.ema_decay = config.dino, config.ema_decay
+        self.register_buffer("centre", torch.zeros(own.outputs))
+        self.register_buffer("patch_centre", torch.zeros(own.outputs))
+        self.config, self.ema_decay = own, config.ema_decay
 
     def losses(self, large: Tensor, small: Tensor, share: float) -> BatchLosses:
         """DINO's loss, and iBOT's where it has a weight; moves the centres."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from maskdistill.stages.pretrain.config import DinoConfig
+from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 from maskdistill.stages.training.full_precision import cosine_similarity
 
 

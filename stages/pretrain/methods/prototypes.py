@@ -18,7 +18,9 @@ from maskdistill.stages.pretrain.encoder import class_attention, finish, last_in
 from maskdistill.stages.pretrain.key_offset import shrink_unread_keys
 from maskdistill.stages.pretrain.losses import assignment_loss, info_nce, swapped_assignment_loss
 from maskdistill.stages.pretrain.methods.method import BatchLosses, Method
+from maskdistill.stages.pretrain.methods.prototypes_config import PrototypesConfig
 from maskdistill.stages.pretrain.sinkhorn import balanced_assignments
+from maskdistill.stages.registry import PRETRAINING
 from maskdistill.stages.training.ema import frozen_copy, move_towards
 from maskdistill.stages.training.exchange import gather
 from maskdistill.stages.training.full_precision import cosine_similarity
@@ -60,12 +62,13 @@ class PrototypesMethod(Method):
 
     def __init__(self, vit: nn.Module, config: PretrainConfig) -> None:
         super().__init__()
+        own: PrototypesConfig = PRETRAINING.settings(config)
         dim = int(vit.embed_dim)  # type: ignore[arg-type]
         self.vit = vit
         self.projector = Projector(dim)
-        self.prototypes = PrototypeSets(dim, config.prototypes.counts)
+        self.prototypes = PrototypeSets(dim, own.counts)
         self.average = frozen_copy(vit)
-        self.config, self.ema_decay = config.prototypes, config.ema_decay
+        self.config, self.ema_decay = own, config.ema_decay
 
     def losses(self, large: Tensor, small: Tensor, share: float) -> BatchLosses:
         """Instance discrimination, and from their time on the assignments of class tokens and of patches."""

@@ -30,13 +30,13 @@ def adjusted_rand(a, b):
 @given(grouped)
 def test_equals_the_definitions(pairs):
     clusters, classes = ([pair[i] for pair in pairs] for i in (0, 1))
-    figures = agreement(clusters, classes)
+    metrics = agreement(clusters, classes)
     main = sum(max(classes_in.count(c) for c in set(classes_in)) for classes_in in by_cluster(pairs))
-    assert figures["purity"] == pytest.approx(main / len(pairs))
+    assert metrics["purity"] == pytest.approx(main / len(pairs))
     mutual = entropy(clusters) + entropy(classes) - entropy([4 * a + b for a, b in pairs])
     mean = (entropy(clusters) + entropy(classes)) / 2
-    assert figures["nmi"] == pytest.approx(mutual / mean if mean > 0 else 1.0, abs=1e-9)
-    assert figures["ari"] == pytest.approx(adjusted_rand(clusters, classes))
+    assert metrics["nmi"] == pytest.approx(mutual / mean if mean > 0 else 1.0, abs=1e-9)
+    assert metrics["ari"] == pytest.approx(adjusted_rand(clusters, classes))
 
 
 def by_cluster(pairs):

@@ -61,10 +61,10 @@ def artifacts(tmp_path):
 
 
 def test_tells_colours_apart_with_random_features(artifacts):
-    figures = linear_probe(QUICK, Halves(), artifacts, Silent(), CPU)["val"]
-    assert figures["miou"] > 0.8
-    assert list(figures["iou_per_class"]) == ["background", "red", "green"]
-    assert figures["miou"] == pytest.approx(np.mean(list(figures["iou_per_class"].values())))
+    metrics = linear_probe(QUICK, Halves(), artifacts, Silent(), CPU)["val"]
+    assert metrics["miou"] > 0.8
+    assert list(metrics["iou_per_class"]) == ["background", "red", "green"]
+    assert metrics["miou"] == pytest.approx(np.mean(list(metrics["iou_per_class"].values())))
 
 
 def test_learns_the_labels_it_is_given(artifacts):
@@ -77,8 +77,8 @@ def test_learns_the_labels_it_is_given(artifacts):
 
 def test_with_crf(artifacts):
     config = QUICK.model_copy(update={"linear_probe": QUICK.linear_probe.model_copy(update={"crf": True, "epochs": 4})})
-    figures = linear_probe(config, Halves(), artifacts, Silent(), CPU)["val"]
-    assert 0 <= figures["miou_crf"] <= 1
+    metrics = linear_probe(config, Halves(), artifacts, Silent(), CPU)["val"]
+    assert 0 <= metrics["miou_crf"] <= 1
 
 
 def test_only_the_classifier_learns():

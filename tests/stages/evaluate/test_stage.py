@@ -13,12 +13,12 @@ from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.labels import write_labels
 from maskdistill.data.stores.masks import MaskStoreBuilder
 from maskdistill.stages.evaluate.config import EvaluateConfig
-from maskdistill.stages.evaluate.figures import FIGURES
+from maskdistill.stages.evaluate.metrics import METRICS
 from maskdistill.stages.evaluate.stage import evaluate
 from maskdistill.stages.progress import Silent
 
 ALL = EvaluateConfig()
-LISTS = {name for name, figure in FIGURES.items() if not figure.is_scalar}
+LISTS = {name for name, metric in METRICS.items() if not metric.is_scalar}
 
 
 def save_masks(path, source, masks_of, ids=None, **columns_of):
@@ -71,11 +71,11 @@ def perfect(tiny_source, tmp_path):
 
 @pytest.mark.parametrize("stage", ["mine", "cluster", "filter", "segment"])
 def test_the_truth_under_other_ids_scores_one(stage, tiny_source, perfect):
-    figures = evaluate(ALL, stage, with_objects(tiny_source), perfect, Silent())
-    assert list(figures) == ["train", "val"]
-    expected = {name for name, figure in FIGURES.items() if stage in figure.stages and not name.endswith("_crf")}
+    metrics = evaluate(ALL, stage, with_objects(tiny_source), perfect, Silent())
+    assert list(metrics) == ["train", "val"]
+    expected = {name for name, metric in METRICS.items() if stage in metric.stages and not name.endswith("_crf")}
     expected.discard("miou_majority")
-    for split in figures.values():
+    for split in metrics.values():
         assert set(split) == expected
         # pycocotools divides by a hair more than the number of masks.
         assert {name: split[name] for name in expected - LISTS} == pytest.approx(dict.fromkeys(expected - LISTS, 1.0))
@@ -85,14 +85,14 @@ def test_the_truth_under_other_ids_scores_one(stage, tiny_source, perfect):
 
 
 def test_candidates_are_scored_by_what_they_are_worth(tiny_source, perfect):
-    figures = evaluate(ALL, "distill", with_objects(tiny_source), perfect, Silent())["train"]
+    metrics = evaluate(ALL, "distill", with_objects(tiny_source), perfect, Silent())["train"]
     # The second candidate of each image is wrong but less sure, so precision is perfect down to full recall.
-    assert [figures[name] for name in ("ap50", "ap50_agnostic", "ap_single", "corloc")] == pytest.approx([1, 1, 1, 1])
-    low, high = figures["reliability"]
+    assert [metrics[name] for name in ("ap50", "ap50_agnostic", "ap_single", "corloc")] == pytest.approx([1, 1, 1, 1])
+    low, high = metrics["reliability"]
     expected = {"candidates": 4, "score": pytest.approx(0.3), "precision": 0.0, "ap50": 0.0, "low": 0.3, "high": 0.4}
     assert low == expected
     assert (high["low"], high["candidates"], high["precision"], high["ap50"]) == (0.8, 4, 1.0, 1.0)
-    assert figures["calibration_error"] == pytest.approx((0.3 + 0.2) / 2)
+    assert metrics["calibration_error"] == pytest.approx((0.3 + 0.2) / 2)
 
 
 def test_confusion_and_ranking_of_images(tiny_source, perfect):
@@ -103,18 +103,18 @@ def test_confusion_and_ranking_of_images(tiny_source, perfect):
         return prediction
 
     write_labels(perfect["segment"] / "predictions.zarr", [(tiny_source.ids[i], predicted(i)) for i in range(6)])
-    figures = evaluate(ALL, "segment", tiny_source, perfect, Silent())["train"]
+    metrics = evaluate(ALL, "segment", tiny_source, perfect, Silent())["train"]
     area = 26 * 30
     background = sum((tiny_source.read_labels(i) == 0).sum() for i in range(4))
-    assert figures["confusion"] == {
+    assert metrics["confusion"] == {
         "classes": ["background", "red", "green"],
         "px": [[background, 0, 0, 0], [area, area, 0, 0], [0, 0, 2 * area, 0]],
     }
-    assert figures["worst_images"][0]["image"] == "blob2"
-    assert figures["worst_images"][0]["miou"] == pytest.approx(
+    assert metrics["worst_images"][0]["image"] == "blob2"
+    assert metrics["worst_images"][0]["miou"] == pytest.approx(
         (1 - area / (tiny_source.read_labels(2) != 255).sum()) / 2
     )
-    assert [one["miou"] for one in figures["best_images"]][:3] == [1.0, 1.0, 1.0]
+    assert [one["miou"] for one in metrics["best_images"]][:3] == [1.0, 1.0, 1.0]
 
 
 def test_predictions_after_the_crf_are_scored_beside_the_others(tiny_source, perfect):
@@ -122,10 +122,10 @@ def test_predictions_after_the_crf_are_scored_beside_the_others(tiny_source, per
     plain = evaluate(ALL, "segment", tiny_source, perfect, Silent())["val"]
     (perfect["segment"] / "predictions.zarr").rename(perfect["segment"] / "predictions_crf.zarr")
     write_labels(perfect["segment"] / "predictions.zarr", nothing)
-    figures = evaluate(ALL, "segment", tiny_source, perfect, Silent())["val"]
-    assert figures["miou"] < 0.5
+    metrics = evaluate(ALL, "segment", tiny_source, perfect, Silent())["val"]
+    assert metrics["miou"] < 0.5
     for name in ("miou", "pixel_accuracy", "boundary_iou"):
-        assert figures[f"{name}_crf"] == plain[name] == 1
+        assert metrics[f"{name}_crf"] == plain[name] == 1
 
 
 def test_scores_by_hand_for_half_masks_and_missing_images(tiny_source, tmp_path):
@@ -136,21 +136,21 @@ def test_scores_by_hand_for_half_masks_and_missing_images(tiny_source, tmp_path)
         return mask
 
     save_masks(tmp_path / "masks.zarr", tiny_source, left_half, ids=range(3))
-    figures = evaluate(ALL, "mine", tiny_source, {"mine": tmp_path}, Silent())
-    assert figures["train"]["foreground_iou"] == pytest.approx(3 * 11 / (4 * 26))
-    assert figures["train"]["corloc"] == 0
-    assert figures["val"] == {"foreground_iou": 0.0, "corloc": 0.0}
+    metrics = evaluate(ALL, "mine", tiny_source, {"mine": tmp_path}, Silent())
+    assert metrics["train"]["foreground_iou"] == pytest.approx(3 * 11 / (4 * 26))
+    assert metrics["train"]["corloc"] == 0
+    assert metrics["val"] == {"foreground_iou": 0.0, "corloc": 0.0}
 
 
 def test_more_clusters_than_classes_report_the_majority_too(tiny_source, perfect, tmp_path):
     save_clusters(tmp_path / "cluster" / "more.zarr", [0, 1, 2, 1, 0, 1], 3)
     (tmp_path / "more").mkdir()
     (tmp_path / "cluster" / "more.zarr").rename(tmp_path / "more" / "clusters.zarr")
-    figures = evaluate(ALL, "cluster", tiny_source, perfect | {"cluster": tmp_path / "more"}, Silent())["train"]
-    assert figures["miou_majority"] == 1
-    assert figures["miou"] == pytest.approx((1 + 1 + 0.5) / 3)
-    assert figures["purity"] == 1
-    assert figures["nmi"] == pytest.approx(2 * np.log(2) / (np.log(2) + 1.5 * np.log(2)))
+    metrics = evaluate(ALL, "cluster", tiny_source, perfect | {"cluster": tmp_path / "more"}, Silent())["train"]
+    assert metrics["miou_majority"] == 1
+    assert metrics["miou"] == pytest.approx((1 + 1 + 0.5) / 3)
+    assert metrics["purity"] == 1
+    assert metrics["nmi"] == pytest.approx(2 * np.log(2) / (np.log(2) + 1.5 * np.log(2)))
 
 
 def test_without_ground_truth_it_says_so(tiny_source, perfect):
@@ -166,17 +166,17 @@ def test_without_ground_truth_it_says_so(tiny_source, perfect):
 def test_a_split_without_images_is_left_out_and_all_is_json(make_source, perfect):
     source = with_objects(make_source(n_images=6, n_train=6))
     for stage in perfect:
-        figures = evaluate(ALL, stage, source, perfect, Silent())
-        assert list(figures) == ["train"]
-        json.dumps(figures, allow_nan=False)
-        numbers = {name for name, value in figures["train"].items() if type(value) is float}
-        assert numbers == set(figures["train"]) - LISTS
+        metrics = evaluate(ALL, stage, source, perfect, Silent())
+        assert list(metrics) == ["train"]
+        json.dumps(metrics, allow_nan=False)
+        numbers = {name for name, value in metrics["train"].items() if type(value) is float}
+        assert numbers == set(metrics["train"]) - LISTS
 
 
 def test_classes_absent_from_a_split_are_left_out(make_source, perfect):
-    figures = evaluate(ALL, "filter", make_source(n_images=5, n_train=4), perfect, Silent())["val"]
-    assert figures["iou_per_class"] == {"background": 1.0, "red": 1.0}
-    assert figures["miou_majority"] == 1.0
+    metrics = evaluate(ALL, "filter", make_source(n_images=5, n_train=4), perfect, Silent())["val"]
+    assert metrics["iou_per_class"] == {"background": 1.0, "red": 1.0}
+    assert metrics["miou_majority"] == 1.0
 
 
 def test_sizes_that_do_not_fit_name_the_image(tiny_source, tmp_path):
@@ -199,13 +199,13 @@ def test_unknown_stages_missing_artifacts_and_foreign_clusters_are_refused(tiny_
 
 def test_classes_that_are_not_scored_are_ignored(tiny_source, perfect):
     config = EvaluateConfig(classes=("red",))
-    figures = evaluate(config, "segment", tiny_source, perfect, Silent())["train"]
-    assert figures["iou_per_class"] == {"background": 1.0, "red": 1.0}
-    assert figures["pixel_accuracy"] == 1.0
+    metrics = evaluate(config, "segment", tiny_source, perfect, Silent())["train"]
+    assert metrics["iou_per_class"] == {"background": 1.0, "red": 1.0}
+    assert metrics["pixel_accuracy"] == 1.0
     # Candidates on green objects are neither right nor wrong; those on nothing stay wrong.
-    figures = evaluate(config, "distill", with_objects(tiny_source), perfect, Silent())["train"]
-    assert [one["candidates"] for one in figures["reliability"]] == [4, 2]
-    assert figures["ap50_agnostic"] == 1
+    metrics = evaluate(config, "distill", with_objects(tiny_source), perfect, Silent())["train"]
+    assert [one["candidates"] for one in metrics["reliability"]] == [4, 2]
+    assert metrics["ap50_agnostic"] == 1
 
 
 def test_an_unknown_class_is_named(tiny_source, perfect):

@@ -15,9 +15,9 @@ from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.detectors.build import create_detector
 from maskdistill.stages.imitate.config import ImitateConfig
+from maskdistill.stages.imitate.methods.student import Student
+from maskdistill.stages.imitate.methods.teacher import Teacher
 from maskdistill.stages.imitate.stage import run
-from maskdistill.stages.imitate.student import Student
-from maskdistill.stages.imitate.teacher import Teacher
 from maskdistill.stages.networks.resnet import build_resnet, stages_in
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.progress import Silent

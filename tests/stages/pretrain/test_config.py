@@ -5,8 +5,9 @@ import yaml
 
 from helpers.paths import ROOT
 from maskdistill.data.config import ScenesConfig
-from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig, ViewsConfig
+from maskdistill.stages.pretrain.config import PretrainConfig, ViewsConfig
 from maskdistill.stages.pretrain.fit import recipe_of
+from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 
 CONFIGS = ROOT / "configs"
 

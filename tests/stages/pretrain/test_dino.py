@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig
+from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.pretrain.encoder import build_learner
 from maskdistill.stages.pretrain.losses import dino_loss, moved_centre
 from maskdistill.stages.pretrain.methods.dino import DinoMethod
+from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 
 K = 5
 

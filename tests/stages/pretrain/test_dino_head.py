@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-from maskdistill.stages.pretrain.config import DinoConfig
+from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 from maskdistill.stages.pretrain.methods.dino_head import DinoHead
 
 OUTPUTS, BOTTLENECK = 64, 32

@@ -49,7 +49,7 @@ def test_class_attention_is_the_last_blocks() -> None:
     assert not attention.requires_grad
 
 
-def test_normalise_uses_the_models_own_figures() -> None:
+def test_normalise_uses_the_models_own_metrics() -> None:
     assert torch.equal(normalise(torch.full((1, 3, 2, 2), 0.75), make_small_vit()), torch.full((1, 3, 2, 2), 0.5))
 
 

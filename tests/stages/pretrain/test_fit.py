@@ -11,11 +11,13 @@ from helpers.interruption import StopAfter
 from helpers.small_vit import MODEL, OVERRIDES, make_small_vit
 from maskdistill.data.errors import MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
-from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig, PrototypesConfig, ViewsConfig
+from maskdistill.stages.pretrain.config import PretrainConfig, ViewsConfig
 from maskdistill.stages.pretrain.fit import PretrainFit, recipe_of
 from maskdistill.stages.pretrain.key_offset import shrink_unread_keys
 from maskdistill.stages.pretrain.methods.dino import DinoMethod
+from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 from maskdistill.stages.pretrain.methods.prototypes import PrototypesMethod
+from maskdistill.stages.pretrain.methods.prototypes_config import PrototypesConfig
 from maskdistill.stages.progress import Progress, Silent
 from maskdistill.stages.training.samples import SampleStream
 from maskdistill.stages.training.trainer import Trainer

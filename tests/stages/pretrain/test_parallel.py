@@ -15,10 +15,11 @@ from helpers.interruption import StopAfter
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.pretrain import stage
-from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig, ViewsConfig
+from maskdistill.stages.pretrain.config import PretrainConfig, ViewsConfig
 from maskdistill.stages.pretrain.encoder import build_learner, normalise
 from maskdistill.stages.pretrain.fit import PretrainFit, recipe_of
 from maskdistill.stages.pretrain.methods.dino import DinoMethod
+from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 from maskdistill.stages.pretrain.methods.prototypes import PrototypesMethod
 from maskdistill.stages.progress import Progress, Silent
 from maskdistill.stages.training.distributed import n_processes, rank, run_on_devices

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig
+from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.pretrain.encoder import build_learner, last_input
 from maskdistill.stages.pretrain.losses import moved_centre, patch_loss
 from maskdistill.stages.pretrain.masking import hide_anywhere, hide_blocks, hide_patches
 from maskdistill.stages.pretrain.methods.dino import DinoMethod, Hide
+from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 
 K, GRID = 5, (3, 3)
 

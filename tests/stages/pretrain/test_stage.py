@@ -15,7 +15,8 @@ from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs, StageOutputs
 from maskdistill.stages.pretrain import stage
-from maskdistill.stages.pretrain.config import DinoConfig, PretrainConfig
+from maskdistill.stages.pretrain.config import PretrainConfig
+from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 from maskdistill.stages.progress import Progress, Silent
 
 CONFIG = PretrainConfig.model_validate(

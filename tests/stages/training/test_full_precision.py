@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from maskdistill.stages.imitate.student import Student
+from maskdistill.stages.imitate.methods.student import Student
 from maskdistill.stages.pretrain.colours import erase_colours, jitter_colours
-from maskdistill.stages.pretrain.config import DinoConfig
+from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 from maskdistill.stages.pretrain.methods.dino_head import DinoHead
 from maskdistill.stages.pretrain.methods.prototypes import Projector, PrototypeSets
 from maskdistill.stages.pretrain.views import crop, perturb

@@ -1,4 +1,4 @@
-"""What a training writes of its figures: JSON lines, and event files where TensorBoard is installed."""
+"""What a training writes of its metrics: JSON lines, and event files where TensorBoard is installed."""
 
 import json
 from pathlib import Path
@@ -12,8 +12,8 @@ from maskdistill.stages.training.loss_log import LossLog, final_losses
 
 def write_lines(path: Path, lines: list[dict[str, float]]) -> None:
     log = LossLog(path, 0)
-    for number, figures in enumerate(lines, start=1):
-        log.write(number, figures)
+    for number, metrics in enumerate(lines, start=1):
+        log.write(number, metrics)
     log.close()
 
 
@@ -38,7 +38,7 @@ def test_final_losses_are_means_of_the_last_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 1])
-def test_figures_that_only_some_lines_have_are_left_out(at: int, tmp_path: Path) -> None:
+def test_metrics_that_only_some_lines_have_are_left_out(at: int, tmp_path: Path) -> None:
     lines: list[dict[str, float]] = [{"loss": 1.0}, {"loss": 2.0}]
     lines[at]["rank"] = 7.0
     write_lines(tmp_path / LOG, lines)
@@ -61,7 +61,7 @@ class Writer:
         self.written.append("closed")
 
 
-def test_event_files_get_every_figure_under_its_name() -> None:
+def test_event_files_get_every_metric_under_its_name() -> None:
     writer = Writer()
     log = EventLog(writer)
     log.write(4, {"lr": 0.1, "loss": 2.0})

@@ -170,8 +170,8 @@ class Recorder:
     def __init__(self, folder: Path) -> None:
         self.checkpoint, self.calls = folder / "training.pt", list[str]()
 
-    def write(self, iteration: int, figures: Mapping[str, float]) -> None:
-        assert set(figures) == {"lr", "loss", "fit", "size"}
+    def write(self, iteration: int, metrics: Mapping[str, float]) -> None:
+        assert set(metrics) == {"lr", "loss", "fit", "size"}
         self.calls.append(f"step {iteration}")
 
     def flush(self) -> None:

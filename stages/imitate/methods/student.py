@@ -5,7 +5,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maskdistill.stages.imitate.teacher import Targets
+from maskdistill.stages.imitate.methods.teacher import Targets
 from maskdistill.stages.networks.resnet import RGB_MEAN, RGB_STD, ResNetName, build_resnet
 
 
