@@ -1,4 +1,4 @@
-"""The same configuration run with several seeds: mean and standard deviation of every figure."""
+"""The same configuration run with several seeds: mean and standard deviation of every metric."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from maskdistill.pipeline.runner import run_stage
 from maskdistill.stages.evaluate.figures import scalar_names
 
 Scores = dict[str, dict[str, Any]]
-"""Figures by stage or baseline, then by split."""
+"""Metrics by stage or baseline, then by split."""
 
 
 def finished_scores(plan: Plan, console: Console, only: str | None = None, *, linear_probe: bool = False) -> Scores:
@@ -69,10 +69,10 @@ def scores_of_seeds(
 
 
 def mean_and_deviation(scores: Sequence[Scores]) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
-    """Mean and standard deviation (n - 1) of every scalar figure that all seeds have.
+    """Mean and standard deviation (n - 1) of every scalar metric that all seeds have.
 
     Returns:
-        By stage, split and figure: `mean`, `std` and `values`, one value per seed.
+        By stage, split and metric: `mean`, `std` and `values`, one value per seed.
     """
     return {
         stage: {
