@@ -1,4 +1,4 @@
-"""The configuration of a run over blob images that lie on disk; see `BlobSource` in tests/conftest.py."""
+"""The configuration of a run over blob images that lie on disk; see `BlobSource`."""
 
 import json
 import shutil
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from helpers.runs import photo_config, write_photos
+from helpers.sources import write_image
 from maskdistill.data.sources.image_source import ImageSource
 
 
@@ -31,9 +31,7 @@ def blob_config(
     if class_names is not None:
         data += f", labels: {folder / 'labels'}, class_names: {json.dumps(list(class_names))}"
         for i, name in enumerate(names):
-            path = folder / "labels" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.asarray(blobs.read_labels(i))).save(path)
+            write_image(folder / "labels" / name, np.asarray(blobs.read_labels(i)))
     (config,) = photo_config(folder).paths
     config.write_text(config.read_text().replace("photos}", f"photos, {data}}}"))
     return config

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdistill.data.catalog import CANDIDATES, CLUSTERS, MINED, PREDICTIONS, PSEUDO_LABELS
+from maskdistill.data.catalog import CANDIDATES, CLUSTERS, MINED, PREDICTIONS, PSEUDO_LABELS, TRAINING_LOG
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.labels import write_labels
@@ -90,4 +90,4 @@ def _write_masks(source: ImageSource, path: Path, per_image: int) -> int:
 
 def _write_losses(workdir: Path) -> None:
     lines = [{"iteration": i + 1, "lr": 0.1, "loss": 3 / (i + 1), "loss_mask": 1 / (i + 1)} for i in range(30)]
-    (workdir / "training.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (workdir / TRAINING_LOG).write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from helpers.sources import write_image
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.pipeline.artifacts import Manifest, write_manifest
 from maskdistill.pipeline.config import ConfigSource
@@ -22,9 +22,7 @@ def write_photos(folder: Path, photos: Mapping[str, UInt8Array | tuple[int, int]
     """Write PNGs or JPEGs below `folder`/photos: pixels, uint8 (height, width, 3), or a size, px, to be black."""
     for name, photo in photos.items():
         pixels = np.zeros((*photo, 3), dtype=np.uint8) if isinstance(photo, tuple) else photo
-        path = folder / "photos" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path)
+        write_image(folder / "photos" / name, pixels)
 
 
 def photo_config(folder: Path, *overrides: str) -> ConfigSource:

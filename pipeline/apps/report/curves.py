@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdistill.data.catalog import TRAINING_LOG
 from maskdistill.pipeline.apps.report.blocks import Block, Chart, Charts, Section
 from maskdistill.pipeline.apps.report.charts import loss_chart
 from maskdistill.pipeline.apps.report.reported_run import FINAL, ReportedRun
-from maskdistill.stages.training.logs import LOG
 
 Columns = dict[str, NDArray[np.float64]]
 """What a log says of each iteration, by name."""
@@ -42,7 +42,7 @@ def _losses(run: ReportedRun, stage: str) -> dict[str, Columns]:
     if not run.has(stage):
         return {}
     folder = run.folder(stage)
-    return {log.parent.relative_to(folder).as_posix(): _read_columns(log) for log in sorted(folder.rglob(LOG))}
+    return {log.parent.relative_to(folder).as_posix(): _read_columns(log) for log in sorted(folder.rglob(TRAINING_LOG))}
 
 
 def _read_columns(log: Path) -> Columns:

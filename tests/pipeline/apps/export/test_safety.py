@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.interruption import StopAfter
 from maskdistill.data.catalog import PSEUDO_LABELS
 from maskdistill.data.errors import InputError
 from maskdistill.data.stores.labels import write_labels
 from maskdistill.pipeline.apps.export.formats import LABEL_FORMATS, MASK_FORMATS, export_stage
 from maskdistill.pipeline.apps.export.label_pngs import png_names
 from maskdistill.pipeline.apps.outputs import Run
-from maskdistill.stages.progress import Progress, Silent
+from maskdistill.stages.progress import Silent
 
 Export = Callable[..., Path]
 
@@ -52,10 +53,10 @@ def test_force_replaces_files_and_own_folders_but_no_folder_of_others(export: Ex
     assert (tmp_path / "other/thesis.tex").exists()
 
 
-def test_a_failed_export_leaves_nothing(export: Export, tmp_path: Path, stop_at: Callable[[int], Progress]) -> None:
+def test_a_failed_export_leaves_nothing(export: Export, tmp_path: Path) -> None:
     for kind in ("coco", "png"):
         with pytest.raises(KeyboardInterrupt):
-            export(kind, progress=stop_at(1))
+            export(kind, progress=StopAfter(1))
     assert not [path for path in tmp_path.iterdir() if "out" in path.name]
 
 
