@@ -1,4 +1,4 @@
-"""A whole run: the chosen stages in order, through Prefect or without it, and the table at the end."""
+"""A whole run: the chosen stages in order, through Prefect or without it."""
 
 import contextlib
 import os
@@ -8,18 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from maskdistill.pipeline.dag import STAGES, StageSpec
-from maskdistill.pipeline.evaluation import evaluate_stage
+from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.plan import Plan
-from maskdistill.pipeline.results import StageResult
-from maskdistill.pipeline.runner import run_stage
+from maskdistill.pipeline.results import Overview, StageResult
 from maskdistill.pipeline.server import local_server
-
-
-def finish_stage(plan: Plan, stage: str, console: Console, *, force: bool = False) -> StageResult:
-    """Make a stage's artifact, or find it made, and score it where there is ground truth."""
-    cached = plan.manifest(stage) is not None and not force
-    manifest = run_stage(plan, stage, console, force=force)
-    return StageResult.of(manifest, evaluate_stage(plan, stage, console), cached=cached)
 
 
 def with_import(plan: Plan, stages: Sequence[StageSpec]) -> Sequence[StageSpec]:
@@ -37,11 +29,23 @@ def run_stages(
 
 
 def run_with_prefect(
-    plan: Plan, stages: Collection[StageSpec], console: Console, *, forced: Collection[str] = ()
+    plan: Plan,
+    stages: Collection[StageSpec],
+    console: Console,
+    *,
+    forced: Collection[str] = (),
+    overview: Overview = lambda plan: (),
 ) -> list[StageResult]:
     """Run stages as the flow `maskdistill`: on the server that PREFECT_API_URL names, else on a temporary local one.
 
     The local one keeps its history in `.prefect` below the artifact folder, unless PREFECT_HOME says otherwise.
+
+    Args:
+        plan: The configuration and its artifacts.
+        stages: What to run, in order.
+        console: Where the address of a local server is shown.
+        forced: Names of the stages to make anew although they are cached.
+        overview: Writes the pages that Prefect shows of the finished run.
     """
     home = Path(os.environ.setdefault("PREFECT_HOME", str((plan.store.root / ".prefect").resolve())))
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -54,35 +58,9 @@ def run_with_prefect(
             os.environ["PREFECT_API_URL"] = f"{address}/api"
             stack.callback(os.environ.pop, "PREFECT_API_URL")
         # Prefect reads its settings from the environment when it is first imported.
-        from maskdistill.pipeline.flow import maskdistill
+        from maskdistill.pipeline.flow import make_flow
 
-        return maskdistill(
-            config=[str(path) for path in plan.config_source.paths],
-            overrides=list(plan.config_source.overrides),
-            stages=[spec.name for spec in stages],
-            forced=list(forced),
-        )
-
-
-def describe_run(plan: Plan, results: Collection[StageResult]) -> str:
-    """What to say below the table: where the artifacts lie, the detector's library, and the picture of a whole run.
-
-    The picture is drawn where it is not there.
-    """
-    lines = [f"artifacts: {plan.store.root}"]
-    if any(result.stage == "distill" for result in results):
-        lines.append(f"detector: {plan.config.distill.backend}")
-    last = next((result for result in results if result.stage == STAGES[-1].name), None)
-    if last is not None and all(plan.manifest(spec.name) for spec in STAGES):
-        picture = plan.store.gallery_path(last.key)
-        if not picture.exists() or not last.cached:
-            from maskdistill.pipeline.apps.drawing.gallery import save_gallery
-
-            save_gallery(plan, last.scores, picture)
-        lines.append(f"picture: {picture}")
-    if plan.config.mine.uses_seed():
-        lines.append("mine.weights is random: masks of an untrained ViT mean nothing, nor does what follows from them")
-    return "\n".join(lines)
+        return make_flow(plan, [spec.name for spec in stages], forced, overview)()
 
 
 def forced_stages(plan: Plan, first_forced: str | None) -> set[str]:

@@ -1,6 +1,6 @@
 """From a configuration to the key of every stage, and the reason why a stage is not cached."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -10,6 +10,7 @@ from maskdistill.data.errors import InputError, MissingArtifact
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.open import open_source
 from maskdistill.pipeline.artifacts import ArtifactStore, Manifest, hash_file, hash_key
+from maskdistill.pipeline.changes import changed_ingredients, describe_changes
 from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.pipeline.dag import ALL_STAGES, StageSpec
 from maskdistill.stages.settings import StageSettings
@@ -122,11 +123,10 @@ class Plan:
             return "unfinished; the next run goes on from here"
         if not finished:
             return "never made"
-        mine = _flatten(self.stages[stage].ingredients)
-        others = [_flatten(manifest.ingredients) for manifest in finished]
-        nearest = min(others, key=lambda theirs: len(_changed(mine, theirs)))
-        changes = [_describe_change(stage, name, nearest.get(name), mine.get(name)) for name in _changed(mine, nearest)]
-        return "; ".join(changes)
+        mine = self.stages[stage].ingredients
+        return describe_changes(
+            min((changed_ingredients(manifest.ingredients, mine) for manifest in finished), key=len)
+        )
 
 
 def _fingerprint(stage: str, setting: str, path: Path) -> str:
@@ -149,30 +149,3 @@ def _remove(settings: dict[str, Any], name: str) -> None:
 def _hash_once(path: Path, size: int, mtime_ns: int) -> str:
     """Hash of a file that several stages may share, and that a run plans with twice."""
     return hash_file(path)
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    def walk() -> Iterator[tuple[str, Any]]:
-        for name, value in tree.items():
-            if isinstance(value, Mapping):
-                yield from _flatten(value, f"{prefix}{name}.").items()
-            else:
-                yield f"{prefix}{name}", value
-
-    return dict(walk())
-
-
-def _changed(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    return [name for name in sorted({*mine, *theirs}) if mine.get(name) != theirs.get(name)]
-
-
-def _describe_change(stage: str, name: str, old: Any, new: Any) -> str:
-    if name.startswith("settings."):
-        return f"{stage}.{name.removeprefix('settings.')}: {old} -> {new}"
-    if name.startswith("inputs."):
-        return f"input {name.removeprefix('inputs.')} changed"
-    if name.startswith("files."):
-        return f"{stage}.{name.removeprefix('files.')} changed"
-    if name == "data":
-        return "data changed"
-    return f"{name}: {old} -> {new}"

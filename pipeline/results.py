@@ -1,21 +1,19 @@
-"""The table at the end of a run: what each stage made, how long it took, and how good it is where that is known."""
+"""What is known at the end of a run: what each stage made, how long it took, and how good it is where that is known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Column, Table
-
 from maskdistill.pipeline.artifacts import Manifest
 from maskdistill.pipeline.formatting import format_seconds
+from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.evaluate.metrics import METRICS
 
 _SCORES = ("purity", "foreground_iou", "corloc", "ap50_agnostic", "miou", "miou_majority")
 _MOST_SCORES = 5
 """More columns do not fit 120 characters; `maskdistill evaluate` shows every metric."""
-_SPLITS = ("train", "val")
+SPLITS = {"train": "training", "val": "validation"}
+"""What the images of each split are called."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +68,10 @@ class StageResult:
 
     def score(self, name: str) -> str:
         """A metric on the splits that have ground truth: "0.471/0.504" for training and validation images."""
-        metrics = [self.scores.get(split, {}).get(name) for split in _SPLITS if split in self.scores]
-        if all(metric is None for metric in metrics):
+        values = [self.scores[split].get(name) for split in SPLITS if split in self.scores]
+        if all(value is None for value in values):
             return ""
-        return "/".join("-" if metric is None else f"{metric:.3f}" for metric in metrics)
+        return "/".join("-" if value is None else f"{value:.3f}" for value in values)
 
 
 def score_names(results: Sequence[StageResult]) -> list[str]:
@@ -97,19 +95,14 @@ def result_rows(results: Sequence[StageResult]) -> list[dict[str, str]]:
     ]
 
 
-def print_results(results: Sequence[StageResult], console: Console, note: str) -> None:
-    """Print the table of the stages, with a note below it."""
-    rows = result_rows(results)
-    # Where it is tight, the headings of the metrics are to wrap before anything else does.
-    columns = [Column(name, no_wrap=name in ("stage", "made", "time")) for name in rows[0] if name != "key"]
-    table = Table(*columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for row in rows:
-        table.add_row(*(value for name, value in row.items() if name != "key"))
-    console.print(table)
-    console.print("\n".join([_describe_scores(results), note]), soft_wrap=True, highlight=False)
+@dataclass(frozen=True)
+class Page:
+    """A page on a finished run, for Prefect: its name, of lower-case letters and hyphens, title, and Markdown."""
+
+    name: str
+    title: str
+    markdown: str
 
 
-def _describe_scores(results: Sequence[StageResult]) -> str:
-    splits = [split for split in _SPLITS if any(split in result.scores for result in results)]
-    images = {"train": "training", "val": "validation"}
-    return f"scores on {'/'.join(images[split] for split in splits)} images" if splits else "no ground truth"
+Overview = Callable[[Plan], Iterable[Page]]
+"""Writes the pages on a finished run."""

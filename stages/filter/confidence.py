@@ -44,17 +44,22 @@ def resolve_threshold(threshold: float | Literal["auto"], scores: ArrayLike) -> 
     return otsu_threshold(values) if len(values) else 0.0
 
 
-def select(scores: ArrayLike, image_index: ArrayLike, threshold: float) -> NDArray[np.bool_]:
+def select(
+    scores: ArrayLike, image_index: ArrayLike, threshold: float, max_per_image: int | None = None
+) -> NDArray[np.bool_]:
     """Which candidates to keep: score >= threshold, and the best of every image (section 3.4 of the paper).
 
     Args:
         scores: (M,) confidences of any float type.
         image_index: (M,) integers: the image of each candidate, in any order.
         threshold: Lowest score kept, compared in the type of `scores`.
+        max_per_image: Most candidates kept per image, the best ones; None = no limit.
 
     Returns:
         bool (M,). Where several share an image's best score and it is too low, the first of them alone is kept.
     """
     # A float32 score of 0.9 is below the float64 0.9: a Python float takes part in the type of the scores.
     sure = np.asarray(scores) >= float(threshold)
-    return np.asarray(sure | (rank_in_image(scores, image_index) == 0), dtype=bool)
+    ranks = rank_in_image(scores, image_index)
+    keep = sure | (ranks == 0)
+    return np.asarray(keep if max_per_image is None else keep & (ranks < max_per_image), dtype=bool)

@@ -1,10 +1,10 @@
 """The filter stage: scored masks in, pseudo-masks and pseudo-label maps out."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts, paint, write_labels
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
 from maskdistill.stages.contract import StageInputs, StageOutputs
-from maskdistill.stages.filter.confidence import rank_in_image, resolve_threshold, select
+from maskdistill.stages.filter.confidence import resolve_threshold, select
 from maskdistill.stages.filter.config import FilterConfig
 from maskdistill.stages.filter.overlap import RULES
 from maskdistill.stages.known_images import read_known
@@ -64,11 +64,9 @@ def read_candidates(config: FilterConfig, artifacts: Mapping[str, Path]) -> Mask
 
 
 def select_candidates(candidates: MaskStore, config: FilterConfig) -> MaskStore:
-    """The candidates that are confident enough, in descending order of score within each image left as it was."""
-    keep = select(candidates.score, candidates.image, threshold_of(candidates, config))
-    if config.max_per_image is not None:
-        keep &= rank_in_image(candidates.score, candidates.image) < config.max_per_image
-    return candidates.select(keep)
+    """Those candidates that the settings keep, in the order in which they were."""
+    threshold = threshold_of(candidates, config)
+    return candidates.select(select(candidates.score, candidates.image, threshold, config.max_per_image))
 
 
 def threshold_of(candidates: MaskStore, config: FilterConfig) -> float:
@@ -102,7 +100,7 @@ class PaintWorker:
         builder, maps = MaskStoreBuilder(), []
         for image in items:
             image_id = self.confident.image_ids[image]
-            masks, rows = resolve_overlap(self.confident, image, self.config.overlap)
+            masks, rows = resolve_overlap(self.confident, self.confident.rows_of(image), self.config.overlap)
             clusters = self.confident.cluster[rows]
             builder.add(image_id, masks, self.confident.score[rows], clusters)
             size_hw = masks.shape[1:] if len(masks) else read_known(self.source, image_id).shape[:2]
@@ -113,11 +111,25 @@ class PaintWorker:
         return PartReport(len(items))
 
 
-def resolve_overlap(store: MaskStore, image: int, rule: str) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """The masks of one image after the overlap rule, bool (n, H, W), best first, and their rows in the store."""
-    first = store.rows_of(image)
-    order = np.argsort(-store.score[first.start : first.stop], kind="stable")
-    return RULES[rule](store.decode_image(image)[order]), order + first.start
+def resolve_overlap(
+    store: MaskStore, rows: Sequence[int], rule: Literal["drop", "occlude"]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """What the overlap rule leaves of some masks of one image.
+
+    Args:
+        store: Holds the masks.
+        rows: The n masks, as rows of the store; of equal scores the earlier one comes first.
+        rule: See `FilterConfig.overlap`.
+
+    Returns:
+        The masks, bool (n, H, W), the most confident first, empty where nothing is left of one; and the row of each,
+        int64 (n,). Without rows (0, 0, 0) and (0,).
+    """
+    if not len(rows):
+        return np.zeros((0, 0, 0), dtype=bool), np.zeros(0, dtype=np.int64)
+    given = np.asarray(rows, dtype=np.int64)
+    ranked = given[np.argsort(-store.score[given], kind="stable")]
+    return RULES[rule](np.stack([store.decode(row) for row in ranked])), ranked
 
 
 def describe(candidates: MaskStore, confident: MaskStore, masks: MaskStore, labels: LabelStore) -> dict[str, Any]:

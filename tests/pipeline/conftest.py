@@ -52,9 +52,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return run
 
-    monkeypatch.setattr(StageSpec, "function", function)
-    monkeypatch.setattr("maskdistill.pipeline.apps.commands.run.describe_run", lambda *args: "no picture of these")
+    monkeypatch.setattr(StageSpec, "load", function)
     monkeypatch.setattr(
-        "maskdistill.pipeline.launch.evaluate_stage", lambda *args, **kwargs: {"status": "no ground truth"}
+        "maskdistill.pipeline.finish.evaluate_stage", lambda *args, **kwargs: {"status": "no ground truth"}
     )
     return names

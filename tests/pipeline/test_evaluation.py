@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.dag import STAGES
-from maskdistill.pipeline.evaluation import evaluate_baselines, evaluate_linear_probe, evaluate_stage
+from maskdistill.pipeline.evaluation import evaluate_linear_probe, evaluate_stage
 from maskdistill.pipeline.launch import run_stages
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.upkeep.gc import find_garbage, remove_garbage

@@ -4,14 +4,15 @@ from io import StringIO
 
 from rich.console import Console
 
-from maskdistill.pipeline.results import StageResult, print_results, result_rows
+from maskdistill.pipeline.apps.tables.results import print_results
+from maskdistill.pipeline.results import StageResult, result_rows
 
 MINE = StageResult("mine", "k1", 7, "masks", 3.0, True, {"train": {"foreground_iou": 0.5}, "val": {}}, failures=2)
 CLUSTER = StageResult("cluster", "k2", 7, "masks", 75.0, False, {"train": {"miou": 0.25}, "val": {"miou": 0.125}})
 UNLABELLED = StageResult("mine", "k3", 7, "masks", 3.0, False, {"status": "no ground truth"})
 
 
-def test_rows_hold_the_figures_that_some_stage_has() -> None:
+def test_rows_hold_the_metrics_that_some_stage_has() -> None:
     rows = result_rows([MINE, CLUSTER])
     expected = {"stage": "mine", "made": "7 masks, 2 skipped", "time": "3.0 s", "state": "cached",
                 "foreground IoU": "0.500/-", "mIoU": "", "key": "k1"}  # fmt: skip
@@ -46,8 +47,8 @@ def test_baselines_are_rows_too() -> None:
 
 def test_the_widest_table_fits_120_columns() -> None:
     names = ("purity", "foreground_iou", "corloc", "ap50_agnostic", "miou", "miou_majority")
-    figures = dict.fromkeys(names, 0.123)
-    long = StageResult("Otsu on colour", "", 2998, "candidates", 3661.0, True, {"train": figures, "val": figures})
+    metrics = dict.fromkeys(names, 0.123)
+    long = StageResult("Otsu on colour", "", 2998, "candidates", 3661.0, True, {"train": metrics, "val": metrics})
     output = StringIO()
     print_results([long], Console(width=120, file=output), "")
     assert output.getvalue().count("0.123/0.123") == 5

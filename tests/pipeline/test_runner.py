@@ -59,7 +59,7 @@ def test_a_failed_forced_run_keeps_the_old_artifact(
     def fail(*args: Any) -> None:
         raise RuntimeError("no space")
 
-    monkeypatch.setattr(StageSpec, "function", lambda spec: fail)
+    monkeypatch.setattr(StageSpec, "load", lambda spec: fail)
     with pytest.raises(RuntimeError, match="no space"):
         run_stage(plan, "mine", quiet, force=True)
     assert plan.manifest("mine") == before
@@ -73,7 +73,7 @@ def test_a_stage_that_fails_publishes_nothing(
         (workdir / "half.txt").write_text("half")
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(StageSpec, "function", lambda spec: fail)
+    monkeypatch.setattr(StageSpec, "load", lambda spec: fail)
     plan = make_plan()
     with pytest.raises(RuntimeError):
         run_stage(plan, "mine", quiet)

@@ -19,7 +19,8 @@ from maskdistill.pipeline.plan import Plan
 
 def status(config: ConfigOption = DEFAULT_CONFIG, overrides: SetOption = None, as_json: JsonOption = False) -> None:
     """Show per stage whether it is cached, and if not, which setting or input changed."""
-    from maskdistill.pipeline.upkeep.status import collect_status, print_status
+    from maskdistill.pipeline.apps.tables.status import print_status
+    from maskdistill.pipeline.upkeep.status import collect_status
 
     rows = collect_status(Plan(config_source(config, overrides)))
     if as_json:

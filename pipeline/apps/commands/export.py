@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from maskdistill.pipeline.apps.commands.inspect import VIEW_NAMES
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
+from maskdistill.pipeline.apps.views import VIEWS, stage_of
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import show_progress
 
 
 def export(
-    view: Annotated[str, typer.Argument(help=f"One of {VIEW_NAMES}.")],
+    view: Annotated[str, typer.Argument(help=f"One of {', '.join(VIEWS)}.")],
     kind: Annotated[
         str,
         typer.Option(
@@ -28,13 +28,10 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace it where it is there.")] = False,
 ) -> None:
     """Write what a stage made in the form of other tools."""
-    from maskdistill.pipeline.apps.export.formats import export_view
-    from maskdistill.pipeline.apps.export.names import ImageNames
-    from maskdistill.pipeline.apps.inspect.views import View
+    from maskdistill.pipeline.apps.export.formats import export_stage
+    from maskdistill.pipeline.apps.outputs import Run
 
-    plan = Plan(config_source(config, overrides))
-    images = ImageNames(plan.source, getattr(plan.config.data, "root", None))
-    shown = View.of(plan, view, "export")
+    run = Run(Plan(config_source(config, overrides)), f"export {view}")
     with show_progress("export", Console(stderr=True)) as progress:
-        export_view(shown, images, kind, out, progress, force=force)
+        export_stage(run, stage_of(view, "export"), kind, out, progress, force=force)
     print(out)

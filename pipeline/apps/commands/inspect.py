@@ -16,16 +16,15 @@ from maskdistill.pipeline.apps.commands.options import (
     output,
     print_json,
 )
+from maskdistill.pipeline.apps.views import VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
-from maskdistill.pipeline.dag import STAGE_NAMES, STAGES
+from maskdistill.pipeline.dag import STAGE_NAMES
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import show_progress
 
-VIEW_NAMES = ", ".join(spec.shows for spec in STAGES)
-
 
 def inspect(
-    view: Annotated[str, typer.Argument(help=f"One of {VIEW_NAMES}.")],
+    view: Annotated[str, typer.Argument(help=f"One of {', '.join(VIEWS)}.")],
     config: ConfigOption = DEFAULT_CONFIG,
     overrides: SetOption = None,
     image: Annotated[str | None, typer.Option(help="Id of an image to draw.")] = None,
@@ -36,26 +35,29 @@ def inspect(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at what a stage made: figures of all of it, a contact sheet, or a picture of one image."""
-    from maskdistill.pipeline.apps.inspect.statistics import as_json as figures_json
-    from maskdistill.pipeline.apps.inspect.views import View
+    """Look at what a stage made: statistics of all of it, a contact sheet, or a picture of one image."""
+    from maskdistill.pipeline.apps.inspect.statistics import as_json as statistics_json
+    from maskdistill.pipeline.apps.inspect.statistics import summarise
+    from maskdistill.pipeline.apps.outputs import Run
     from maskdistill.pipeline.apps.tables.summary import print_summary
 
     _check_options(image, out, sheet, count)
-    plan = Plan(config_source(config, overrides))
-    shown = View.of(plan, view)
+    run = Run(Plan(config_source(config, overrides)), f"inspect {view}")
+    stage = stage_of(view, "inspect")
     if image is not None and out is not None:
-        shown.save_picture(image, plan.source, out)
+        from maskdistill.pipeline.apps.drawing.stage import save_stage_picture
+
+        save_stage_picture(run, stage, image, out)
         print(out)
     elif sheet is not None:
         from maskdistill.pipeline.apps.drawing.sheet import save_sheet
 
-        save_sheet(shown, plan.source, sheet, count)
+        save_sheet(run, stage, sheet, count)
         print(sheet)
     elif as_json:
-        print_json(figures_json(shown.summary()))
+        print_json(statistics_json(summarise(run, stage)))
     else:
-        print_summary(view, shown.summary(), output())
+        print_summary(view, summarise(run, stage), output())
 
 
 def _check_options(image: str | None, out: Path | None, sheet: Path | None, count: int | None) -> None:
@@ -81,11 +83,11 @@ def diff(
     store = ArtifactStore(config_source(config, overrides).load().artifacts)
     first, second = find_artifact(store, key_a), find_artifact(store, key_b)
     with show_progress("diff", Console(stderr=True)) as progress:
-        figures = diff_artifacts(store, first, second, progress)
+        found = diff_artifacts(store, first, second, progress)
     if as_json:
-        print_json(figures)
+        print_json(found)
     else:
-        print_diff(figures, output())
+        print_diff(found, output())
 
 
 def gallery(
@@ -96,9 +98,9 @@ def gallery(
 ) -> None:
     """Draw what every stage made of some images, side by side with the ground truth."""
     from maskdistill.pipeline.apps.drawing.gallery import save_gallery
-    from maskdistill.pipeline.evaluation import evaluate_stage
+    from maskdistill.pipeline.apps.outputs import Run
 
-    plan = Plan(config_source(config, overrides))
-    plan.require(STAGE_NAMES[-1], "gallery")
-    save_gallery(plan, evaluate_stage(plan, STAGE_NAMES[-1], Console(stderr=True)), out, images)
+    run = Run(Plan(config_source(config, overrides)), "gallery")
+    run.folder(STAGE_NAMES[-1])
+    save_gallery(run, out, images)
     print(out)

@@ -22,18 +22,19 @@ def predict(
     force: Annotated[bool, typer.Option("--force", help="Replace the prediction that is there.")] = False,
 ) -> None:
     """Run a trained model on images that it has not seen."""
+    from maskdistill.pipeline.apps.outputs import Run
     from maskdistill.pipeline.apps.predict.files import prepare_out
     from maskdistill.pipeline.apps.predict.predict import STAGES, Prediction, open_images
 
     if stage not in STAGES:
         raise InputError(f"--stage {stage}: one of {', '.join(STAGES)}")
-    plan = Plan(config_source(config, overrides))
-    plan.require(stage, "predict")
-    images = open_images(image_dir, plan)
+    run = Run(Plan(config_source(config, overrides)), "predict")
+    run.folder(stage)
+    images = open_images(image_dir, run.plan.config.data.max_pixels)
     prepare_out(out, image_dir, force=force)
     console = Console(stderr=True)
     with show_progress("predict", console) as progress:
-        prediction = Prediction(plan, images, out, overlays, progress)
+        prediction = Prediction(run, images, out, overlays, progress)
         try:
             done = prediction.run(stage)
         finally:

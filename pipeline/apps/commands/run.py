@@ -1,23 +1,20 @@
 """The commands that make artifacts: `run` and `stage`."""
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
+from maskdistill.pipeline.apps.tables.results import describe_run, print_results
 from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.dag import OPTIONAL_NAMES, STAGE_NAMES, find_stage, stage_range
-from maskdistill.pipeline.launch import (
-    describe_run,
-    finish_stage,
-    forced_stages,
-    run_stages,
-    run_with_prefect,
-    with_import,
-)
+from maskdistill.pipeline.finish import finish_stage
+from maskdistill.pipeline.launch import forced_stages, run_stages, run_with_prefect, with_import
 from maskdistill.pipeline.plan import Plan
-from maskdistill.pipeline.results import StageResult, print_results
+from maskdistill.pipeline.results import Page, StageResult
 
 
 def run(
@@ -47,11 +44,29 @@ def run(
         return
     console = Console(stderr=True)
     if prefect and waiting:
-        results = run_with_prefect(plan, stages, console, forced=forced)
+        results = run_with_prefect(plan, stages, console, forced=forced, overview=_overview)
     else:
         results = run_stages(plan, stages, console, forced=forced)
     baselines = StageResult.of_baselines(evaluate_baselines(plan, console))
-    print_results([*results, *baselines], output(), note=describe_run(plan, results))
+    note = describe_run(plan, results, _draw_picture(plan, results))
+    print_results([*results, *baselines], output(), note)
+
+
+def _overview(plan: Plan) -> Iterable[Page]:
+    from maskdistill.pipeline.apps.report.build import overview_pages
+
+    return overview_pages(plan)
+
+
+def _draw_picture(plan: Plan, results: Iterable[StageResult]) -> Path | None:
+    """The picture of a whole run, drawn where its final model is new; None of a part of a run."""
+    last = next((result for result in results if result.stage == STAGE_NAMES[-1]), None)
+    if last is None:
+        return None
+    from maskdistill.pipeline.apps.drawing.gallery import keep_gallery
+    from maskdistill.pipeline.apps.outputs import Run
+
+    return keep_gallery(Run(plan), anew=not last.cached)
 
 
 def stage(
@@ -66,4 +81,4 @@ def stage(
     for needed in plan.stages[name].inputs:
         plan.require(needed, f"stage {name}")
     result = finish_stage(plan, name, Console(stderr=True), force=force)
-    print_results([result], output(), note=f"artifact: {plan.path(name)}")
+    print_results([result], output(), f"artifact: {plan.path(name)}")

@@ -1,5 +1,6 @@
 """Two artifacts of one stage side by side: what they were made from, and what became of masks, clusters and labels."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.compare.labels import diff_labels
 from maskdistill.pipeline.apps.compare.masks import diff_clusters, diff_masks
 from maskdistill.pipeline.artifacts import MANIFEST, ArtifactStore, Manifest
+from maskdistill.pipeline.changes import changed_ingredients
 from maskdistill.stages.progress import Progress
 
 
@@ -43,45 +45,24 @@ def diff_artifacts(store: ArtifactStore, first: Manifest, second: Manifest, prog
     """
     if first.stage != second.stage:
         raise InputError(f"diff: {first.stage}/{first.key} and {second.stage}/{second.key} are of different stages")
-    figures: dict[str, Any] = {"stage": first.stage, "a": first.key, "b": second.key}
-    figures["changes"] = [
-        {"name": name, "a": a, "b": b} for name, (a, b) in changed_ingredients(store, first, second).items()
-    ]
+    found: dict[str, Any] = {"stage": first.stage, "a": first.key, "b": second.key}
+    changes = changed_ingredients(first.ingredients, second.ingredients, partial(_ingredients, store))
+    found["changes"] = [{"name": name, "a": a, "b": b} for name, (a, b) in changes.items()]
     if first.stage in MASKS:
         before, after = (open_masks(first.stage, _folders(store, manifest)) for manifest in (first, second))
         masks, pairs = diff_masks(before, after, progress)
-        figures["masks"] = masks
+        found["masks"] = masks
         if first.stage != "mine":
-            figures["clusters"] = diff_clusters(before.cluster[pairs[:, 0]], after.cluster[pairs[:, 1]])
+            found["clusters"] = diff_clusters(before.cluster[pairs[:, 0]], after.cluster[pairs[:, 1]])
     if first.stage in LABELS:
         maps = [LABELS[first.stage].open(_folders(store, manifest)) for manifest in (first, second)]
-        figures["labels"] = diff_labels(maps[0], maps[1], progress)
-    return figures
+        found["labels"] = diff_labels(maps[0], maps[1], progress)
+    return found
 
 
-def changed_ingredients(store: ArtifactStore, first: Manifest, second: Manifest) -> dict[str, tuple[Any, Any]]:
-    """What two artifacts of a stage were made from differently: both values by name, such as "mine.short_side".
-
-    An input that differs is followed to the settings behind it, as far as those artifacts are still there.
-    """
-    changes: dict[str, tuple[Any, Any]] = {}
-    for name, (a, b) in _different(first.ingredients["inputs"], second.ingredients["inputs"]).items():
-        upstream = [store.manifest(name, key) if key else None for key in (a, b)]
-        if upstream[0] and upstream[1]:
-            changes |= changed_ingredients(store, upstream[0], upstream[1])
-        else:
-            changes[f"input {name}"] = (a, b)
-    settings = _different(first.ingredients["settings"], second.ingredients["settings"])
-    changes |= {f"{first.stage}.{name}": values for name, values in settings.items()}
-    for name, values in _different(first.ingredients, second.ingredients).items():
-        if name not in ("inputs", "settings"):
-            changes[name if name in ("data", "seed") else f"{first.stage}.{name}"] = values
-    return changes
-
-
-def _different(first: dict[str, Any], second: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    pairs = {name: (first.get(name), second.get(name)) for name in {**first, **second}}
-    return {name: (a, b) for name, (a, b) in pairs.items() if a != b}
+def _ingredients(store: ArtifactStore, stage: str, key: str) -> dict[str, Any] | None:
+    manifest = store.manifest(stage, key)
+    return manifest.ingredients if manifest else None
 
 
 def _folders(store: ArtifactStore, manifest: Manifest) -> dict[str, Path]:

@@ -35,7 +35,7 @@ def diff_masks(first: MaskStore, second: MaskStore, progress: Progress) -> tuple
     images that only one store has, or that changed their size, are lost or added.
 
     Returns:
-        Figures, and rows of the matched masks in both stores, int64 (n, 2). The figures: `images` (in both, `only_a`,
+        Counts, and rows of the matched masks in both stores, int64 (n, 2). The counts: `images` (in both, `only_a`,
         `only_b`, `resized`, `changed`), `a` and `b` (number of masks), `matched`, `identical` (same pixels), `lost`,
         `added`, `mean_iou` of the matched ones (None of none), and the `most_changed` images with how many masks they
         lost and were added.
@@ -53,7 +53,7 @@ def diff_masks(first: MaskStore, second: MaskStore, progress: Progress) -> tuple
             _compare(image, other, tally)
     n = len(tally.pairs)
     most_changed = heapq.nsmallest(_EXAMPLES, tally.changed, key=lambda entry: (-entry[0], entry[1]))
-    figures = {
+    counts = {
         "images": {
             "both": shared,
             "only_a": len(first.image_ids) - shared,
@@ -70,7 +70,7 @@ def diff_masks(first: MaskStore, second: MaskStore, progress: Progress) -> tuple
         "mean_iou": float(np.mean(tally.ious)) if n else None,
         "most_changed": [{"image": image_id, "lost_and_added": count} for count, image_id in most_changed],
     }
-    return figures, np.asarray(tally.pairs, dtype=np.int64).reshape(-1, 2)
+    return counts, np.asarray(tally.pairs, dtype=np.int64).reshape(-1, 2)
 
 
 def diff_clusters(first: NDArray[np.int32], second: NDArray[np.int32]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Runs that differ from a configuration in one setting: which they are, and what came out of each."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import yaml
@@ -56,7 +57,16 @@ def vary(source: ConfigSource, setting: str, value: Any) -> Plan:
     return Plan(ConfigSource(source.paths, (*source.overrides, f"{setting}={json.dumps(value)}")))
 
 
-def run_sweep(source: ConfigSource, sweep: Sweep, console: Console, last: str | None = None) -> list[Outcome]:
+RunStages = Callable[[Plan, Sequence[StageSpec], Console], Sequence[StageResult]]
+
+
+def run_sweep(
+    source: ConfigSource,
+    sweep: Sweep,
+    console: Console,
+    last: str | None = None,
+    run: RunStages = run_stages,
+) -> list[Outcome]:
     """Run the pipeline once for each value; artifacts that do not depend on the setting are made once.
 
     A value that fails is recorded as failed, and the others run all the same.
@@ -66,6 +76,7 @@ def run_sweep(source: ConfigSource, sweep: Sweep, console: Console, last: str | 
         sweep: What varies.
         console: Where progress is shown.
         last: Last stage to run; None = the final model.
+        run: Runs the stages of one plan.
 
     Raises:
         InputError: The setting does not exist, or does not take one of the values, or `last` is not part of one of
@@ -73,14 +84,16 @@ def run_sweep(source: ConfigSource, sweep: Sweep, console: Console, last: str | 
     """
     plans = [vary(source, sweep.setting, value) for value in sweep.values]
     stages = [stage_range(plan.specs, None, last) for plan in plans]
-    runs = zip(sweep.values, plans, stages, strict=True)
-    return [_run(value, plan, specs, sweep.setting, console) for value, plan, specs in runs]
+    outcomes = []
+    for value, plan, specs in zip(sweep.values, plans, stages, strict=True):
+        console.print(f"{sweep.setting} = {value}", style="bold", highlight=False, markup=False)
+        outcomes.append(_outcome(value, partial(run, plan, specs, console), console))
+    return outcomes
 
 
-def _run(value: Any, plan: Plan, stages: Sequence[StageSpec], setting: str, console: Console) -> Outcome:
-    console.print(f"{setting} = {value}", style="bold", highlight=False, markup=False)
+def _outcome(value: Any, run: Callable[[], Sequence[StageResult]], console: Console) -> Outcome:
     try:
-        return Outcome(value, run_stages(plan, stages, console))
+        return Outcome(value, run())
     except MaskDistillError as error:
         console.print(str(error), style="red", highlight=False, markup=False)
         return Outcome(value, error=str(error))

@@ -7,13 +7,20 @@ from PIL import Image
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.atomic import atomic_path
 
+SizeHW = tuple[int, int]
+"""Height and width, px."""
+
+
+def fit_size(size_hw: SizeHW, edge: int) -> SizeHW:
+    """The size of a picture whose long side becomes `edge` px."""
+    factor = edge / max(size_hw)
+    return max(1, round(size_hw[0] * factor)), max(1, round(size_hw[1] * factor))
+
 
 def fit(picture: UInt8Array, side: int) -> Image.Image:
     """A picture, uint8 (height, width, 3) RGB, resized so that its long side is `side` px."""
-    image = Image.fromarray(picture)
-    factor = side / max(image.size)
-    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    return image.resize(size, Image.Resampling.LANCZOS)
+    height, width = fit_size((picture.shape[0], picture.shape[1]), side)
+    return Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
 
 
 def save_png(picture: Image.Image, out: Path) -> None:

@@ -1,64 +1,65 @@
 """One picture of a whole run: for some images the photo, what each stage made of it, and the ground truth."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from maskdistill.data.arrays import UInt8Array
-from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.pipeline.apps.drawing.cells import fit, save_png
-from maskdistill.pipeline.apps.drawing.overlay import draw_labels
-from maskdistill.pipeline.apps.inspect.views import View
-from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.apps.drawing.stage import draw_stage, draw_truth
+from maskdistill.pipeline.apps.outputs import Run
+from maskdistill.pipeline.apps.views import VIEWS
+from maskdistill.pipeline.dag import STAGE_NAMES
 
 _CELL = 200
 _GAP = 4
 _HEADER = 22
-_COLUMNS = ("masks", "clusters", "candidates", "pseudo-labels", "predictions")
 
 
-def save_gallery(plan: Plan, scores: Mapping[str, Any], out: Path, n_images: int = 8) -> None:
-    """Write the picture of a finished run as PNG.
+def save_gallery(run: Run, out: Path, n_images: int = 8) -> None:
+    """Write the picture of a finished run as PNG; the ground truth has the colours of the matched clusters.
 
     Args:
-        plan: The run.
-        scores: Scores of its last stage; they tell the colours of the ground truth, that of the matched cluster.
+        run: The run.
         out: The file.
         n_images: Rows of the picture; images spread evenly over the validation images, or over all without any.
 
     Raises:
         MissingArtifact: A stage has not been made.
     """
-    source = plan.source
-    views = [View.of(plan, name) for name in _COLUMNS]
+    source = run.source
+    scores = run.scores(STAGE_NAMES[-1])
     first = source.n_train if source.n_train < len(source) else 0
     chosen = np.unique(np.linspace(first, len(source) - 1, n_images).round().astype(int))
-    truth = _truth_painter(source, scores.get("val") or scores.get("train") or {})
-    rows = [_row(views, source, int(index), truth) for index in chosen]
-    titles = ["image", *_COLUMNS, *(["ground truth"] if truth else [])]
+    matched = (scores.get("val") or scores.get("train") or {}).get("class_of_cluster", {})
+    rows = [_row(run, int(index), matched) for index in chosen]
+    titles = ["image", *VIEWS, *(["ground truth"] if source.class_names else [])]
     save_png(_assemble(titles, rows), out)
 
 
-def _row(views: list[View], source: ImageSource, index: int, truth: Callable[..., UInt8Array] | None) -> list[Any]:
-    image, image_id = source.read(index), source.ids[index]
-    pictures = [image, *(view.draw(image_id, image, captions=False) for view in views)]
-    return [*pictures, truth(index, image)] if truth else pictures
+def keep_gallery(run: Run, *, anew: bool) -> Path | None:
+    """The picture of a run beside its artifacts, drawn where it is not there or is to be drawn `anew`.
 
-
-def _truth_painter(source: ImageSource, scores: Mapping[str, Any]) -> Callable[[int, UInt8Array], UInt8Array] | None:
-    names = source.class_names
-    if names is None:
+    None where a stage is missing from the run, or has not been made.
+    """
+    if not run.has(*STAGE_NAMES):
         return None
-    cluster_of = {name: int(cluster) for cluster, name in scores.get("class_of_cluster", {}).items()}
+    picture = run.plan.store.gallery_path(run.plan.stages[STAGE_NAMES[-1]].key)
+    if anew or not picture.exists():
+        save_gallery(run, picture)
+    return picture
 
-    def paint(index: int, image: UInt8Array) -> UInt8Array:
-        labels = source.read_labels(index)
-        return image if labels is None else draw_labels(image, labels, lambda value: cluster_of.get(names[value], -1))
 
-    return paint
+def _row(run: Run, index: int, class_of_cluster: Mapping[str, str]) -> list[UInt8Array]:
+    source, image = run.source, run.source.read(index)
+    pictures = [image, *(draw_stage(run, stage, source.ids[index], image) for stage in VIEWS.values())]
+    if source.class_names is None:
+        return pictures
+    labels = source.read_labels(index)
+    truth = image if labels is None else draw_truth(image, labels, source.class_names, class_of_cluster)
+    return [*pictures, truth]
 
 
 def _assemble(titles: list[str], rows: list[list[UInt8Array]]) -> Image.Image:

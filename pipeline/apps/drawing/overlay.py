@@ -1,6 +1,7 @@
-"""Draws masks and label maps on an image."""
+"""Draws masks and label maps, on an image or on a transparent picture that lies over one."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,11 @@ from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 
 _FILL = 0.45
 _DIMMED = 0.55
+_FILL_ALPHA = 115
+_DIM_ALPHA = 115
+_LOST_COLOUR = (255, 255, 255)
+_STRIPE = 4
+Style = Literal["fill", "outline"]
 
 
 def draw_masks(
@@ -32,7 +38,7 @@ def draw_masks(
     for mask, cluster in list(zip(masks, clusters, strict=True))[::-1]:
         colour = np.asarray(cluster_colour(cluster))
         canvas[mask] = image[mask] * (1 - _FILL) + colour * _FILL
-        canvas[_outline(mask)] = colour
+        canvas[outline(mask)] = colour
     picture = canvas.round().astype(np.uint8)
     return _write_captions(picture, masks, captions) if captions else picture
 
@@ -52,9 +58,39 @@ def draw_labels(
     return draw_masks(image, masks, [cluster_of(value) for value in values])
 
 
-def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def mask_layer(
+    masks: NDArray[np.bool_], clusters: Sequence[int], style: Style, lost: Sequence[NDArray[np.bool_]] = ()
+) -> UInt8Array:
+    """Masks on a transparent picture, to lie on the photo.
+
+    Args:
+        masks: bool (n, height, width), the topmost first.
+        clusters: n clusters, -1 = none.
+        style: "fill" = tinted and outlined on a dimmed photo, "outline" = outlined.
+        lost: bool (height, width) each, masks to be outlined in broken white below the others.
+
+    Returns:
+        uint8 (height, width, 4) RGBA.
+    """
+    height, width = masks.shape[1:]
+    canvas = np.zeros((height, width, 4), dtype=np.uint8)
+    if style == "fill" and (len(masks) or len(lost)):
+        canvas[..., 3] = _DIM_ALPHA
+    stripes = (np.add.outer(np.arange(height), np.arange(width)) // _STRIPE) % 2 == 0
+    for mask in lost:
+        canvas[outline(mask, at_edges=False) & stripes] = (*_LOST_COLOUR, 255)
+    for mask, cluster in list(zip(masks, clusters, strict=True))[::-1]:
+        colour = cluster_colour(cluster)
+        if style == "fill":
+            canvas[mask] = (*colour, _FILL_ALPHA)
+        canvas[outline(mask, at_edges=False)] = (*colour, 255)
+    return canvas
+
+
+def outline(mask: NDArray[np.bool_], *, at_edges: bool = True) -> NDArray[np.bool_]:
+    """The outermost pixels of a mask, bool (height, width); along the edges of the picture only where wanted."""
     width = 1 + max(mask.shape) // 400
-    inner: NDArray[np.bool_] = binary_erosion(mask, iterations=width)
+    inner: NDArray[np.bool_] = binary_erosion(mask, iterations=width, border_value=0 if at_edges else 1)
     return mask & ~inner
 
 

@@ -8,21 +8,20 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from maskdistill.data.arrays import UInt8Array
-from maskdistill.data.sources.image_source import ImageSource
-from maskdistill.data.stores.clusters import ClusterStore
-from maskdistill.data.stores.masks import MaskStore
+from maskdistill.data.catalog import CLUSTERS, LABELS
 from maskdistill.pipeline.apps.drawing.cells import fit, save_png
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
-from maskdistill.pipeline.apps.drawing.overlay import draw_masks
-from maskdistill.pipeline.apps.inspect.views import View
+from maskdistill.pipeline.apps.drawing.cut import cut_out
+from maskdistill.pipeline.apps.drawing.stage import draw_stage
+from maskdistill.pipeline.apps.inspect.typical import by_distance, largest_clusters
+from maskdistill.pipeline.apps.outputs import Run
+from maskdistill.pipeline.apps.views import NAME_OF
 
 _CELL = 168
 _GAP = 6
 _CAPTION = 16
 _HEADER = 30
 _COLUMNS = 6
-_MOST_CLUSTERS = 40
-_MARGIN = 0.15
 _GROUND, _INK, _DIM_INK = (24, 24, 24), (235, 235, 235), (165, 165, 165)
 IMAGES_PER_SHEET, MASKS_PER_CLUSTER = 24, 8
 
@@ -36,66 +35,53 @@ class Cell:
     cluster: int = -1
 
 
-def save_sheet(view: View, source: ImageSource, out: Path, count: int | None = None) -> None:
-    """Write the contact sheet of a view as PNG.
+def save_sheet(run: Run, stage: str, out: Path, count: int | None = None) -> None:
+    """Write the contact sheet of a stage as PNG.
 
     Args:
-        view: What is shown. `clusters` gives a row per cluster, the largest first, of the masks next to its centroid.
-        source: The images.
+        run: The run.
+        stage: What is shown: a grid of images; for `cluster` a row per cluster, the largest first, of the masks next to
+            its centroid.
         out: The file.
-        count: Images on the sheet, spread evenly over all; for clusters, masks per cluster.
+        count: Images on the sheet, spread evenly over all; for `cluster`, masks per cluster.
+
+    Raises:
+        MissingArtifact: The stage is not finished.
     """
-    if view.name == "clusters":
-        per_cluster = count or MASKS_PER_CLUSTER
-        shown = largest_clusters(view.clusters)
-        rows = [_cluster_row(view, source, cluster, per_cluster) for cluster in shown]
-        title = f"{len(shown)} of {view.clusters.k} clusters, {len(view.masks):,} masks; the most typical masks of each"
-        save_png(_assemble(title, [cell for row in rows for cell in row], per_cluster + 1), out)
+    if stage == CLUSTERS.stage:
+        _save_cluster_sheet(run, out, count or MASKS_PER_CLUSTER)
         return
-    ids = view.image_ids
+    ids = (run.labels(stage) if stage in LABELS else run.masks(stage)).image_ids
     chosen = np.unique(np.linspace(0, len(ids) - 1, min(count or IMAGES_PER_SHEET, len(ids))).round().astype(int))
-    cells = [_image_cell(view, source, ids[i]) for i in chosen]
-    save_png(_assemble(f"{view.name}: {len(cells)} of {len(ids):,} images", cells, min(_COLUMNS, len(cells))), out)
+    cells = [_image_cell(run, stage, ids[i]) for i in chosen]
+    title = f"{NAME_OF[stage]}: {len(cells)} of {len(ids):,} images"
+    save_png(_assemble(title, cells, min(_COLUMNS, len(cells))), out)
 
 
-def largest_clusters(clusters: ClusterStore) -> list[int]:
-    """The clusters that hold a mask, the largest first, as many as a sheet takes."""
-    sizes = np.bincount(clusters.cluster, minlength=clusters.k)
-    order = np.argsort(-sizes, kind="stable")[:_MOST_CLUSTERS]
-    return [int(cluster) for cluster in order if sizes[cluster]]
+def _save_cluster_sheet(run: Run, out: Path, per_cluster: int) -> None:
+    clusters = run.clusters()
+    shown = largest_clusters(clusters)
+    ranked = by_distance(clusters)
+    cells = [cell for cluster in shown for cell in _cluster_row(run, cluster, ranked[cluster].tolist(), per_cluster)]
+    title = f"{len(shown)} of {clusters.k} clusters, {len(clusters):,} masks; the most typical masks of each"
+    save_png(_assemble(title, cells, per_cluster + 1), out)
 
 
-def most_typical(clusters: ClusterStore, cluster: int, count: int) -> list[int]:
-    """Rows of the masks of a cluster that are nearest to its centroid, the nearest first."""
-    rows = np.flatnonzero(clusters.cluster == cluster)
-    nearest: list[int] = rows[np.argsort(clusters.distance[rows], kind="stable")[:count]].tolist()
-    return nearest
-
-
-def crop_mask(masks: MaskStore, row: int, image: UInt8Array) -> UInt8Array:
-    """The part of an image around a mask, the mask drawn on it, uint8 (height, width, 3)."""
-    x, y, width, height = masks.bbox_xywh[row].astype(int).tolist()
-    margin = max(2, round(_MARGIN * max(width, height)))
-    window = (slice(max(0, y - margin), y + height + margin), slice(max(0, x - margin), x + width + margin))
-    return draw_masks(image[window], masks.decode(row)[window][None], [int(masks.cluster[row])])
-
-
-def _cluster_row(view: View, source: ImageSource, cluster: int, count: int) -> Iterator[Cell]:
-    size = int((view.clusters.cluster == cluster).sum())
-    yield Cell(f"cluster {cluster}\n{size:,} masks", cluster=cluster)
-    rows = most_typical(view.clusters, cluster, count)
-    for row in rows:
-        image_id = view.masks.image_ids[view.masks.image[row]]
-        image = source.read(source.index(image_id))
-        caption = f"{view.clusters.distance[row]:.2f}  {image_id}"
-        yield Cell(caption, crop_mask(view.masks, row, image), cluster)
-    for _ in range(count - len(rows)):
+def _cluster_row(run: Run, cluster: int, ranked: list[int], count: int) -> Iterator[Cell]:
+    masks, clusters = run.masks(CLUSTERS.stage), run.clusters()
+    yield Cell(f"cluster {cluster}\n{len(ranked):,} masks", cluster=cluster)
+    for row in ranked[:count]:
+        image_id = masks.image_ids[masks.image[row]]
+        image = run.source.read(run.source.index(image_id))
+        picture = cut_out(image, masks.decode(row), masks.bbox_xywh[row].tolist(), cluster)
+        yield Cell(f"{clusters.distance[row]:.2f}  {image_id}", picture, cluster)
+    for _ in range(count - len(ranked)):
         yield Cell("")
 
 
-def _image_cell(view: View, source: ImageSource, image_id: str) -> Cell:
-    image = source.read(source.index(image_id))
-    return Cell(image_id, view.draw(image_id, image, captions=False))
+def _image_cell(run: Run, stage: str, image_id: str) -> Cell:
+    image = run.source.read(run.source.index(image_id))
+    return Cell(image_id, draw_stage(run, stage, image_id, image))
 
 
 def _assemble(title: str, cells: list[Cell], columns: int) -> Image.Image:

@@ -1,31 +1,38 @@
 """`maskdistill export`: the formats by name, and writing one of them whole or not at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
 
 from maskdistill.data.atomic import atomic_path, write_json
+from maskdistill.data.catalog import LABELS, MASKS, stages_read
 from maskdistill.data.coco.export import write_coco
 from maskdistill.data.errors import InputError
+from maskdistill.data.stores.labels import LabelStore
 from maskdistill.data.stores.mask_table import write_csv, write_parquet
+from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.apps.export.detectron import write_detectron
+from maskdistill.pipeline.apps.export.fiftyone_samples import write_fiftyone
+from maskdistill.pipeline.apps.export.label_pngs import write_label_pngs
 from maskdistill.pipeline.apps.export.names import ImageNames
-from maskdistill.pipeline.apps.inspect.views import View
+from maskdistill.pipeline.apps.export.supervision_detections import write_yolo
+from maskdistill.pipeline.apps.outputs import Run
+from maskdistill.pipeline.apps.views import NAME_OF, VIEWS
 from maskdistill.stages.progress import Progress
 
 OnImage = Callable[[], None]
-Writer = Callable[[View, ImageNames, Path, OnImage], None]
+MaskWriter = Callable[[MaskStore, ImageNames, Path, OnImage], None]
+LabelWriter = Callable[[LabelStore, Path, OnImage], None]
 _RECORD = "export.json"
 """Stands in every exported folder: what it holds, and the sign that it may be replaced."""
 
 
-def export_view(view: View, images: ImageNames, kind: str, out: Path, progress: Progress, *, force: bool) -> None:
+def export_stage(run: Run, stage: str, kind: str, out: Path, progress: Progress, *, force: bool) -> None:
     """Write what a stage made as a file or folder of another format.
 
     Args:
-        view: What is exported.
-        images: Names and sizes of the images.
-        kind: A key of FORMATS.
+        run: The run.
+        stage: Whose output is written.
+        kind: A key of MASK_FORMATS or LABEL_FORMATS.
         out: The file or folder.
         progress: Told about every image.
         force: Replace `out` where it is there: a file, or a folder that an earlier export wrote.
@@ -33,19 +40,38 @@ def export_view(view: View, images: ImageNames, kind: str, out: Path, progress: 
     Raises:
         InputError: No such format, a format that this output does not have, `out` is there already, or a library is
             missing.
+        MissingArtifact: The stage is not finished.
     """
-    if kind not in FORMATS:
-        raise InputError(f"--format {kind}: one of {', '.join(FORMATS)}")
+    if kind not in (*MASK_FORMATS, *LABEL_FORMATS):
+        raise InputError(f"--format {kind}: one of {', '.join((*MASK_FORMATS, *LABEL_FORMATS))}")
     check_target(out, force=force)
-    content = view.labels if kind == "png" else view.masks
-    progress.start(f"export {kind}", len(content.image_ids), "images")
+    write, n_images = _writer(run, stage, kind)
+    progress.start(f"export {kind}", n_images, "images")
     with atomic_path(out) as temporary:
-        FORMATS[kind](view, images, temporary, progress.advance)
+        write(temporary, progress.advance)
         if temporary.is_dir():
-            keys = {stage: folder.name for stage, folder in view.folders.items()}
-            write_json(temporary / _RECORD, {"view": view.name, "format": kind, "artifacts": keys})
+            keys = {name: run.plan.stages[name].key for name in stages_read(stage)}
+            write_json(temporary / _RECORD, {"view": NAME_OF[stage], "format": kind, "artifacts": keys})
             if out.is_file():
                 out.unlink()  # no folder can be renamed onto a file
+
+
+def _writer(run: Run, stage: str, kind: str) -> tuple[Callable[[Path, OnImage], None], int]:
+    """What writes a stage's output in a format, and its number of images."""
+    if kind in LABEL_FORMATS:
+        if stage not in LABELS:
+            raise InputError(f"{NAME_OF[stage]} are masks; label maps are in {_names(LABELS)}")
+        labels = run.labels(stage)
+        return lambda path, on_image: LABEL_FORMATS[kind](labels, path, on_image), len(labels)
+    if stage not in MASKS:
+        raise InputError(f"{NAME_OF[stage]} are label maps alone; masks are in {_names(MASKS)}")
+    masks = run.masks(stage)
+    images = ImageNames(run.source, getattr(run.plan.config.data, "root", None))
+    return lambda path, on_image: MASK_FORMATS[kind](masks, images, path, on_image), len(masks.image_ids)
+
+
+def _names(stages: Collection[str]) -> str:
+    return ", ".join(name for name, stage in VIEWS.items() if stage in stages)
 
 
 def check_target(out: Path, *, force: bool) -> None:
@@ -58,54 +84,32 @@ def check_target(out: Path, *, force: bool) -> None:
         raise InputError(f"--out {out}: --force replaces no folder that an export did not write; delete it yourself")
 
 
-def _coco(view: View, images: ImageNames, path: Path, on_image: OnImage) -> None:
-    write_coco(view.masks, path, images.size_of, images.name_of, on_image)
+def _coco(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -> None:
+    write_coco(masks, path, images.size_of, images.name_of, on_image)
 
 
-def _detectron2(view: View, images: ImageNames, path: Path, on_image: OnImage) -> None:
-    write_detectron(view.masks, images, path, on_image)
-
-
-def _torchvision(view: View, images: ImageNames, path: Path, on_image: OnImage) -> None:
+def _torchvision(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -> None:
     from maskdistill.pipeline.apps.export.torchvision_targets import write_torchvision  # torch takes seconds to import
 
-    write_torchvision(view.masks, images, path, on_image)
+    write_torchvision(masks, images, path, on_image)
 
 
-def _png(view: View, images: ImageNames, path: Path, on_image: OnImage) -> None:
-    from maskdistill.pipeline.apps.export.label_pngs import write_label_pngs
-
-    write_label_pngs(view.labels, path, on_image)
-
-
-def _table(write: Callable[[Any, Path], None]) -> Writer:
-    def write_table(view: View, images: ImageNames, path: Path, on_image: OnImage) -> None:
-        write(view.masks, path)
-        for _ in view.masks.image_ids:
+def _table(write: Callable[[MaskStore, Path], None]) -> MaskWriter:
+    def write_table(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -> None:
+        write(masks, path)
+        for _ in masks.image_ids:
             on_image()
 
     return write_table
 
 
-def _fiftyone(view: View, images: ImageNames, path: Path, on_image: OnImage) -> None:
-    from maskdistill.pipeline.apps.export.fiftyone_samples import write_fiftyone
-
-    write_fiftyone(view.masks, images, path, on_image)
-
-
-def _supervision(view: View, images: ImageNames, path: Path, on_image: OnImage) -> None:
-    from maskdistill.pipeline.apps.export.supervision_detections import write_yolo
-
-    write_yolo(view.masks, images, path, on_image)
-
-
-FORMATS: dict[str, Writer] = {
+MASK_FORMATS: dict[str, MaskWriter] = {
     "coco": _coco,
-    "detectron2": _detectron2,
+    "detectron2": write_detectron,
     "torchvision": _torchvision,
-    "png": _png,
     "csv": _table(write_csv),
     "parquet": _table(write_parquet),
-    "fiftyone": _fiftyone,
-    "supervision": _supervision,
+    "fiftyone": write_fiftyone,
+    "supervision": write_yolo,
 }
+LABEL_FORMATS: dict[str, LabelWriter] = {"png": write_label_pngs}

@@ -5,17 +5,10 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from maskdistill.data.arrays import IGNORE
 from maskdistill.data.errors import InputError
 from maskdistill.data.paths import inside
 from maskdistill.data.stores.labels import LabelStore
-from maskdistill.pipeline.apps.drawing.colours import cluster_colour
-
-
-def label_palette() -> list[int]:
-    """RGB of the 256 label values, one after the other: background black, cluster c (value c + 1), ignored white."""
-    colours = [(0, 0, 0), *(cluster_colour(value - 1) for value in range(1, IGNORE)), (255, 255, 255)]
-    return [channel for colour in colours for channel in colour]
+from maskdistill.pipeline.apps.drawing.colours import label_palette
 
 
 def png_names(image_ids: tuple[str, ...]) -> list[str]:

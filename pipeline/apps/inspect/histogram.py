@@ -24,11 +24,11 @@ class Histogram:
     whole: bool = False
 
     @classmethod
-    def of(cls, values: ArrayLike, low: float = 0.0, high: float = 1.0) -> "Histogram":
-        """Ten bins of equal width from `low` to `high`, or further where a value is beyond them."""
+    def of(cls, values: ArrayLike, low: float = 0.0, high: float = 1.0, bins: int = _BINS) -> "Histogram":
+        """Bins of equal width from `low` to `high`, or further where a value is beyond them."""
         array = np.asarray(values, dtype=np.float64)
         span = (array.min(initial=low), array.max(initial=high))
-        counts, edges = np.histogram(array, bins=_BINS, range=span)
+        counts, edges = np.histogram(array, bins=bins, range=span)
         return cls([round(edge, 6) for edge in edges.tolist()], counts.tolist())
 
     @classmethod

@@ -1,19 +1,36 @@
-"""Figures of what a stage made that need no ground truth: counts, quantiles and histograms."""
+"""Statistics of what a stage made that need no ground truth: counts, quantiles and histograms."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from maskdistill.data.catalog import CLUSTERS, LABELS
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.apps.inspect.histogram import Histogram
+from maskdistill.pipeline.apps.outputs import Run
 
-Figures = dict[str, Any]
+Statistics = dict[str, Any]
 QUANTILES = {"min": 0.0, "p25": 0.25, "median": 0.5, "p75": 0.75, "max": 1.0}
 
 
-def mask_figures(masks: MaskStore) -> Figures:
+def summarise(run: Run, stage: str) -> Statistics:
+    """Of the label maps of a stage, or where it has none of its masks; see the functions below.
+
+    `cluster` has the distance of each mask to its centroid as well. Raises MissingArtifact where it is not finished.
+    """
+    if stage in LABELS:
+        return label_statistics(run.labels(stage))
+    statistics = mask_statistics(run.masks(stage))
+    if stage == CLUSTERS.stage:
+        distance = run.clusters().distance
+        statistics["distance"] = quantiles(distance)
+        statistics["histograms"]["distance"] = Histogram.of(distance, high=float(distance.max(initial=0)) or 1.0)
+    return statistics
+
+
+def mask_statistics(masks: MaskStore) -> Statistics:
     """Of a mask store: counts, quantiles by column, `cluster_sizes` by cluster, and `histograms` by column."""
     per_image = np.bincount(masks.image, minlength=len(masks.image_ids))
     share = masks.area_share
@@ -34,7 +51,7 @@ def mask_figures(masks: MaskStore) -> Figures:
     }
 
 
-def label_figures(labels: LabelStore) -> Figures:
+def label_statistics(labels: LabelStore) -> Statistics:
     """Of a store of label maps: share of all pixels, and number of images, by label value. Reads one map at a time."""
     pixels = np.zeros(256, dtype=np.int64)
     images = np.zeros(256, dtype=np.int64)
@@ -60,7 +77,7 @@ def quantiles(values: ArrayLike) -> dict[str, float]:
     return dict(zip(QUANTILES, np.quantile(array, list(QUANTILES.values())).tolist(), strict=True))
 
 
-def as_json(figures: Figures) -> Figures:
-    """The same figures for another program to read."""
-    histograms = {name: histogram.as_dict() for name, histogram in figures.get("histograms", {}).items()}
-    return {**figures, "histograms": histograms} if histograms else figures
+def as_json(statistics: Statistics) -> Statistics:
+    """The same for another program to read."""
+    histograms = {name: histogram.as_dict() for name, histogram in statistics.get("histograms", {}).items()}
+    return {**statistics, "histograms": histograms} if histograms else statistics

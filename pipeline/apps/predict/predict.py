@@ -17,10 +17,10 @@ from maskdistill.data.sources.folder import FolderSource, find_images
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.data.stores.masks import MaskStore
+from maskdistill.pipeline.apps.drawing.colours import label_palette
 from maskdistill.pipeline.apps.drawing.overlay import draw_labels, draw_masks
-from maskdistill.pipeline.apps.export.label_pngs import label_palette
+from maskdistill.pipeline.apps.outputs import Run
 from maskdistill.pipeline.apps.predict.files import png_names, save_png
-from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
 
@@ -32,7 +32,7 @@ class Prediction:
     """What becomes of one folder of images.
 
     Attributes:
-        plan: Whose trained model predicts.
+        trained: The run whose model predicts.
         images: The folder of images.
         out: The folder to write to, and to nowhere else.
         overlays: Whether to draw each result on its image.
@@ -40,7 +40,7 @@ class Prediction:
         failures: Gets the reason for each image that cannot be read.
     """
 
-    plan: Plan
+    trained: Run
     images: FolderSource
     out: Path
     overlays: bool
@@ -65,9 +65,9 @@ class Prediction:
         from maskdistill.stages.segment.predict import predict_part
         from maskdistill.stages.segment.train import WEIGHTS, load_segmenter
 
-        execution = self.plan.config.execution
+        execution = self.trained.plan.config.execution
         device = resolve_device(execution)
-        model, config = load_segmenter(self.plan.require("segment", "predict") / WEIGHTS, device)
+        model, config = load_segmenter(self.trained.folder("segment") / WEIGHTS, device)
         with self._scratch() as scratch:
             parts = []
             for number, images in enumerate(self._readable(execution.batch_size)):
@@ -83,9 +83,9 @@ class Prediction:
         from maskdistill.stages.distill.stage import load_detector
         from maskdistill.stages.distill.train import WEIGHTS
 
-        config, execution = self.plan.config.distill, self.plan.config.execution
+        config, execution = self.trained.plan.config.distill, self.trained.plan.config.execution
         device = resolve_device(execution)
-        detector = load_detector(self.plan.require("distill", "predict") / WEIGHTS, device)
+        detector = load_detector(self.trained.folder("distill") / WEIGHTS, device)
         found = [
             predict_part(
                 detector, images, list(images.ids), config, execution.batch_size, device, self.progress.advance
@@ -173,10 +173,10 @@ class LoadedImages(ImageSource):
         raise NotImplementedError
 
 
-def open_images(folder: Path, plan: Plan) -> FolderSource:
-    """All images below a folder. Raises InputError where it is missing or holds none."""
+def open_images(folder: Path, max_pixels: int) -> FolderSource:
+    """All images below a folder; those of more pixels are not read. Raises InputError without a folder or an image."""
     if not folder.is_dir():
         raise InputError(f"--image-dir {folder}: there is no such folder")
     if next(find_images(folder), None) is None:
         raise InputError(f"--image-dir {folder}: there are no images in it")
-    return FolderSource(FolderConfig(kind="folder", root=folder, max_pixels=plan.config.data.max_pixels))
+    return FolderSource(FolderConfig(kind="folder", root=folder, max_pixels=max_pixels))

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from maskdistill.data.atomic import atomic_path
-from maskdistill.pipeline.apps.report.blocks import EMPTY, Report, Section, Tile
+from maskdistill.pipeline.apps.report.blocks import Report, Tile
 from maskdistill.pipeline.apps.report.classes import classes_section
 from maskdistill.pipeline.apps.report.comparison import comparison_section
 from maskdistill.pipeline.apps.report.confidence import confidence_section
@@ -13,14 +13,16 @@ from maskdistill.pipeline.apps.report.contact_sheet import clusters_section
 from maskdistill.pipeline.apps.report.curves import curves_section
 from maskdistill.pipeline.apps.report.examples import examples_section
 from maskdistill.pipeline.apps.report.funnel import funnel_section
-from maskdistill.pipeline.apps.report.markdown import render_markdown
-from maskdistill.pipeline.apps.report.numbers import count, share
+from maskdistill.pipeline.apps.report.markdown import render_markdown, section_to_markdown
 from maskdistill.pipeline.apps.report.page import render_page
 from maskdistill.pipeline.apps.report.provenance import provenance_section
-from maskdistill.pipeline.apps.report.record import FINAL, RunRecord
+from maskdistill.pipeline.apps.report.reported_run import FINAL, ReportedRun
 from maskdistill.pipeline.apps.report.settings import settings_section
+from maskdistill.pipeline.apps.tables.numbers import count, share
+from maskdistill.pipeline.apps.tables.table import EMPTY
 from maskdistill.pipeline.formatting import format_seconds
 from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.results import Page
 
 _MOST_CHANGES = 4
 """Changed settings that are named below the title; all of them stand among the settings."""
@@ -36,25 +38,26 @@ def build_report(plan: Plan, console: Console) -> Report:
     Raises:
         CorruptArtifact: A finished artifact is damaged.
     """
-    record = RunRecord(plan, console)
+    run = ReportedRun(plan, console=console)
     sections = [
-        comparison_section(record),
-        funnel_section(record),
-        classes_section(record),
-        confidence_section(record),
-        curves_section(record),
-        examples_section(record),
-        clusters_section(record),
+        comparison_section(run),
+        funnel_section(run),
+        classes_section(run),
+        confidence_section(run),
+        curves_section(run),
+        examples_section(run),
+        clusters_section(run),
         settings_section(plan.config),
-        provenance_section(record),
+        provenance_section(run),
     ]
-    return Report("MaskDistill report", _subtitle(record), _tiles(record), sections)
+    return Report("MaskDistill report", _subtitle(run), _tiles(run), sections)
 
 
-def overview_sections(plan: Plan, console: Console) -> list[Section]:
-    """The sections of the report that are tables of results."""
-    record = RunRecord(plan, console)
-    return [comparison_section(record), funnel_section(record), classes_section(record)]
+def overview_pages(plan: Plan) -> list[Page]:
+    """The sections of the report that are tables of results, as pages for Prefect."""
+    run = ReportedRun(plan)
+    sections = (comparison_section(run), funnel_section(run), classes_section(run))
+    return [Page(section.anchor, section.title, section_to_markdown(section)) for section in sections]
 
 
 def write_report(report: Report, page: Path, markdown: Path | None = None) -> list[Path]:
@@ -66,9 +69,9 @@ def write_report(report: Report, page: Path, markdown: Path | None = None) -> li
     return list(texts)
 
 
-def _subtitle(record: RunRecord) -> str:
+def _subtitle(run: ReportedRun) -> str:
     """The configuration, less what says where and how rather than what."""
-    source = record.plan.config_source
+    source = run.plan.config_source
     changes = [one for one in source.overrides if not one.strip().startswith(("artifacts", "execution"))]
     shown = changes[:_MOST_CHANGES]
     if len(changes) > len(shown):
@@ -77,13 +80,13 @@ def _subtitle(record: RunRecord) -> str:
     return f"{names} with {', '.join(shown)}" if shown else names
 
 
-def _tiles(record: RunRecord) -> list[Tile]:
-    source, config, made = record.source, record.plan.config, record.manifests
-    miou = record.figures(FINAL).get("miou")
-    n_classes = len(config.evaluate.classes or record.class_names[1:])
+def _tiles(run: ReportedRun) -> list[Tile]:
+    source, config, made = run.source, run.plan.config, run.manifests
+    miou = run.metrics(FINAL).get("miou")
+    n_classes = len(config.evaluate.classes or run.class_names[1:])
     commits = sorted({(one.environment.get("commit") or "unknown")[:10] for one in made.values()})
     return [
-        Tile("mIoU of the final model", share(miou), record.split_name if miou is not None else "not measured"),
+        Tile("mIoU of the final model", share(miou), run.split_name if miou is not None else "not measured"),
         Tile(
             f"images, {config.data.kind}",
             count(len(source)),
@@ -93,7 +96,7 @@ def _tiles(record: RunRecord) -> list[Tile]:
         Tile(
             "time of all stages",
             format_seconds(sum(one.seconds for one in made.values())),
-            f"{len(made)} of {len(record.planned)} stages finished",
+            f"{len(made)} of {len(run.stages)} stages finished",
         ),
         Tile("seed", str(config.seed), f"commit {', '.join(commits) or EMPTY}"),
     ]

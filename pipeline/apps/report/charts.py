@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskdistill.pipeline.apps.drawing.svg import Drawing, Plot, extent, series_colour
+from maskdistill.pipeline.apps.inspect.histogram import Histogram
 from maskdistill.pipeline.apps.report.blocks import Chart
 
 _MOST_POINTS = 240
@@ -42,13 +43,13 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def score_histogram(scores: ArrayLike, threshold: float | None) -> Chart:
     """How many candidates have which score, and where the threshold cuts."""
     values = np.asarray(scores, dtype=float)
-    counts, edges = np.histogram(values, bins=20, range=(0, 1))
+    histogram = Histogram.of(values, bins=20)
     summary = f"{len(values):,} candidates"
     if threshold is not None:
         summary += f", {int((values >= threshold).sum()):,} of them at or above {threshold:g}"
-    plot = Plot((0, 1), (0, float(max(1, counts.max())) * 1.08), ("score", "candidates"), summary)
-    for low, high, count in zip(edges, edges[1:], counts, strict=False):
-        plot.bar(float(low), float(high), float(count))
+    plot = Plot((0, 1), (0, max(1, *histogram.counts) * 1.08), ("score", "candidates"), summary)
+    for low, high, count in zip(histogram.edges, histogram.edges[1:], histogram.counts, strict=False):
+        plot.bar(low, high, count)
     if threshold is not None:
         plot.mark_x(threshold, f"threshold {threshold:g}")
     return Chart("Scores of the candidates", plot.markup(), summary)

@@ -5,24 +5,25 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdistill.pipeline.apps.report.blocks import EMPTY, Block, Cell, Charts, Note, Row, Section, Table
+from maskdistill.pipeline.apps.report.blocks import Block, Charts, Note, Section
 from maskdistill.pipeline.apps.report.charts import heat_map
-from maskdistill.pipeline.apps.report.numbers import share
-from maskdistill.pipeline.apps.report.record import FINAL, RunRecord
+from maskdistill.pipeline.apps.report.reported_run import FINAL, ReportedRun
+from maskdistill.pipeline.apps.tables.numbers import share
+from maskdistill.pipeline.apps.tables.table import EMPTY, Cell, Row, Table
 
 _STAGES = ("cluster", "distill", "filter", FINAL)
 _MOST_CONFUSIONS = 10
 
 
-def classes_section(record: RunRecord) -> Section:
+def classes_section(run: ReportedRun) -> Section:
     """IoU of each class stage by stage, and the confusion matrix of the final model."""
-    lead = f"On the {record.split_name}. A class that no cluster was matched to has an IoU of 0."
+    lead = f"On the {run.split_name}. A class that no cluster was matched to has an IoU of 0."
     blocks: list[Block] = []
-    if any("iou_per_class" in record.figures(stage) for stage in _STAGES):
-        blocks.append(class_table(record))
-    if confusion := record.figures(FINAL).get("confusion"):
+    if any("iou_per_class" in run.metrics(stage) for stage in _STAGES):
+        blocks.append(class_table(run))
+    if confusion := run.metrics(FINAL).get("confusion"):
         blocks += confusion_blocks(confusion["classes"], np.asarray(confusion["px"], dtype=np.int64))
-    blocks += record.missing(FINAL)
+    blocks += run.missing(FINAL)
     return Section("classes", "Classes", lead, blocks or [Note("The data has no ground truth.")])
 
 
@@ -43,9 +44,9 @@ def confusion_blocks(names: Sequence[str], px: NDArray[np.int64]) -> list[Block]
     return [Charts([chart], wide=True), confusion_table(shares, rows, columns)]
 
 
-def class_table(record: RunRecord) -> Table:
+def class_table(run: ReportedRun) -> Table:
     """IoU of each class after each finished stage, best of the last one first."""
-    ious = {stage: record.figures(stage).get("iou_per_class") for stage in _STAGES}
+    ious = {stage: run.metrics(stage).get("iou_per_class") for stage in _STAGES}
     found = {stage: iou for stage, iou in ious.items() if iou}
     last = next(reversed(found.values()))
     names = sorted(last, key=lambda name: (name != "background", -last[name]))

@@ -1,26 +1,27 @@
 """What the detector's score is worth: how scores are spread, and how often a candidate of a score is right."""
 
-from maskdistill.pipeline.apps.report.blocks import EMPTY, Block, Cell, Charts, Note, Row, Section, Table
+from maskdistill.pipeline.apps.report.blocks import Block, Charts, Note, Section
 from maskdistill.pipeline.apps.report.charts import reliability_chart, score_histogram
-from maskdistill.pipeline.apps.report.numbers import count, share
-from maskdistill.pipeline.apps.report.record import RunRecord
+from maskdistill.pipeline.apps.report.reported_run import ReportedRun
+from maskdistill.pipeline.apps.tables.numbers import count, share
+from maskdistill.pipeline.apps.tables.table import EMPTY, Cell, Row, Table
 
 
-def confidence_section(record: RunRecord) -> Section:
+def confidence_section(run: ReportedRun) -> Section:
     """Score histogram with the threshold; reliability where the evaluation measured it."""
     lead = (
         "The filter keeps candidates from the threshold on, and the best one of every image. That is worth as much as "
         "the score tells right candidates (IoU ≥ 0.5 with an object) from wrong ones."
     )
-    if "distill" not in record.planned:
+    if "distill" not in run.stages:
         return Section("confidence", "Confidence", lead, [Note("This configuration trains no detector.")])
-    if not record.has("distill"):
-        return Section("confidence", "Confidence", lead, record.missing("distill"))
-    charts = [score_histogram(record.candidates.score, record.threshold)]
-    bins = record.figures("distill").get("reliability") or []
+    if not run.has("distill"):
+        return Section("confidence", "Confidence", lead, run.missing("distill"))
+    charts = [score_histogram(run.masks("distill").score, run.threshold)]
+    bins = run.metrics("distill").get("reliability") or []
     blocks: list[Block] = [Charts(charts)]
     if bins:
-        charts.append(reliability_chart(bins, record.threshold))
+        charts.append(reliability_chart(bins, run.threshold))
         rows: list[Row] = [
             [
                 f"{one['low']:.1f} to {one['high']:.1f}",

@@ -1,37 +1,57 @@
 """Training curves of every network that the run trained."""
 
+import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from maskdistill.data.catalog import TRAINING_LOG
 from maskdistill.pipeline.apps.report.blocks import Block, Chart, Charts, Section
 from maskdistill.pipeline.apps.report.charts import loss_chart
-from maskdistill.pipeline.apps.report.record import FINAL, RunRecord
+from maskdistill.pipeline.apps.report.reported_run import FINAL, ReportedRun
 
+Columns = dict[str, NDArray[np.float64]]
+"""What a log says of each iteration, by name."""
 _NETWORKS = {"pretrain": "ViT", "distill": "detector", FINAL: "segmenter"}
 _NOTHING_TO_TRAIN = ("mine", "cluster", "filter")
 
 
-def curves_section(record: RunRecord) -> Section:
+def curves_section(run: ReportedRun) -> Section:
     """The losses as they were, smoothed, and split into their parts where there are several."""
     blocks: list[Block] = []
-    for stage in record.planned:
+    for stage in run.stages:
         if stage in _NOTHING_TO_TRAIN:
             continue
         network = _NETWORKS.get(stage, stage)
         charts = [
             chart
-            for folder, columns in record.losses(stage).items()
+            for folder, columns in _losses(run, stage).items()
             for chart in _charts(network if folder == "." else f"{network}, {_readable(folder)}", columns)
         ]
         if charts:
             blocks.append(Charts(charts))
-    blocks += record.missing(*set(record.planned).difference(_NOTHING_TO_TRAIN))
+    blocks += run.missing(*set(run.stages).difference(_NOTHING_TO_TRAIN))
     lead = "Faint: the loss of each iteration. Strong: its moving average over a twenty-fifth of the training."
     return Section("training", "Training", lead, blocks)
 
 
-def _charts(name: str, columns: Mapping[str, Any]) -> list[Chart]:
+def _losses(run: ReportedRun, stage: str) -> dict[str, Columns]:
+    """Columns of the training logs of a finished stage, by the folder below its artifact that each lies in."""
+    if not run.has(stage):
+        return {}
+    folder = run.folder(stage)
+    return {log.parent.relative_to(folder).as_posix(): _read_columns(log) for log in sorted(folder.rglob(TRAINING_LOG))}
+
+
+def _read_columns(log: Path) -> Columns:
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    names = [name for name in lines[0] if all(name in line for line in lines)] if lines else []
+    return {name: np.asarray([line[name] for line in lines], dtype=float) for name in names}
+
+
+def _charts(name: str, columns: Columns) -> list[Chart]:
     losses = {column: values for column, values in columns.items() if column not in ("iteration", "lr")}
     if "loss" not in losses:
         return []

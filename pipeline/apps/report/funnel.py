@@ -1,28 +1,23 @@
 """The funnel: how many masks there are after each stage, and what they are like."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.data.stores.masks import MaskStore
-from maskdistill.pipeline.apps.report.blocks import EMPTY, Cell, Note, Row, Section, Table
-from maskdistill.pipeline.apps.report.numbers import count, share
-from maskdistill.pipeline.apps.report.record import FINAL, RunRecord
+from maskdistill.pipeline.apps.report.blocks import Note, Section
+from maskdistill.pipeline.apps.report.reported_run import FINAL, ReportedRun
+from maskdistill.pipeline.apps.tables.numbers import count, share
+from maskdistill.pipeline.apps.tables.table import EMPTY, Cell, Row, Table
 
-_MASKS: dict[str, tuple[str, Callable[[RunRecord], MaskStore]]] = {
-    "mine": ("mined masks", lambda record: record.mined),
-    "distill": ("candidates of the detector", lambda record: record.candidates),
-    "filter": ("pseudo-labels", lambda record: record.kept),
-}
+_MASKS = {"mine": "mined masks", "distill": "candidates of the detector", "filter": "pseudo-labels"}
 _MOST_REASONS = 500
 
 
-def funnel_section(record: RunRecord) -> Section:
+def funnel_section(run: ReportedRun) -> Section:
     """The funnel, and the images that were skipped."""
-    blocks: list[Table | Note] = [funnel_table(record)] if record.has("mine") else []
-    blocks += record.missing(*_MASKS, FINAL)
-    reasons = [(image_id, reason) for made in record.manifests.values() for image_id, reason in made.failures.items()]
+    blocks: list[Table | Note] = [funnel_table(run)] if run.has("mine") else []
+    blocks += run.missing(*_MASKS, FINAL)
+    reasons = [(image_id, reason) for made in run.manifests.values() for image_id, reason in made.failures.items()]
     if reasons:
         note = f"The first {_MOST_REASONS} of them." if len(reasons) > _MOST_REASONS else ""
         caption = f"{len(reasons)} images were skipped"
@@ -31,13 +26,13 @@ def funnel_section(record: RunRecord) -> Section:
     return Section("funnel", "The funnel of masks", lead, blocks)
 
 
-def funnel_table(record: RunRecord) -> Table:
+def funnel_table(run: ReportedRun) -> Table:
     """One row per finished stage that makes masks or label maps."""
-    stores = {stage: (name, read(record)) for stage, (name, read) in _MASKS.items() if record.has(stage)}
-    most = max((len(masks) for _, masks in stores.values()), default=1)
-    rows = [_mask_row(name, masks, most) for name, masks in stores.values()]
-    if record.has(FINAL):
-        rows.append(_label_row("predictions of the final model", record.predictions))
+    stores = {name: run.masks(stage) for stage, name in _MASKS.items() if run.has(stage)}
+    most = max((len(masks) for masks in stores.values()), default=1)
+    rows = [_mask_row(name, masks, most) for name, masks in stores.items()]
+    if run.has(FINAL):
+        rows.append(_label_row("predictions of the final model", run.labels(FINAL)))
     columns = ("after", "images", "masks", "masks per image", "mean area", "mean score", "images without a mask")
     return Table("Masks stage by stage", columns, rows)
 

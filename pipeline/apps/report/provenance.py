@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from maskdistill.pipeline.apps.report.blocks import EMPTY, Block, Section, Table
-from maskdistill.pipeline.apps.report.numbers import count
-from maskdistill.pipeline.apps.report.record import RunRecord
+from maskdistill.pipeline.apps.report.blocks import Block, Section
+from maskdistill.pipeline.apps.report.reported_run import ReportedRun
+from maskdistill.pipeline.apps.tables.numbers import count
+from maskdistill.pipeline.apps.tables.table import EMPTY, Table
 from maskdistill.pipeline.artifacts import Manifest
 from maskdistill.pipeline.formatting import format_bytes, format_seconds
 
@@ -12,9 +13,9 @@ _OF_THE_MACHINE = ("commit", "platform")
 _DIGITS = 16
 
 
-def provenance_section(record: RunRecord) -> Section:
+def provenance_section(run: ReportedRun) -> Section:
     """Artifacts, fingerprints and software."""
-    made = record.manifests
+    made = run.manifests
     lead = (
         "An artifact's key is the hash of the stage and its version, its settings, the keys of its inputs, the seed, "
         "and the fingerprints of images and weights: the same key, the same content."
@@ -22,7 +23,7 @@ def provenance_section(record: RunRecord) -> Section:
     blocks: list[Block] = []
     if made:
         blocks = [_artifacts(made), _fingerprints(made), _software(made)]
-    return Section("provenance", "Provenance", lead, [*blocks, *record.missing(*record.planned)])
+    return Section("provenance", "Provenance", lead, [*blocks, *run.missing(*run.stages)])
 
 
 def _artifacts(made: dict[str, Manifest]) -> Table:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from maskdistill.pipeline.apps.report.blocks import EMPTY, Block, Cell, Note, Section, Table
+from maskdistill.pipeline.apps.report.blocks import Block, Note, Section
+from maskdistill.pipeline.apps.tables.table import EMPTY, Cell, Table
 from maskdistill.pipeline.config import Config
 
 _COLUMNS = ("setting", "value", "default")
@@ -39,4 +39,5 @@ def setting_rows(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, st
 
 
 def _write(value: Any) -> str:
-    return str(value) if isinstance(value, str | Path) else json.dumps(value)
+    plain = value is None or isinstance(value, bool | int | float | list | tuple | dict)
+    return json.dumps(value, default=str) if plain else str(value)

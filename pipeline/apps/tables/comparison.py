@@ -14,8 +14,8 @@ from rich.table import Table as RichTable
 from maskdistill.data.atomic import atomic_path
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.compare.sweep import Outcome
-from maskdistill.pipeline.apps.report.blocks import EMPTY, Table
-from maskdistill.pipeline.apps.report.markdown import table_to_markdown
+from maskdistill.pipeline.apps.tables.markdown import table_to_markdown
+from maskdistill.pipeline.apps.tables.table import EMPTY, Table
 from maskdistill.pipeline.dag import STAGE_NAMES
 from maskdistill.pipeline.results import StageResult
 
@@ -66,7 +66,7 @@ def check_format(out: Path) -> None:
 
 
 def write_comparison(out: Path, setting: str, outcomes: Sequence[Outcome]) -> None:
-    """Write what came out of a sweep: the table as Markdown, or all figures as JSON or CSV, by the file's ending."""
+    """Write what came out of a sweep: the table as Markdown, or all metrics as JSON or CSV, by the file's ending."""
     check_format(out)
     if out.suffix == ".md":
         text = table_to_markdown(compare(setting, outcomes)) + "\n"
@@ -87,7 +87,7 @@ def _affected_stages(setting: str) -> Sequence[str]:
 def _row(outcome: Outcome) -> dict[str, str]:
     by_stage = {result.stage: result for result in outcome.results}
     row = {
-        name: by_stage[stage].score(figure) if stage in by_stage else "" for name, (stage, figure) in _COLUMNS.items()
+        name: by_stage[stage].score(metric) if stage in by_stage else "" for name, (stage, metric) in _COLUMNS.items()
     }
     new = [result.stage for result in outcome.results if not result.cached]
     row["masks"] = next((str(by_stage[stage].items) for stage in _MASK_STAGES if stage in by_stage), "")
@@ -96,18 +96,18 @@ def _row(outcome: Outcome) -> dict[str, str]:
 
 
 def _to_csv(setting: str, outcomes: Sequence[Outcome]) -> str:
-    """One line per figure: value, stage, split, figure, score."""
+    """One line per metric: value, stage, split, metric, score."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([setting, "stage", "split", "figure", "score"])
+    writer.writerow([setting, "stage", "split", "metric", "score"])
     for outcome in outcomes:
         for result in outcome.results:
-            writer.writerows([outcome.value, result.stage, *figure] for figure in _figures(result))
+            writer.writerows([outcome.value, result.stage, *metric] for metric in _metrics(result))
     return text.getvalue()
 
 
-def _figures(result: StageResult) -> Iterator[tuple[str, str, float]]:
+def _metrics(result: StageResult) -> Iterator[tuple[str, str, float]]:
     splits: Mapping[str, Any] = result.scores
-    for split, figures in splits.items():
-        if isinstance(figures, Mapping):
-            yield from ((split, name, value) for name, value in figures.items() if isinstance(value, int | float))
+    for split, metrics in splits.items():
+        if isinstance(metrics, Mapping):
+            yield from ((split, name, value) for name, value in metrics.items() if isinstance(value, int | float))

@@ -5,27 +5,27 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-Figures = dict[str, Any]
+Difference = dict[str, Any]
 
 
-def print_diff(figures: Figures, console: Console) -> None:
-    """Print the figures of `diff_artifacts`."""
-    console.print(f"[bold]{figures['stage']}[/bold]  a = {figures['a']}  b = {figures['b']}", highlight=False)
+def print_diff(found: Difference, console: Console) -> None:
+    """Print what `diff_artifacts` found."""
+    console.print(f"[bold]{found['stage']}[/bold]  a = {found['a']}  b = {found['b']}", highlight=False)
     changes = Table("made from", "a", "b")
-    for change in figures["changes"]:
+    for change in found["changes"]:
         changes.add_row(change["name"], *(_shown(change[side]) for side in ("a", "b")))
-    console.print(changes if figures["changes"] else "made from the same settings and inputs")
+    console.print(changes if found["changes"] else "made from the same settings and inputs")
     table = Table(show_header=False)
     for section, rows in (("masks", _mask_rows), ("clusters", _cluster_rows), ("labels", _label_rows)):
-        if section in figures:
-            for name, value in rows(figures[section]):
+        if section in found:
+            for name, value in rows(found[section]):
                 table.add_row(name, value)
             table.add_section()
     if table.rows:
         console.print(table, highlight=False)
 
 
-def _mask_rows(masks: Figures) -> list[tuple[str, str]]:
+def _mask_rows(masks: Difference) -> list[tuple[str, str]]:
     mean_iou = "-" if masks["mean_iou"] is None else f"{masks['mean_iou']:.3f}"
     rows = [
         ("images", _images(masks["images"])),
@@ -38,7 +38,7 @@ def _mask_rows(masks: Figures) -> list[tuple[str, str]]:
     return [*rows, ("most lost and added", examples)] if examples else rows
 
 
-def _cluster_rows(clusters: Figures) -> list[tuple[str, str]]:
+def _cluster_rows(clusters: Difference) -> list[tuple[str, str]]:
     total = clusters["compared"]
     return [
         ("cluster changed", _share(clusters["changed"], total)),
@@ -46,7 +46,7 @@ def _cluster_rows(clusters: Figures) -> list[tuple[str, str]]:
     ]
 
 
-def _label_rows(labels: Figures) -> list[tuple[str, str]]:
+def _label_rows(labels: Difference) -> list[tuple[str, str]]:
     if labels["agreement"] is None:
         return [("label maps", _images(labels["images"]))]
     return [

@@ -1,4 +1,4 @@
-"""Prints the figures of a view: a line of counts, a table of quantiles, and bars as wide as the terminal."""
+"""Prints statistics of what a stage made: counts, a table of quantiles, and bars as wide as the terminal."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from rich.text import Text
 from maskdistill.data.arrays import IGNORE
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 from maskdistill.pipeline.apps.inspect.histogram import Histogram
-from maskdistill.pipeline.apps.inspect.statistics import QUANTILES, Figures
+from maskdistill.pipeline.apps.inspect.statistics import QUANTILES, Statistics
 
 _TWO_COLUMNS = 100
 """Width in characters from which charts stand side by side."""
@@ -19,31 +19,31 @@ _MOST_BARS = 24
 _BAR_COLOUR = "cyan"
 
 Row = tuple[str, float, str, str]
-"""What a bar stands for, its length, its figure, and its colour."""
+"""What a bar stands for, its length, the number beside it, and its colour."""
 
 
-def print_summary(title: str, figures: Figures, console: Console) -> None:
-    """Print the figures of `View.summary`."""
-    counts = [(name, value) for name, value in figures.items() if isinstance(value, int)]
+def print_summary(title: str, statistics: Statistics, console: Console) -> None:
+    """Print what `summarise` gives, under a title."""
+    counts = [(name, value) for name, value in statistics.items() if isinstance(value, int)]
     text = "  ".join(f"[bold]{value:,}[/bold] {_name(name)}" for name, value in counts)
     console.print(f"[bold]{title}[/bold]  {text}", highlight=False)
-    quantiles = {name: value for name, value in figures.items() if isinstance(value, dict) and "median" in value}
+    quantiles = {name: value for name, value in statistics.items() if isinstance(value, dict) and "median" in value}
     if quantiles:
         console.print(_quantile_table(quantiles))
-    console.print(_side_by_side(list(_charts(figures)), console.width))
+    console.print(_side_by_side(list(_charts(statistics)), console.width))
 
 
-def _charts(figures: Figures) -> Iterable[RenderableType]:
-    for name, histogram in figures.get("histograms", {}).items():
+def _charts(statistics: Statistics) -> Iterable[RenderableType]:
+    for name, histogram in statistics.get("histograms", {}).items():
         # Where all values are the same, the table of quantiles has said it.
-        if figures[name] and figures[name]["min"] < figures[name]["max"]:
+        if statistics[name] and statistics[name]["min"] < statistics[name]["max"]:
             yield _chart(name, _histogram_rows(histogram))
-    if sizes := figures.get("cluster_sizes"):
+    if sizes := statistics.get("cluster_sizes"):
         yield _chart("cluster_sizes", [_cluster_row(cluster, size) for cluster, size in _largest_first(sizes)])
-    if shares := figures.get("pixel_share"):
+    if shares := statistics.get("pixel_share"):
         rows = [(_label_name(value), share, f"{share:.1%}", _label_colour(value)) for value, share in shares.items()]
         yield _chart("pixel_share", rows)
-        images = figures["images_with"]
+        images = statistics["images_with"]
         yield _chart("images_with", [(_label_name(v), n, f"{n:,}", _label_colour(v)) for v, n in images.items()])
 
 
@@ -71,8 +71,8 @@ def _chart(name: str, rows: Sequence[Row]) -> RenderableType:
     grid = Table.grid(Column(justify="right", no_wrap=True), Column(ratio=1), Column(justify="right", no_wrap=True),
                       padding=(0, 1), expand=True)  # fmt: skip
     longest = max((length for _, length, _, _ in rows), default=0) or 1
-    for label, length, figure, colour in rows[:_MOST_BARS]:
-        grid.add_row(Text(label, style="dim"), Bar(longest, 0, length, color=colour), figure)
+    for label, length, number, colour in rows[:_MOST_BARS]:
+        grid.add_row(Text(label, style="dim"), Bar(longest, 0, length, color=colour), number)
     hidden = rows[_MOST_BARS:]
     if hidden:
         grid.add_row("", Text(f"and {len(hidden)} more, from {hidden[-1][2]} to {hidden[0][2]}", style="dim"), "")
@@ -104,5 +104,5 @@ def _rgb(cluster: int) -> str:
     return "rgb({},{},{})".format(*cluster_colour(cluster))
 
 
-def _name(figure: Any) -> str:
-    return str(figure).replace("_", " ")
+def _name(statistic: Any) -> str:
+    return str(statistic).replace("_", " ")

@@ -35,13 +35,14 @@ _STATUS: tuple[tuple[type[MaskDistillError], int], ...] = (
 )
 
 
-def make_app(run: ViewedRun, hosts: Iterable[str]) -> FastAPI:
+def make_app(run: ViewedRun, hosts: Iterable[str], static: Path = STATIC) -> FastAPI:
     """The application over a run.
 
     Args:
         run: What it shows.
         hosts: The values of the Host header that are answered, without ports; others may come from a foreign page that
             has its own name lead to this machine.
+        static: Folder of the page and of what it is made of.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
@@ -60,9 +61,9 @@ def make_app(run: ViewedRun, hosts: Iterable[str]) -> FastAPI:
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
-        return FileResponse(STATIC / "index.html")
+        return FileResponse(static / "index.html")
 
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.mount("/static", StaticFiles(directory=static))
     return app
 
 

@@ -1,4 +1,4 @@
-"""The figures behind the pages, as JSON. Images and masks are named by number, never by path."""
+"""What the pages show, as JSON. Images and masks are named by number, never by path."""
 
 from typing import Annotated, Any
 
@@ -10,10 +10,11 @@ from maskdistill.data.errors import MissingArtifact
 from maskdistill.data.settings import Settings
 from maskdistill.pipeline.apps.view.cluster_pages import pick_masks, summarise_clusters
 from maskdistill.pipeline.apps.view.layers import Layer
-from maskdistill.pipeline.apps.view.query import LAYER_NAMES, ImageQuery, LayerName, find_images
-from maskdistill.pipeline.apps.view.state import Run
+from maskdistill.pipeline.apps.view.query import ImageQuery, LayerName, find_images
+from maskdistill.pipeline.apps.view.state import TheRun
 from maskdistill.pipeline.apps.view.threshold import Order
 from maskdistill.pipeline.apps.view.viewed_run import ViewedRun, check_number
+from maskdistill.pipeline.apps.views import VIEWS
 
 _EXAMPLES = 5
 _FEWEST_PER_PAGE, _MOST_PER_PAGE = 1, 500
@@ -40,13 +41,13 @@ router = APIRouter(prefix="/api")
 
 
 @router.get("/run")
-def describe_run(run: Run) -> dict[str, Any]:
+def describe_run(run: TheRun) -> dict[str, Any]:
     """Images, stages and the settings that the page needs."""
     return run.describe()
 
 
 @router.get("/images")
-def list_images(run: Run, query: Annotated[ImagePage, Query()]) -> dict[str, Any]:
+def list_images(run: TheRun, query: Annotated[ImagePage, Query()]) -> dict[str, Any]:
     """One page of the images that meet a query."""
     layer, missing = _layer_or_reason(run, query.layer)
     found = find_images(query, layer, run.source)
@@ -56,7 +57,7 @@ def list_images(run: Run, query: Annotated[ImagePage, Query()]) -> dict[str, Any
 
 
 @router.get("/images/{image}")
-def describe_image(run: Run, image: int, query: Annotated[ImageQuery, Query()]) -> dict[str, Any]:
+def describe_image(run: TheRun, image: int, query: Annotated[ImageQuery, Query()]) -> dict[str, Any]:
     """The masks of one image by layer, and its neighbours among the images that meet the query."""
     check_number("image", image, len(run.source))
     layer, _ = _layer_or_reason(run, query.layer)
@@ -69,12 +70,12 @@ def describe_image(run: Run, image: int, query: Annotated[ImageQuery, Query()]) 
         "of": len(images),
         "previous": int(images[place - 1]) if place else None,
         "next": int(images[place + 1]) if place is not None and place + 1 < len(images) else None,
-        "layers": {name: _describe_masks(run, name, image) for name in LAYER_NAMES},
+        "layers": {name: _describe_masks(run, name, image) for name in VIEWS},
     }
 
 
 @router.get("/layers/{name}")
-def describe_layer(run: Run, name: LayerName) -> dict[str, Any]:
+def describe_layer(run: TheRun, name: LayerName) -> dict[str, Any]:
     """What of a layer can be filtered by."""
     layer = run.layer(name)
     if not layer.quick:
@@ -86,8 +87,8 @@ def describe_layer(run: Run, name: LayerName) -> dict[str, Any]:
 
 
 @router.get("/clusters")
-def list_clusters(run: Run) -> list[dict[str, Any]]:
-    """Figures of every cluster."""
+def list_clusters(run: TheRun) -> list[dict[str, Any]]:
+    """What is known of every cluster."""
     return summarise_clusters(
         run.clusters(), run.made_columns("candidates"), run.made_columns("pseudo-labels"), _EXAMPLES
     )
@@ -95,7 +96,7 @@ def list_clusters(run: Run) -> list[dict[str, Any]]:
 
 @router.get("/clusters/{cluster}")
 def describe_cluster(
-    run: Run, cluster: int, seed: Annotated[int, Query(ge=0)] = 0, n: Annotated[int, Query(ge=1, le=100)] = 12
+    run: TheRun, cluster: int, seed: Annotated[int, Query(ge=0)] = 0, n: Annotated[int, Query(ge=1, le=100)] = 12
 ) -> dict[str, Any]:
     """`n` masks of each kind: typical, atypical and random ones."""
     store = run.clusters()
@@ -105,7 +106,7 @@ def describe_cluster(
 
 
 @router.get("/threshold")
-def try_threshold(run: Run, query: Annotated[ThresholdPage, Query()]) -> dict[str, Any]:
+def try_threshold(run: TheRun, query: Annotated[ThresholdPage, Query()]) -> dict[str, Any]:
     """What the filter would keep and lose, and one page of the images."""
     what_if = run.what_if()
     images, kept, lost = what_if.images(query.threshold, query.order)
@@ -118,14 +119,14 @@ def try_threshold(run: Run, query: Annotated[ThresholdPage, Query()]) -> dict[st
 
 
 @router.get("/map")
-def describe_map(run: Run) -> dict[str, Any]:
+def describe_map(run: TheRun) -> dict[str, Any]:
     """Size and axes of the map."""
     found = run.embedding_map()
     return {"masks": len(found.points), "explained": found.explained}
 
 
 @router.get("/map/points")
-def map_points(run: Run) -> Response:
+def map_points(run: TheRun) -> Response:
     """x, y and cluster of all masks, three uint16 arrays one after the other, little-endian."""
     points, cluster = run.embedding_map().points, run.clusters().cluster
     columns = (points[:, 0], points[:, 1], cluster)
@@ -134,7 +135,7 @@ def map_points(run: Run) -> Response:
 
 
 @router.get("/masks/{row}")
-def describe_mask(run: Run, row: int) -> dict[str, Any]:
+def describe_mask(run: TheRun, row: int) -> dict[str, Any]:
     """A mined mask and its image."""
     check_number("mask", row, len(run.clusters()))
     return _describe_mask(run, row)

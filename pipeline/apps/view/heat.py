@@ -11,7 +11,7 @@ from PIL import Image
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import InputError
-from maskdistill.pipeline.apps.view.layers import SizeHW
+from maskdistill.pipeline.apps.drawing.cells import SizeHW
 from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.mine.methods.affinity import AffinityMiner

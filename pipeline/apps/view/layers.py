@@ -16,9 +16,8 @@ from maskdistill.data.errors import CorruptArtifact
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.data.stores.masks import MaskStore
+from maskdistill.pipeline.apps.drawing.cells import SizeHW
 from maskdistill.stages.networks.resize import resize_mask
-
-SizeHW = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)

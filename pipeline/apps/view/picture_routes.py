@@ -1,30 +1,30 @@
 """Photos, overlays and cut-outs, made when they are asked for."""
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from maskdistill.data.settings import Settings
-from maskdistill.pipeline.apps.view.layers import SizeHW
-from maskdistill.pipeline.apps.view.pictures import (
-    Edge,
-    Style,
-    encode_cut,
-    encode_heat,
-    encode_overlay,
-    encode_photo,
-    fit,
-)
+from maskdistill.pipeline.apps.drawing.cells import SizeHW, fit_size
+from maskdistill.pipeline.apps.drawing.cut import cut_out
+from maskdistill.pipeline.apps.drawing.encode import to_jpeg, to_png
+from maskdistill.pipeline.apps.drawing.heat import heat_picture
+from maskdistill.pipeline.apps.drawing.overlay import Style, mask_layer
+from maskdistill.pipeline.apps.drawing.photo import shrink
 from maskdistill.pipeline.apps.view.query import LayerName, MaskFilter
-from maskdistill.pipeline.apps.view.state import Cache, Run
+from maskdistill.pipeline.apps.view.state import Cache, TheRun
 from maskdistill.pipeline.apps.view.viewed_run import ViewedRun, check_number
 from maskdistill.stages.networks.resize import resize_mask
 
 _DAY = 86_400
 KnownTag = Annotated[str | None, Header(alias="If-None-Match")]
+
+
+Edge = Annotated[Literal[160, 320, 1024], BeforeValidator(int)]
+"""Long sides of the pictures that there are, px."""
 
 
 class PictureQuery(Settings):
@@ -41,8 +41,8 @@ class OverlayQuery(PictureQuery, MaskFilter):
     style: Style = "fill"
 
 
-class OutcomeQuery(PictureQuery):
-    """The threshold whose outcome is drawn."""
+class ThresholdQuery(PictureQuery):
+    """The threshold whose result is drawn."""
 
     threshold: float = Field(ge=0, le=1)
 
@@ -53,15 +53,15 @@ router = APIRouter(prefix="/api")
 
 
 @router.get("/images/{image}/photo")
-def photo(run: Run, cache: Cache, image: int, query: PlainQuery, known: KnownTag = None) -> Response:
+def photo(run: TheRun, cache: Cache, image: int, query: PlainQuery, known: KnownTag = None) -> Response:
     """The photo."""
-    picture = cache.get((image, query), lambda: encode_photo(run.read(image), query.edge))
+    picture = cache.get((image, query), lambda: to_jpeg(shrink(run.read(image), query.edge)))
     return _answer("image/jpeg", picture, query, known)
 
 
 @router.get("/images/{image}/overlay/{name}")
 def overlay(
-    run: Run,
+    run: TheRun,
     cache: Cache,
     image: int,
     name: LayerName,
@@ -71,21 +71,22 @@ def overlay(
     """The masks of a layer that meet the conditions."""
 
     def make() -> bytes:
-        regions = run.layer(name).regions(image, fit(_size_of(run, name, image), query.edge))
+        regions = run.layer(name).regions(image, fit_size(_size_of(run, name, image), query.edge))
         regions = regions.take(query.match(regions.columns))
-        return encode_overlay(regions.masks, regions.columns.cluster.tolist(), query.style)
+        return to_png(mask_layer(regions.masks, regions.columns.cluster.tolist(), query.style))
 
     picture = cache.get((image, name, run.layer_version(name), query), make)
     return _answer("image/png", picture, query, known)
 
 
 @router.get("/images/{image}/heat")
-def heat(run: Run, cache: Cache, image: int, query: PlainQuery, known: KnownTag = None) -> Response:
+def heat(run: TheRun, cache: Cache, image: int, query: PlainQuery, known: KnownTag = None) -> Response:
     """The affinity of the patches, computed with the ViT of the mine stage."""
 
     def make() -> bytes:
         pixels = run.read(image)
-        return encode_heat(run.heat().compute(pixels, fit(pixels.shape[:2], query.edge)))
+        size_hw = fit_size((pixels.shape[0], pixels.shape[1]), query.edge)
+        return to_png(heat_picture(run.heat().compute(pixels, size_hw)))
 
     picture = cache.get((image, "heat", run.layer_version("masks"), query), make)
     return _answer("image/png", picture, query, known)
@@ -93,32 +94,33 @@ def heat(run: Run, cache: Cache, image: int, query: PlainQuery, known: KnownTag 
 
 @router.get("/images/{image}/outcome")
 def outcome(
-    run: Run, cache: Cache, image: int, query: Annotated[OutcomeQuery, Query()], known: KnownTag = None
+    run: TheRun, cache: Cache, image: int, query: Annotated[ThresholdQuery, Query()], known: KnownTag = None
 ) -> Response:
     """What the filter would leave of the candidates, and what it would drop."""
 
     def make() -> bytes:
         what_if = run.what_if()
-        size_hw = fit(_size_of(run, "candidates", image), query.edge)
-        found = what_if.outcome(image, query.threshold)
+        size_hw = fit_size(_size_of(run, "candidates", image), query.edge)
+        found = what_if.image(image, query.threshold)
         kept = np.asarray([resize_mask(mask, size_hw) for mask in found.kept], dtype=bool).reshape(-1, *size_hw)
         lost = [resize_mask(what_if.layer.store.decode(row), size_hw) for row in found.lost_rows]
         clusters = what_if.layer.columns.cluster[found.kept_rows].tolist()
-        return encode_overlay(kept, clusters, "fill", lost)
+        return to_png(mask_layer(kept, clusters, "fill", lost))
 
     picture = cache.get((image, "outcome", run.layer_version("candidates"), query), make)
     return _answer("image/png", picture, query, known)
 
 
 @router.get("/masks/{row}/cut")
-def cut(run: Run, cache: Cache, row: int, query: PlainQuery, known: KnownTag = None) -> Response:
+def cut(run: TheRun, cache: Cache, row: int, query: PlainQuery, known: KnownTag = None) -> Response:
     """A mined mask, cut out with some of what is around it."""
 
     def make() -> bytes:
         layer = run.mask_layer("clusters")
         check_number("mask", row, len(layer.columns))
-        store, image, cluster = layer.store, int(layer.columns.image[row]), int(layer.columns.cluster[row])
-        return encode_cut(run.read(image), store.decode(row), store.bbox_xywh[row].tolist(), cluster, query.edge)
+        pixels, store = run.read(int(layer.columns.image[row])), layer.store
+        cluster = int(layer.columns.cluster[row])
+        return to_jpeg(cut_out(pixels, store.decode(row), store.bbox_xywh[row].tolist(), cluster, query.edge))
 
     picture = cache.get((row, "cut", run.layer_version("clusters"), query), make)
     return _answer("image/jpeg", picture, query, known)

@@ -10,10 +10,9 @@ from pydantic import Field
 from maskdistill.data.settings import Settings
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.pipeline.apps.view.layers import NO_MASKS, Columns, Layer
-from maskdistill.pipeline.dag import STAGES
 
-LAYER_NAMES = tuple(spec.shows for spec in STAGES)
 LayerName = Literal["masks", "clusters", "candidates", "pseudo-labels", "predictions"]
+"""One of `apps.views.VIEWS`."""
 
 
 class MaskFilter(Settings):

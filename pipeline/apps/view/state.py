@@ -20,5 +20,5 @@ def cache_of(request: Request) -> PictureCache:
     return cache
 
 
-Run = Annotated[ViewedRun, Depends(run_of)]
+TheRun = Annotated[ViewedRun, Depends(run_of)]
 Cache = Annotated[PictureCache, Depends(cache_of)]

@@ -1,24 +1,23 @@
-"""What the filter stage would keep with another threshold: its own rules, applied to the candidates it would read."""
+"""What the filter stage would keep with another threshold: its own functions, given the candidates it would read."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
+from maskdistill.pipeline.apps.inspect.histogram import Histogram
 from maskdistill.pipeline.apps.view.layers import MaskLayer
-from maskdistill.stages.filter.confidence import rank_in_image, select
+from maskdistill.stages.filter.confidence import select
 from maskdistill.stages.filter.config import FilterConfig
-from maskdistill.stages.filter.stage import resolve_overlap, select_candidates
+from maskdistill.stages.filter.stage import resolve_overlap
 
 BINS = 50
 Order = Literal["nearest", "lost", "kept", "order"]
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class FilteredImage:
     """What becomes of the candidates of one image.
 
     Attributes:
@@ -39,15 +38,10 @@ class WhatIf:
         self.layer = layer
         self._config = config
 
-    @cached_property
-    def _ranks(self) -> NDArray[np.int64]:
-        return rank_in_image(self.layer.columns.score, self.layer.columns.image)
-
     def keep(self, threshold: float) -> NDArray[np.bool_]:
         """Which candidates are confident enough, bool (M,); what overlaps then does to them is not looked at."""
         columns = self.layer.columns
-        keep = select(columns.score, columns.image, threshold)
-        return keep if self._config.max_per_image is None else keep & (self._ranks < self._config.max_per_image)
+        return select(columns.score, columns.image, threshold, self._config.max_per_image)
 
     def summarise(self, threshold: float) -> dict[str, Any]:
         """Counts over all candidates, by score and by cluster."""
@@ -55,15 +49,14 @@ class WhatIf:
         keep = self.keep(threshold)
         unsure = keep & (columns.score < float(threshold))
         n_clusters = int(columns.cluster.max(initial=-1)) + 1
-        bins = np.clip((columns.score * BINS).astype(np.int64), 0, BINS - 1)
         return {
             "candidates": len(columns),
             "kept": int(keep.sum()),
             "images": len(np.unique(columns.image)),
             "unsure_images": int(unsure.sum()),
             "score_bins": {
-                "all": np.bincount(bins, minlength=BINS).tolist(),
-                "kept": np.bincount(bins[keep], minlength=BINS).tolist(),
+                "all": Histogram.of(columns.score, bins=BINS).counts,
+                "kept": Histogram.of(columns.score[keep], bins=BINS).counts,
             },
             "clusters": {
                 "all": np.bincount(columns.cluster, minlength=n_clusters).tolist(),
@@ -85,20 +78,12 @@ class WhatIf:
         sequence = np.argsort(values, kind="stable")
         return images[sequence].astype(np.int64), kept[sequence], (total - kept)[sequence]
 
-    def outcome(self, image: int, threshold: float) -> Outcome:
+    def image(self, image: int, threshold: float) -> FilteredImage:
         """What the filter would leave of the candidates of one image, overlaps resolved, at the image's own size."""
-        rows = np.asarray(self.layer.columns.rows_of(image), dtype=np.int64)
-        candidates = _store_of(self.layer.store, rows)
-        config = self._config.model_copy(update={"threshold": threshold, "masks": "confident"})
-        confident_rows = rows[self.keep(threshold)[rows]]
-        masks, order = resolve_overlap(select_candidates(candidates, config), 0, config.overlap)
-        left = masks.any(axis=(1, 2)) if len(masks) else np.zeros(0, dtype=bool)
-        kept_rows = confident_rows[order[left]]
-        return Outcome(masks[left], kept_rows, np.setdiff1d(rows, kept_rows))
-
-
-def _store_of(store: MaskStore, rows: NDArray[np.int64]) -> MaskStore:
-    """A store of some masks of one image."""
-    builder = MaskStoreBuilder()
-    builder.add_rles("image", [store.rle(row) for row in rows], store.score[rows], store.cluster[rows])
-    return builder.build()
+        columns = self.layer.columns
+        rows = np.asarray(columns.rows_of(image), dtype=np.int64)
+        # The best of an image is the best of its own candidates, so the others need not be looked at.
+        keep = select(columns.score[rows], columns.image[rows], threshold, self._config.max_per_image)
+        masks, ranked = resolve_overlap(self.layer.store, rows[keep].tolist(), self._config.overlap)
+        left = masks.any(axis=(1, 2))
+        return FilteredImage(masks[left], ranked[left], np.setdiff1d(rows, ranked[left]))

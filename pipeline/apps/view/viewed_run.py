@@ -1,22 +1,19 @@
 """The run that the page shows: its images and what its stages have made so far, opened when first asked for."""
 
-import threading
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from maskdistill.data.arrays import UInt8Array
-from maskdistill.data.catalog import CLUSTERS, LABELS, MASKS, open_masks, stages_read
+from maskdistill.data.catalog import MASKS, stages_read
 from maskdistill.data.config import ScenesConfig
 from maskdistill.data.errors import InputError, MaskDistillError, MissingArtifact, UnreadableImage
 from maskdistill.data.sources.files import FileSource
-from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
+from maskdistill.pipeline.apps.outputs import Run
 from maskdistill.pipeline.apps.view.folders import check_file, check_tree
 from maskdistill.pipeline.apps.view.layers import Columns, LabelLayer, Layer, MaskLayer
 from maskdistill.pipeline.apps.view.threshold import WhatIf
-from maskdistill.pipeline.artifacts import MANIFEST
-from maskdistill.pipeline.dag import STAGES
+from maskdistill.pipeline.apps.views import VIEWS
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.upkeep.status import collect_status
 from maskdistill.stages.filter.confidence import resolve_threshold
@@ -25,27 +22,17 @@ if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and the firs
     from maskdistill.pipeline.apps.view.embedding_map import EmbeddingMap
     from maskdistill.pipeline.apps.view.heat import AffinityHeat
 
-T = TypeVar("T")
-_STAGE_OF = {spec.shows: spec.name for spec in STAGES}
-"""The stage that draws each layer."""
-
 
 class NotThere(MaskDistillError):
     """A number that no image, mask or cluster has."""
 
 
-class ViewedRun:
-    """A plan, seen from outside.
-
-    What has been opened is kept until the artifact is made anew; an artifact that appears later is found.
-    """
+class ViewedRun(Run):
+    """A run, seen from outside: unless told to, it follows no link out of its folders."""
 
     def __init__(self, plan: Plan, *, follow_links: bool = False) -> None:
-        self.plan = plan
-        self.source = plan.source
+        super().__init__(plan, "the page")
         self._follow_links = follow_links
-        self._locks: dict[str, threading.Lock] = {}
-        self._opened: dict[str, tuple[tuple[int, ...], Any]] = {}
 
     def describe(self) -> dict[str, Any]:
         """What there is: images, stages with their state, and the settings that the page needs."""
@@ -77,8 +64,7 @@ class ViewedRun:
         threshold = self.plan.config.filter.threshold
         if threshold != "auto":
             return threshold
-        candidates = self.made_columns("candidates")
-        return round(resolve_threshold(threshold, () if candidates is None else candidates.score), 3)
+        return round(resolve_threshold(threshold, self.masks("distill").score), 3) if self.has("distill") else 0.0
 
     def read(self, image: int) -> UInt8Array:
         """Pixels of an image. Raises NotThere, UnreadableImage, and LeavesFolder where its file is a link out."""
@@ -91,9 +77,18 @@ class ViewedRun:
         except OSError as error:
             raise UnreadableImage(str(error)) from error
 
+    def folder(self, stage: str) -> Path:
+        """Where a finished stage's artifact lies. Raises MissingArtifact, or LeavesFolder for a link that leads out."""
+        folder = super().folder(stage)
+        if not self._follow_links:
+            for store in folder.glob("*.zarr"):
+                check_tree(store, self.plan.store.root)
+        return folder
+
     def layer(self, name: str) -> Layer:
         """What a stage drew. Raises MissingArtifact with the command that makes it."""
-        return self._open(f"layer {name}", stages_read(_STAGE_OF[name]), lambda: self._open_layer(_STAGE_OF[name]))
+        stage = VIEWS[name]
+        return self.keep(f"layer {name}", stages_read(stage), lambda: self._open_layer(stage))
 
     def mask_layer(self, name: str) -> MaskLayer:
         """The same for a layer of masks. Raises InputError for one of label maps."""
@@ -109,62 +104,32 @@ class ViewedRun:
         except MissingArtifact:
             return None
 
-    def clusters(self) -> ClusterStore:
-        """Embeddings, clusters and distances of the mined masks. Raises MissingArtifact."""
-        return self._open("clusters", ("cluster",), lambda: CLUSTERS.open(self._folders(("cluster",))))
-
     def embedding_map(self) -> "EmbeddingMap":
         """The embeddings in two dimensions. Raises MissingArtifact."""
         from maskdistill.pipeline.apps.view.embedding_map import project
 
-        return self._open("map", ("cluster",), lambda: project(self.clusters()))
+        return self.keep("map", ("cluster",), lambda: project(self.clusters()))
 
     def what_if(self) -> WhatIf:
         """The filter with other thresholds. Raises MissingArtifact."""
         config = self.plan.config.filter
-        return self._open("what if", ("distill",), lambda: WhatIf(self.mask_layer("candidates"), config))
+        return self.keep("what if", ("distill",), lambda: WhatIf(self.mask_layer("candidates"), config))
 
     def heat(self) -> "AffinityHeat":
         """The affinity of the patches. Raises InputError where the ViT is not to be had."""
         from maskdistill.pipeline.apps.view.heat import AffinityHeat
 
         needed = self.plan.stages["mine"].inputs
-        return self._open("heat", needed, lambda: AffinityHeat(self.plan))
+        return self.keep("heat", needed, lambda: AffinityHeat(self.plan))
 
     def layer_version(self, name: str) -> tuple[int, ...]:
         """Changes whenever what the layer is drawn from is made anew. Raises MissingArtifact."""
-        return self._version(stages_read(_STAGE_OF[name]))
-
-    def _version(self, stages: Sequence[str]) -> tuple[int, ...]:
-        try:
-            return tuple((self.plan.path(stage) / MANIFEST).stat().st_mtime_ns for stage in stages)
-        except FileNotFoundError:
-            for stage in stages:
-                self.plan.require(stage, "the page")
-            raise
-
-    def _open(self, name: str, stages: Sequence[str], opener: Callable[[], T]) -> T:
-        version = self._version(stages)
-        with self._locks.setdefault(name, threading.Lock()):
-            found = self._opened.get(name)
-            if found is None or found[0] != version:
-                found = self._opened[name] = (version, opener())
-        opened: T = found[1]
-        return opened
+        return self.version(*stages_read(VIEWS[name]))
 
     def _open_layer(self, stage: str) -> Layer:
-        folders = self._folders(stages_read(stage))
         if stage in MASKS:
-            return MaskLayer(open_masks(stage, folders), self.source)
-        return LabelLayer(LABELS[stage].open(folders), self.source)
-
-    def _folders(self, stages: Sequence[str]) -> dict[str, Path]:
-        """Folder of each stage's artifact. Raises MissingArtifact, or LeavesFolder for a link that leads out."""
-        folders = {name: self.plan.require(name, "the page") for name in stages}
-        if not self._follow_links:
-            for store in (path for folder in folders.values() for path in folder.glob("*.zarr")):
-                check_tree(store, self.plan.store.root)
-        return folders
+            return MaskLayer(self.masks(stage), self.source)
+        return LabelLayer(self.labels(stage), self.source)
 
 
 def check_number(what: str, number: int, count: int) -> None:

@@ -2,33 +2,25 @@
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from helpers.drawn_stages import StageFunction
 from maskdistill.data.errors import InputError, MaskDistillError
-from maskdistill.pipeline.apps import cli
 from maskdistill.pipeline.apps.compare.sweep import MASK_SETS, Outcome, Sweep, run_sweep
 from maskdistill.pipeline.apps.tables.comparison import compare, write_comparison
 from maskdistill.pipeline.config import ConfigSource
-from maskdistill.pipeline.dag import STAGE_NAMES
+from maskdistill.pipeline.dag import STAGE_NAMES, StageSpec
+from maskdistill.pipeline.launch import run_stages
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import StageResult
+from maskdistill.stages.contract import StageOutputs
 
 MakePlan = Callable[..., Plan]
-
-
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, config_file: Path) -> Callable[..., int]:
-    def run(*arguments: str) -> int:
-        monkeypatch.setattr("sys.argv", ["maskdistill", *arguments, "-c", str(config_file)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        return int(caught.value.code or 0)
-
-    return run
+Invoke = Callable[..., int]
 
 
 @pytest.mark.parametrize(
@@ -97,22 +89,16 @@ def test_a_run_from_the_mined_masks_does_not_depend_on_the_detector(make_plan: M
     assert [spec.name for spec in plans[0].specs] == ["mine", "cluster", "filter", "segment"]
 
 
-def test_a_value_that_fails_leaves_the_others(
-    config_file: Path, calls: list[str], quiet: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from maskdistill.pipeline import launch as run
-
-    whole = run.finish_stage
-
-    def sometimes(plan: Plan, stage: str, *args: object, **kwargs: object) -> StageResult:
-        if stage == "filter" and plan.config.filter.threshold == 0.5:
+def test_a_value_that_fails_leaves_the_others(config_file: Path, calls: list[str], quiet: Console) -> None:
+    def sometimes(plan: Plan, stages: Sequence[StageSpec], console: Console) -> Sequence[StageResult]:
+        if plan.config.filter.threshold == 0.5:
             raise MaskDistillError("no luck with one half")
-        if stage == "segment" and plan.config.filter.threshold == 0.6:
+        if plan.config.filter.threshold == 0.6:
             raise RuntimeError("out of memory")
-        return whole(plan, stage, *args, **kwargs)  # type: ignore[arg-type]
+        return run_stages(plan, stages, console)
 
-    monkeypatch.setattr(run, "finish_stage", sometimes)
-    outcomes = run_sweep(ConfigSource((config_file,)), Sweep("filter.threshold", (0.5, 0.6, 0.7)), quiet)
+    sweep = Sweep("filter.threshold", (0.5, 0.6, 0.7))
+    outcomes = run_sweep(ConfigSource((config_file,)), sweep, quiet, run=sometimes)
     assert [outcome.error for outcome in outcomes] == [
         "no luck with one half",
         "RuntimeError: out of memory",
@@ -122,12 +108,12 @@ def test_a_value_that_fails_leaves_the_others(
 
 
 def test_ablate_of_a_failing_value_is_exit_code_1(
-    invoke: Callable[..., int], calls: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    invoke: Invoke, use_stages: Callable[[Callable[[str], StageFunction]], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*args: object, **kwargs: object) -> None:
+    def fail(*args: object) -> StageOutputs:
         raise MaskDistillError("no luck")
 
-    monkeypatch.setattr("maskdistill.pipeline.launch.finish_stage", fail)
+    use_stages(lambda name: fail)
     assert invoke("ablate", "--sweep", "filter.threshold=0.5") == 1
     captured = capsys.readouterr()
     assert "failed: no luck" in captured.out
@@ -145,7 +131,7 @@ def test_ablate_of_a_failing_value_is_exit_code_1(
     ],
 )
 def test_bad_usage_is_exit_code_2_before_anything_runs(
-    invoke: Callable[..., int],
+    invoke: Invoke,
     calls: list[str],
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
@@ -222,5 +208,5 @@ def test_results_are_written_as_markdown_json_and_csv(tmp_path: Path) -> None:
     assert [outcome["error"] for outcome in written["outcomes"]] == [None, "no space | left"]
     with (tmp_path / "out.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert rows[1] == {"filter.threshold": "0.5", "stage": "filter", "split": "val", "figure": "miou", "score": "0.25"}
+    assert rows[1] == {"filter.threshold": "0.5", "stage": "filter", "split": "val", "metric": "miou", "score": "0.25"}
     assert len(rows) == 4

@@ -4,32 +4,21 @@ import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
 
-from maskdistill.pipeline.apps import cli
+from helpers.drawn_stages import StageFunction, drawn_stage
 from maskdistill.pipeline.dag import STAGE_NAMES, STAGES
 from maskdistill.pipeline.launch import run_stages
 from maskdistill.pipeline.plan import Plan
+from maskdistill.stages.contract import StageInputs, StageOutputs
+from maskdistill.stages.progress import Progress
 
 Invoke = Callable[..., int]
-
-
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, config_file: Path) -> Invoke:
-    """Run the command on the test's configuration and give its exit code."""
-
-    def run(*arguments: str, config: bool = True) -> int:
-        options = ["-c", str(config_file)] if config else []
-        monkeypatch.setattr("sys.argv", ["maskdistill", *arguments, *options])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        return int(caught.value.code or 0)
-
-    return run
 
 
 def test_run_prints_the_stages(invoke: Invoke, calls: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,6 +26,11 @@ def test_run_prints_the_stages(invoke: Invoke, calls: list[str], capsys: pytest.
     output = capsys.readouterr().out
     assert all(name in output for name in STAGE_NAMES)
     assert "no ground truth" in output
+    picture = next(Path(line.removeprefix("picture: ")) for line in output.splitlines() if line.startswith("picture: "))
+    assert picture.is_file()
+    picture.unlink()
+    assert invoke("run", "--no-prefect") == 0
+    assert picture.is_file()
 
 
 def test_run_slices(invoke: Invoke, calls: list[str]) -> None:
@@ -109,7 +103,7 @@ def test_config_show_is_a_configuration(
 
 def test_config_validate_counts_images(invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke("config", "validate") == 0
-    assert "4 images, 3 of them for training" in capsys.readouterr().out
+    assert "6 images, 4 of them for training" in capsys.readouterr().out
 
 
 def test_gc_lists_first_and_deletes_on_demand(
@@ -131,7 +125,7 @@ def photo(seed: int, size: int = 48) -> Image.Image:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
+    folder = tmp_path / "own"
     folder.mkdir()
     for i in range(3):
         photo(i).save(folder / f"{i}.jpg")
@@ -139,7 +133,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def mine(invoke: Invoke, folder: Path, *overrides: str) -> int:
-    settings = ["data.kind=folder", f"data.root={folder}", "mine.short_side=32", *overrides]
+    settings = ["data.kind=folder", f"data.root={folder}", "mine.affinity.short_side=32", *overrides]
     # The scenes' own fields do not fit a folder, so the test's file is left out.
     path = folder.parent / "mine.yaml"
     path.write_text(f"mine: {{model: vit_tiny_patch16_224, weights: random}}\nartifacts: {folder.parent / 'made'}")
@@ -189,17 +183,22 @@ def test_missing_and_empty_folders_are_named(
 
 @pytest.mark.parametrize(("category", "place"), [(UserWarning, False), (FutureWarning, True)])
 def test_a_warning_is_shown_and_stops_nothing(
-    category: type[Warning], place: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    invoke: Invoke,
+    use_stages: Callable[[Callable[[str], StageFunction]], None],
+    capsys: pytest.CaptureFixture[str],
+    category: type[Warning],
+    place: bool,
 ) -> None:
     """Those for users without the place in the code, all others with it."""
 
-    def warn() -> None:
+    def warn(config: Any, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
         warnings.warn("mind this", category, stacklevel=1)
+        return drawn_stage("mine")(config, inputs, workdir, progress)
 
-    monkeypatch.setattr(cli, "app", warn)
+    use_stages(lambda name: warn)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        cli.main()
+        assert invoke("stage", "mine") == 0
     shown = capsys.readouterr().err
     assert "mind this" in shown
     assert ("test_cli.py" in shown) == place

@@ -1,19 +1,22 @@
-"""The recipe of docs/detectors.md for detectron2's own trainer, with a stand-in for detectron2's catalogues."""
+"""The recipe of docs/detectors.md for detectron2's own trainer, with a stand-in for detectron2 where it is imported."""
 
 import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from PIL import Image
+import pytest
 
 from helpers.paths import ROOT
-from maskdistill.data.config import FolderConfig
-from maskdistill.data.sources.open import open_source
-from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
-from maskdistill.pipeline.apps.export import detectron
-from maskdistill.pipeline.apps.inspect import views
+from helpers.runs import photo_plan, publish, write_photos
+from maskdistill.data.catalog import CLUSTERS, MINED
+from maskdistill.data.stores.clusters import ClusterStore
+from maskdistill.data.stores.masks import MaskStoreBuilder
+from maskdistill.pipeline.apps.export.detectron import detectron_dicts
+from maskdistill.pipeline.apps.export.names import ImageNames
+from maskdistill.pipeline.apps.outputs import Run
 
 DOCS = ROOT / "docs" / "detectors.md"
 
@@ -33,22 +36,31 @@ class Catalogues:
 TRAINING, VALIDATION = ("a.png", "b.png", "c.png"), ("val/d.png", "val/e.png")
 
 
-def save_photos(root: Path) -> MaskStore:
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
     """Photos with a mask each, those of validation photos of a cluster of their own."""
+    write_photos(tmp_path, dict.fromkeys((*TRAINING, *VALIDATION), (5, 6)))
+    plan = photo_plan(tmp_path, "data.val=val")
     builder = MaskStoreBuilder()
-    (root / "val").mkdir(parents=True)
     for name in (*TRAINING, *VALIDATION):
-        Image.new("RGB", (6, 5)).save(root / name)
-        builder.add(name, np.ones((1, 5, 6), dtype=bool), clusters=[name in VALIDATION])
-    return builder.build()
+        builder.add(name, np.ones((1, 5, 6), dtype=bool))
+    builder.build().save(plan.path("mine") / MINED.file)
+    zeros = np.zeros((5, 2), dtype=np.float32)
+    cluster = np.asarray([0, 0, 0, 1, 1], dtype=np.int32)
+    ClusterStore(zeros, cluster, zeros[:, 0], zeros[:2], zeros[0]).save(plan.path("cluster") / CLUSTERS.file)
+    for stage in ("mine", "cluster"):
+        publish(plan, stage)
+    return Run(plan)
 
 
-def test_the_documented_recipe_registers_training_images_alone(tmp_path: Path, monkeypatch: Any) -> None:
-    masks, catalogues = save_photos(tmp_path / "photos"), Catalogues()
-    source = open_source(FolderConfig(kind="folder", root=tmp_path / "photos", val="val"))
-    monkeypatch.setattr(detectron, "import_optional", lambda *_: catalogues)
-    monkeypatch.setattr("maskdistill.pipeline.plan.Plan", lambda _: SimpleNamespace(source=source))
-    monkeypatch.setattr(views.View, "of", lambda _, name: SimpleNamespace(masks=masks) if name == "clusters" else None)
+def test_the_documented_recipe_registers_training_images_alone(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogues = Catalogues()
+    # What the recipe's import finds, whether detectron2 is installed or not.
+    monkeypatch.setitem(sys.modules, "detectron2.data", catalogues)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.yaml").write_text((tmp_path / "photos.yaml").read_text().replace("photos}", "photos, val: val}"))
     recipe = re.search(r"own trainer.*?```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
     assert recipe is not None
     cfg = SimpleNamespace(DATASETS=SimpleNamespace(), INPUT=SimpleNamespace())
@@ -60,9 +72,8 @@ def test_the_documented_recipe_registers_training_images_alone(tmp_path: Path, m
     assert catalogues.metadata["mined"] == {"thing_classes": ["cluster 0", "cluster 1"]}
 
 
-def test_without_ids_all_images_are_registered(tmp_path: Path) -> None:
-    masks = save_photos(tmp_path / "photos")
-    names = detectron.ImageNames(open_source(FolderConfig(kind="folder", root=tmp_path / "photos")))
-    assert len(list(detectron.detectron_dicts(masks, names))) == 5
-    (one,) = detectron.detectron_dicts(masks, names, ["val/d.png"])
+def test_without_ids_all_images_are_registered(run: Run) -> None:
+    masks, names = run.masks("cluster"), ImageNames(run.source)
+    assert len(list(detectron_dicts(masks, names))) == 5
+    (one,) = detectron_dicts(masks, names, ["val/d.png"])
     assert one["file_name"].endswith("val/d.png")

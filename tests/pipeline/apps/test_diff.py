@@ -15,7 +15,7 @@ from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.labels import LabelStore, write_labels
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 from maskdistill.pipeline.apps import cli
-from maskdistill.pipeline.apps.compare.artifacts import changed_ingredients, diff_artifacts, find_artifact
+from maskdistill.pipeline.apps.compare.artifacts import diff_artifacts, find_artifact
 from maskdistill.pipeline.apps.compare.labels import diff_labels
 from maskdistill.pipeline.apps.compare.masks import diff_clusters, diff_masks
 from maskdistill.pipeline.artifacts import ArtifactStore, Manifest, write_manifest
@@ -120,12 +120,16 @@ def artifacts(tmp_path: Path) -> ArtifactStore:
     return made
 
 
-def test_changes_are_followed_through_the_inputs(artifacts: ArtifactStore) -> None:
+def changes(artifacts: ArtifactStore) -> dict[str, tuple[object, object]]:
     first, second = (find_artifact(artifacts, name) for name in ("caa", "cab"))
-    expected = {"mine.topk_fraction": (0.4, 0.3), "cluster.k": (2, 3)}
-    assert changed_ingredients(artifacts, first, second) == expected
+    found = diff_artifacts(artifacts, first, second, Silent())["changes"]
+    return {change["name"]: (change["a"], change["b"]) for change in found}
+
+
+def test_changes_are_followed_through_the_inputs(artifacts: ArtifactStore) -> None:
+    assert changes(artifacts) == {"mine.topk_fraction": (0.4, 0.3), "cluster.k": (2, 3)}
     (artifacts.path("mine", "aa11") / "manifest.json").unlink()
-    assert changed_ingredients(artifacts, first, second)["input mine"] == ("aa11", "ab22")
+    assert changes(artifacts)["input mine"] == ("aa11", "ab22")
 
 
 def test_clusters_bring_their_masks(artifacts: ArtifactStore) -> None:
@@ -185,6 +189,6 @@ def test_the_table_of_no_difference_says_so(artifacts: ArtifactStore) -> None:
     from maskdistill.pipeline.apps.tables.differences import print_diff
 
     manifest = find_artifact(artifacts, "aa")
-    console = Console(width=100, file=io.StringIO())
-    print_diff(diff_artifacts(artifacts, manifest, manifest, Silent()), console)
-    assert "made from the same settings and inputs" in console.file.getvalue()
+    output = io.StringIO()
+    print_diff(diff_artifacts(artifacts, manifest, manifest, Silent()), Console(width=100, file=output))
+    assert "made from the same settings and inputs" in output.getvalue()

@@ -94,13 +94,13 @@ export function stages(run, current, href) {
     .filter((stage) => stage.layer)
     .map((stage) => {
       const made = stage.state === "cached";
-      const figures = made ? `${stage.items.toLocaleString("en")} ${stage.unit}` : stage.state === "running" ? "being made" : "not made";
+      const state = made ? `${stage.items.toLocaleString("en")} ${stage.unit}` : stage.state === "running" ? "being made" : "not made";
       const attributes = { href: href(stage.layer), class: made ? null : "waiting", title: stage.why };
       if (stage.layer === current) attributes["aria-current"] = "true";
       return element(
         "li",
         {},
-        element("a", attributes, element("strong", {}, stage.layer), element("span", { class: "muted" }, `${stage.stage} · ${figures}`)),
+        element("a", attributes, element("strong", {}, stage.layer), element("span", { class: "muted" }, `${stage.stage} · ${state}`)),
       );
     });
   return element("ol", { class: "stages", "aria-label": "Stages" }, items);

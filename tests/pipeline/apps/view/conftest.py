@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image
+from numpy.typing import NDArray
 
+from helpers.runs import photo_config, publish, write_photos
+from maskdistill.data.catalog import CANDIDATES, CLUSTERS, MINED, PREDICTIONS
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.labels import write_labels
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
-from maskdistill.pipeline.apps.view.app import make_app
+from maskdistill.pipeline.apps.view.app import STATIC, make_app
 from maskdistill.pipeline.apps.view.serve import allowed_hosts
 from maskdistill.pipeline.apps.view.viewed_run import ViewedRun
-from maskdistill.pipeline.artifacts import Manifest, write_manifest
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.contract import StageInputs
@@ -26,45 +27,28 @@ N_IMAGES, N_TRAIN, K = 12, 9, 3
 HEIGHT, WIDTH = 48, 64
 EVIL = "<img src=x onerror=document.title='hit'>.png"
 """A file name that would run as a script if it were taken for HTML; by name it is the first validation image."""
-CONFIG = """
-data: {{kind: folder, root: {root}, val: val}}
-mine: {{model: vit_tiny_patch16_224, weights: random, short_side: 32}}
-cluster: {{k: 3}}
-filter: {{threshold: 0.5}}
-artifacts: {artifacts}
-"""
 
 
-def box(y1: int, x1: int, y2: int, x2: int) -> np.ndarray:
+def box(y1: int, x1: int, y2: int, x2: int) -> NDArray[np.bool_]:
     mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
     mask[y1:y2, x1:x2] = True
     return mask
 
 
-def write_photos(root: Path) -> None:
-    (root / "val").mkdir(parents=True)
+def make_photo_plan(folder: Path) -> Plan:
+    """A plan over photos of noise that are written below a folder."""
     names = [f"{i:02d}.png" for i in range(N_TRAIN)] + [f"val/{name}" for name in (EVIL, "a.png", "b.png")]
-    for i, name in enumerate(names):
-        pixels = np.random.default_rng(i).integers(0, 200, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(root / name)
+    sizes = (HEIGHT, WIDTH, 3)
+    photos = {name: np.random.default_rng(i).integers(0, 200, sizes, dtype=np.uint8) for i, name in enumerate(names)}
+    write_photos(folder, photos)
+    return plan_over_photos(folder)
 
 
-def publish_stage(plan: Plan, stage: str, items: int, unit: str) -> None:
-    manifest = Manifest(
-        stage=stage,
-        key=plan.stages[stage].key,
-        ingredients=plan.stages[stage].ingredients,
-        config={},
-        environment={},
-        started="2026-01-01T00:00:00+00:00",
-        seconds=1.0,
-        items=items,
-        unit=unit,
-        metrics={},
-        failures={},
-        files={},
-    )
-    write_manifest(plan.path(stage), manifest)
+def plan_over_photos(folder: Path) -> Plan:
+    path = photo_config(folder).paths[0]
+    settings = "cluster: {k: 3}\nfilter: {threshold: 0.5}\n"
+    path.write_text(path.read_text().replace("photos}", "photos, val: val}") + settings)
+    return Plan(ConfigSource((path,)))
 
 
 def mined_masks(plan: Plan) -> MaskStore:
@@ -94,29 +78,18 @@ def clusters_of(masks: MaskStore) -> ClusterStore:
 
 def write_stages(plan: Plan) -> None:
     masks, candidates = mined_masks(plan), candidate_masks(plan)
-    masks.save(plan.path("mine") / "masks.zarr")
-    publish_stage(plan, "mine", len(masks), "masks")
-    clusters_of(masks).save(plan.path("cluster") / "clusters.zarr")
-    publish_stage(plan, "cluster", len(masks), "masks")
-    candidates.save(plan.path("distill") / "candidates.zarr")
-    publish_stage(plan, "distill", len(candidates), "candidates")
+    masks.save(plan.path("mine") / MINED.file)
+    publish(plan, "mine", len(masks), "masks")
+    clusters_of(masks).save(plan.path("cluster") / CLUSTERS.file)
+    publish(plan, "cluster", len(masks), "masks")
+    candidates.save(plan.path("distill") / CANDIDATES.file)
+    publish(plan, "distill", len(candidates), "candidates")
     inputs = StageInputs(plan.source, {"distill": plan.path("distill")})
     outputs = run_filter(plan.config.filter, inputs, plan.path("filter"), Silent())
-    publish_stage(plan, "filter", outputs.items, outputs.unit)
+    publish(plan, "filter", outputs.items, outputs.unit)
     maps = [(image_id, box(5, 5, 25, 25).astype(np.uint8) * (1 + i % K)) for i, image_id in enumerate(plan.source.ids)]
-    write_labels(plan.path("segment") / "predictions.zarr", maps)
-    publish_stage(plan, "segment", len(maps), "label maps")
-
-
-def plan_over_photos(folder: Path) -> Plan:
-    path = folder / "photos.yaml"
-    path.write_text(CONFIG.format(root=folder / "photos", artifacts=folder / "artifacts"))
-    return Plan(ConfigSource((path,)))
-
-
-def make_photo_plan(folder: Path) -> Plan:
-    write_photos(folder / "photos")
-    return plan_over_photos(folder)
+    write_labels(plan.path("segment") / PREDICTIONS.file, maps)
+    publish(plan, "segment", len(maps), "label maps")
 
 
 @pytest.fixture
@@ -146,8 +119,8 @@ def visit() -> Iterator[Callable[..., TestClient]]:
     """Makes a client of the page over a plan."""
     clients: list[TestClient] = []
 
-    def make(plan: Plan, host: str = "127.0.0.1", **options: bool) -> TestClient:
-        app = make_app(ViewedRun(plan, **options), allowed_hosts(host))
+    def make(plan: Plan, host: str = "127.0.0.1", static: Path = STATIC, **options: bool) -> TestClient:
+        app = make_app(ViewedRun(plan, **options), allowed_hosts(host), static)
         clients.append(TestClient(app, base_url="http://127.0.0.1:8123"))
         return clients[-1]
 
@@ -172,9 +145,3 @@ def photo_plan() -> Callable[[Path], Plan]:
 def write_run() -> Callable[[Plan], None]:
     """Makes all five artifacts of a plan."""
     return write_stages
-
-
-@pytest.fixture
-def publish() -> Callable[..., None]:
-    """Writes the manifest of a stage: (plan, stage, items, unit)."""
-    return publish_stage

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from helpers.runs import publish
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.filter.config import FilterConfig
@@ -85,7 +86,7 @@ def test_an_image_knows_its_masks_and_its_neighbours_in_the_list(client: TestCli
     assert get(client, "images/0", layer="clusters", cluster=1)["place"] is None
 
 
-def test_clusters_have_figures(client: TestClient) -> None:
+def test_clusters_have_statistics(client: TestClient) -> None:
     first, second, third = get(client, "clusters")
     assert [one["size"] for one in (first, second, third)] == [4, 4, 3]
     assert first["mean_distance"] == pytest.approx(np.mean([0, 3, 6, 9]) / 100)
@@ -157,9 +158,7 @@ def test_a_stage_that_is_finished_later_is_found(
     assert get(client, "images")["masks"] == 11
 
 
-def test_an_artifact_made_anew_is_opened_anew(
-    finished_plan: Plan, client: TestClient, publish: Callable[..., None]
-) -> None:
+def test_an_artifact_made_anew_is_opened_anew(finished_plan: Plan, client: TestClient) -> None:
     assert get(client, "images")["masks"] == 11
     path = finished_plan.path("mine") / "masks.zarr"
     MaskStore.open(path).select(np.arange(11) < 4).save(path)

@@ -1,7 +1,7 @@
 """Photos, overlays and cut-outs, checked by their pixels."""
 
 import io
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,11 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from maskdistill.pipeline.apps.drawing.cells import fit_size
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
+from maskdistill.pipeline.apps.drawing.heat import heat_picture
+from maskdistill.pipeline.apps.drawing.overlay import mask_layer
 from maskdistill.pipeline.apps.view.cache import PictureCache
-from maskdistill.pipeline.apps.view.pictures import encode_heat, encode_overlay, fit
 from maskdistill.pipeline.plan import Plan
 
 
@@ -29,7 +31,7 @@ def fetch(client: TestClient, path: str) -> np.ndarray:
     ((48, 64), 320, (240, 320)), ((1000, 500), 160, (160, 80)), ((1, 5000), 160, (1, 160)), ((7, 7), 7, (7, 7)),
 ])  # fmt: skip
 def test_pictures_fit_their_long_side(size_hw: tuple[int, int], edge: int, expected: tuple[int, int]) -> None:
-    assert fit(size_hw, edge) == expected
+    assert fit_size(size_hw, edge) == expected
 
 
 def test_photos_are_made_smaller_and_never_larger(client: TestClient, tmp_path: Path, finished_plan: Plan) -> None:
@@ -91,7 +93,7 @@ def test_cut_outs_show_the_mask_with_a_margin(client: TestClient) -> None:
 
 
 def test_heat_grows_with_the_affinity() -> None:
-    picture = decode(encode_heat(np.asarray([[0.0, 0.5, 1.0]], dtype=np.float32)))
+    picture = heat_picture(np.asarray([[0.0, 0.5, 1.0]], dtype=np.float32))
     assert picture[0, 0, 3] < picture[0, 1, 3] < picture[0, 2, 3]
     assert picture[0, 0, :3].sum() < picture[0, 1, :3].sum() < picture[0, 2, :3].sum()
 
@@ -104,7 +106,7 @@ def test_the_affinity_is_computed_with_the_vit(client: TestClient) -> None:
 
 def test_the_first_mask_is_on_top() -> None:
     masks = np.ones((2, 40, 40), dtype=bool)
-    assert tuple(decode(encode_overlay(masks, [2, 5], "fill"))[20, 20, :3]) == cluster_colour(2)
+    assert tuple(mask_layer(masks, [2, 5], "fill")[20, 20, :3]) == cluster_colour(2)
 
 
 def test_a_missing_or_broken_image_is_named(finished_plan: Plan, client: TestClient, tmp_path: Path) -> None:
@@ -131,9 +133,10 @@ def test_the_cache_keeps_what_was_used_last() -> None:
     cache = PictureCache(limit=25)
     made: list[str] = []
 
-    def maker(name: str) -> Callable[[], bytes]:
-        return lambda: made.append(name) or bytes(10)
+    def make(name: str) -> bytes:
+        made.append(name)
+        return bytes(10)
 
     for name in "abacab":
-        cache.get(name, maker(name))
+        cache.get(name, partial(make, name))
     assert made == ["a", "b", "c", "b"]

@@ -129,14 +129,13 @@ def test_an_artifact_that_is_a_link_out_of_its_folder_is_refused(
 
 
 def test_a_link_among_the_static_files_is_refused(
-    finished_plan: Plan, visit: Visit, secret: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_plan: Plan, visit: Visit, secret: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "static"
     folder.mkdir()
     (folder / "own.txt").write_text("fine")
     (folder / "link.txt").symlink_to(secret)
-    monkeypatch.setattr("maskdistill.pipeline.apps.view.app.STATIC", folder)
-    client = visit(finished_plan)
+    client = visit(finished_plan, static=folder)
     assert client.get("/static/own.txt").text == "fine"
     assert client.get("/static/link.txt").status_code == 404
 

@@ -73,9 +73,9 @@ function inspector(scatter, card, live, pictures, signal) {
     card.replaceChildren(picture({ photo: pictures.cut(row, 160), alt: "", square: true, lazy: false }), text);
     const mask = await ask(`masks/${row}`, "", signal).catch(() => null);
     if (!mask || scatter.chosen !== row) return;
-    const figures = `cluster ${mask.cluster} · distance ${mask.distance.toFixed(3)}`;
-    text.replaceChildren(element("span", { class: "id" }, mask.id), element("span", { class: "muted" }, figures));
-    live.textContent = `${mask.id}, ${figures}`;
+    const facts = `cluster ${mask.cluster} · distance ${mask.distance.toFixed(3)}`;
+    text.replaceChildren(element("span", { class: "id" }, mask.id), element("span", { class: "muted" }, facts));
+    live.textContent = `${mask.id}, ${facts}`;
   };
 }
 

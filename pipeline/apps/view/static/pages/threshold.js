@@ -80,18 +80,18 @@ function summarise(run, answer, threshold) {
   return [
     histogram(answer.score_bins, threshold, label),
     element("div", { class: "axis muted number", "aria-hidden": "true" }, element("span", {}, "0"), element("span", {}, "score"), element("span", {}, "1")),
-    element("dl", { class: "figures number", "aria-live": "polite" },
-      figure("kept", answer.kept, `${percent(share)} of the candidates`, "good"),
-      figure("lost", lost, `of ${answer.candidates.toLocaleString("en")}`, "bad"),
-      figure("unsure", answer.unsure_images, `of ${count(answer.images, "image")} keep only their best, below the threshold`)),
+    element("dl", { class: "counts number", "aria-live": "polite" },
+      counted("kept", answer.kept, `${percent(share)} of the candidates`, "good"),
+      counted("lost", lost, `of ${answer.candidates.toLocaleString("en")}`, "bad"),
+      counted("unsure", answer.unsure_images, `of ${count(answer.images, "image")} keep only their best, below the threshold`)),
     element("p", { class: "muted" }, `Counted before overlaps (rule "${run.filter.overlap}"${limit}); the pictures show what the rule then leaves.`),
     clusterBars(run, answer.clusters),
     element("details", {}, element("summary", {}, "Run with this threshold"), command(`maskdistill run ${run.arguments} -s filter.threshold=${threshold}`)),
   ];
 }
 
-function figure(name, value, text, kind = "") {
-  return element("div", { class: kind, "data-figure": name }, element("dt", {}, name), element("dd", {}, element("strong", {}, value.toLocaleString("en")), element("span", { class: "muted" }, text)));
+function counted(name, value, text, kind = "") {
+  return element("div", { class: kind, "data-count": name }, element("dt", {}, name), element("dd", {}, element("strong", {}, value.toLocaleString("en")), element("span", { class: "muted" }, text)));
 }
 
 function clusterBars(run, { all, kept }) {

@@ -1,0 +1,178 @@
+"""The results of a run: its scores, masks and label maps, each opened once."""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+
+from maskdistill.data.catalog import (
+    CLUSTERS,
+    LABELS,
+    MASKS,
+    PREDICTIONS_CRF,
+    Folders,
+    open_masks,
+    stages_read,
+)
+from maskdistill.data.errors import InputError
+from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.stores.clusters import ClusterStore
+from maskdistill.data.stores.labels import LabelStore
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.pipeline.artifacts import MANIFEST, Manifest, read_manifest
+from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.evaluation import evaluate_stage
+from maskdistill.pipeline.plan import Plan
+
+T = TypeVar("T")
+
+
+class Run:
+    """The results of a run, finished or not.
+
+        run = Run.open("configs/demo.yaml")
+        run.masks("mine")           # a MaskStore: what was mined, one row per mask
+        run.labels("segment")       # a LabelStore: the final model's prediction for every pixel
+        run.scores("segment")["val"]["miou"]
+
+    Everything is opened when it is first asked for, and kept until its artifact is made anew; what is finished later
+    is found. Safe for threads. What has not been made yet raises MissingArtifact with the command that makes it, what
+    is damaged raises CorruptArtifact.
+
+    Attributes:
+        plan: The configuration and its artifacts.
+    """
+
+    def __init__(self, plan: Plan, needed_by: str = "this", console: Console | None = None) -> None:
+        """The run of a plan.
+
+        Args:
+            plan: The configuration and its artifacts.
+            needed_by: Who asks, for the texts of errors.
+            console: Where the progress of a first evaluation is shown; None = on stderr.
+        """
+        self.plan = plan
+        self.console = console or Console(stderr=True)
+        self._needed_by = needed_by
+        self._locks: dict[str, threading.Lock] = {}
+        self._kept: dict[str, tuple[tuple[int, ...], Any]] = {}
+
+    @classmethod
+    def open(cls, *config: Path | str, overrides: Sequence[str] = ()) -> "Run":
+        """The run of a configuration.
+
+        Args:
+            config: YAML files; a later one changes settings of an earlier one.
+            overrides: Settings to change in the end, as "section.field=value".
+
+        Raises:
+            InputError: The configuration or its data cannot be used.
+        """
+        return cls(Plan(ConfigSource(tuple(map(Path, config)), tuple(overrides))))
+
+    @property
+    def source(self) -> ImageSource:
+        """The images."""
+        return self.plan.source
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that a whole run consists of, in order, made or not."""
+        return tuple(spec.name for spec in self.plan.specs)
+
+    def has(self, *stages: str) -> bool:
+        """Whether all of these stages are finished."""
+        return all(self.manifest(stage) for stage in stages)
+
+    def manifest(self, stage: str) -> Manifest | None:
+        """What a stage made, from what, when and with which software; None where it is not finished."""
+        folder = self.plan.path(stage)
+        if not (folder / MANIFEST).exists():
+            return None
+        return self.keep(f"manifest {stage}", (stage,), lambda: read_manifest(folder))
+
+    @property
+    def manifests(self) -> dict[str, Manifest]:
+        """The manifests of the finished stages by name, in order."""
+        return {stage: manifest for stage in self.stages if (manifest := self.manifest(stage))}
+
+    def folder(self, stage: str) -> Path:
+        """Where a finished stage's artifact lies. Raises MissingArtifact with the command that makes it."""
+        return self.plan.require(stage, self._needed_by)
+
+    def masks(self, stage: str) -> MaskStore:
+        """The masks of `mine`, `cluster` (the mined ones with their clusters), `distill` (the candidates) or `filter`.
+
+        Raises:
+            InputError: Another stage, which leaves no masks.
+            MissingArtifact: The stage is not finished.
+            CorruptArtifact: The store is damaged, or masks and clusters do not go together.
+        """
+        if stage not in MASKS:
+            raise InputError(f"{stage} leaves no masks; {', '.join(MASKS)} do")
+        needed = stages_read(stage)
+        return self.keep(f"masks {stage}", needed, lambda: open_masks(stage, self._folders(needed)))
+
+    def labels(self, stage: str) -> LabelStore:
+        """The label maps of `filter` (the pseudo-labels) or `segment` (the predictions): cluster c is c + 1.
+
+        Raises:
+            InputError: Another stage, which leaves no label maps.
+            MissingArtifact: The stage is not finished.
+            CorruptArtifact: The store is damaged.
+        """
+        if stage not in LABELS:
+            raise InputError(f"{stage} leaves no label maps; {', '.join(LABELS)} do")
+        return self.keep(f"labels {stage}", (stage,), lambda: LABELS[stage].open(self._folders((stage,))))
+
+    def labels_after_crf(self) -> LabelStore | None:
+        """The predictions as the CRF refined them; None where it was not asked for. Raises as `labels` does."""
+        stages = (PREDICTIONS_CRF.stage,)
+        folders = self._folders(stages)
+        if not PREDICTIONS_CRF.path(folders).exists():
+            return None
+        return self.keep("labels after CRF", stages, lambda: PREDICTIONS_CRF.open(folders))
+
+    def clusters(self) -> ClusterStore:
+        """Embedding, cluster and distance to its centroid of each mined mask. Raises as `masks` does."""
+        stages = (CLUSTERS.stage,)
+        return self.keep("clusters", stages, lambda: CLUSTERS.open(self._folders(stages)))
+
+    def scores(self, stage: str) -> dict[str, dict[str, Any]]:
+        """Metrics of a stage by split ("train", "val") and name, computed where they have not been yet.
+
+        {} where the stage, or one that it depends on, is not finished, and where there is no ground truth.
+        """
+        upstream = self.plan.upstream(stage)
+        if not self.has(*upstream):
+            return {}
+        found = self.keep(f"scores {stage}", upstream, lambda: evaluate_stage(self.plan, stage, self.console))
+        return {split: metrics for split, metrics in found.items() if isinstance(metrics, dict)}
+
+    def keep(self, name: str, stages: Sequence[str], make: Callable[[], T]) -> T:
+        """What `make` gives, called once and again only after one of these stages has been made anew.
+
+        Raises:
+            MissingArtifact: One of the stages is not finished.
+        """
+        version = self.version(*stages)
+        with self._locks.setdefault(name, threading.Lock()):
+            found = self._kept.get(name)
+            if found is None or found[0] != version:
+                found = self._kept[name] = (version, make())
+        kept: T = found[1]
+        return kept
+
+    def version(self, *stages: str) -> tuple[int, ...]:
+        """Changes whenever one of these stages is made anew. Raises MissingArtifact where one is not finished."""
+        try:
+            return tuple((self.plan.path(stage) / MANIFEST).stat().st_mtime_ns for stage in stages)
+        except FileNotFoundError:
+            for stage in stages:
+                self.folder(stage)
+            raise
+
+    def _folders(self, stages: Sequence[str]) -> Folders:
+        return {stage: self.folder(stage) for stage in stages}

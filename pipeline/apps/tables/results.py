@@ -1,0 +1,40 @@
+"""Prints what a run made: the table at its end, and what to know beside it."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Column, Table
+
+from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.results import SPLITS, StageResult, result_rows
+
+
+def print_results(results: Sequence[StageResult], console: Console, note: str) -> None:
+    """Print the table of the stages, with a note below it."""
+    rows = result_rows(results)
+    # Where it is tight, the headings of the metrics are to wrap before anything else does.
+    columns = [Column(name, no_wrap=name in ("stage", "made", "time")) for name in rows[0] if name != "key"]
+    table = Table(*columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for row in rows:
+        table.add_row(*(value for name, value in row.items() if name != "key"))
+    console.print(table)
+    console.print("\n".join([_describe_scores(results), note]), soft_wrap=True, highlight=False)
+
+
+def describe_run(plan: Plan, results: Collection[StageResult], picture: Path | None) -> str:
+    """What to say below the table: where the artifacts lie, the detector's library, and the picture of the run."""
+    lines = [f"artifacts: {plan.store.root}"]
+    if any(result.stage == "distill" for result in results):
+        lines.append(f"detector: {plan.config.distill.backend}")
+    if picture is not None:
+        lines.append(f"picture: {picture}")
+    if plan.config.mine.uses_seed():
+        lines.append("mine.weights is random: masks of an untrained ViT mean nothing, nor does what follows from them")
+    return "\n".join(lines)
+
+
+def _describe_scores(results: Sequence[StageResult]) -> str:
+    splits = [split for split in SPLITS if any(split in result.scores for result in results)]
+    return f"scores on {'/'.join(SPLITS[split] for split in splits)} images" if splits else "no ground truth"

@@ -1,0 +1,16 @@
+"""What people call the outputs of the stages: `masks`, `clusters`, `candidates`, `pseudo-labels`, `predictions`."""
+
+from maskdistill.data.errors import InputError
+from maskdistill.pipeline.dag import STAGES
+
+VIEWS = {spec.shows: spec.name for spec in STAGES}
+"""The stage whose output each of these is."""
+NAME_OF = {stage: view for view, stage in VIEWS.items()}
+"""The same the other way round."""
+
+
+def stage_of(view: str, command: str) -> str:
+    """The stage whose output a user named. Raises InputError with the valid names, on behalf of a command."""
+    if view not in VIEWS:
+        raise InputError(f"{command} {view}: one of {', '.join(VIEWS)}")
+    return VIEWS[view]

@@ -1,0 +1,25 @@
+"""One stage of a run, made and scored."""
+
+from rich.console import Console
+
+from maskdistill.pipeline.evaluation import evaluate_stage
+from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.results import StageResult
+from maskdistill.pipeline.runner import run_stage
+
+
+def finish_stage(plan: Plan, stage: str, console: Console, *, force: bool = False) -> StageResult:
+    """Make a stage's artifact, or find it made, and score it where there is ground truth.
+
+    Args:
+        plan: The configuration and its artifacts.
+        stage: Name of the stage.
+        console: Where progress is shown.
+        force: Make it anew although it is there.
+
+    Raises:
+        MissingArtifact: An upstream artifact has not been made; the text holds the command that makes it.
+    """
+    cached = plan.manifest(stage) is not None and not force
+    manifest = run_stage(plan, stage, console, force=force)
+    return StageResult.of(manifest, evaluate_stage(plan, stage, console), cached=cached)

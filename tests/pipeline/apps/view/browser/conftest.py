@@ -1,0 +1,70 @@
+"""The page of a finished run and that of an empty one, in headless Chromium."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from helpers.visitor import Visitor
+from maskdistill.pipeline.apps.view.app import make_app
+from maskdistill.pipeline.apps.view.serve import address_of, allowed_hosts, bind
+from maskdistill.pipeline.apps.view.viewed_run import ViewedRun
+from maskdistill.pipeline.plan import Plan
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One browser for each file. Ended with it: while it runs, no other test could start an event loop."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium; apt install chromium")
+    # Chromium's own sandbox does not work for root, as in containers.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def served(plan: Plan) -> Iterator[str]:
+    with bind("127.0.0.1", 0) as listener:
+        app = make_app(ViewedRun(plan), allowed_hosts("127.0.0.1"))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield address_of(listener, "127.0.0.1")
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def runs(
+    tmp_path_factory: pytest.TempPathFactory, photo_plan: Callable[[Path], Plan], write_run: Callable[[Plan], None]
+) -> Iterator[dict[str, str]]:
+    """Addresses of a finished run, with one photo gone, and of one that has made nothing."""
+    finished, empty = (photo_plan(tmp_path_factory.mktemp(name)) for name in ("finished", "empty"))
+    write_run(finished)
+    (finished.config.artifacts.parent / "photos" / "02.png").unlink()
+    with served(finished) as first, served(empty) as second:
+        yield {"finished": first, "empty": second}
+
+
+@pytest.fixture
+def visitor(browser: Any, runs: dict[str, str]) -> Iterator[Visitor]:
+    """A visitor of the finished run, in a fresh window; no script may fail, and nothing be asked for elsewhere."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    found = Visitor(context.new_page(), runs["finished"])
+    yield found
+    context.close()
+    assert found.faults == []
