@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from maskdistill.data.parts import compute_parts
-from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, Rle, merge_parts
+from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
+from maskdistill.data.stores.rle import Rle
 
 SIZE_HW = (375, 500)
 MASKS_PER_IMAGE = 5

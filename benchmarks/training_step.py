@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.open import open_source
 from maskdistill.pipeline.config import Config, ConfigSource
@@ -30,7 +32,7 @@ from maskdistill.stages.segment.ohem import ohem_cross_entropy
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.optimizer import make_optimizer
 from maskdistill.stages.training.precision import autocast, resolve_precision
-from maskdistill.stages.training.recipe import Recipe
+from maskdistill.stages.training.recipe import Recipe, TrainingPrecision
 
 Losses = Callable[[], torch.Tensor]
 CPU = torch.device("cpu")
@@ -67,8 +69,8 @@ def measure_detector(config: Config, source: ImageSource, turns: int) -> tuple[f
 def measure_segmenter(config: Config, source: ImageSource, turns: int) -> tuple[float, float]:
     settings = config.segment
     model = Segmenter(settings, config.cluster.k + 1, settings.weights)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    samples = [augment.augment(source.read(i), source.read_labels(i), settings) for i in range(settings.batch_size)]
+    model.to(memory_format=torch.channels_last)
+    samples = [augment.augment(source.read(i), labels_of(source, i), settings) for i in range(settings.batch_size)]
     crops, labels = augment.collate(samples)
 
     def loss() -> torch.Tensor:
@@ -81,9 +83,16 @@ def measure_segmenter(config: Config, source: ImageSource, turns: int) -> tuple[
     return step, seconds(lambda: view_scores(model, views, settings), settings.precision, turns) / settings.batch_size
 
 
-def objects_of(source: ImageSource, index: int) -> tuple[np.ndarray, np.ndarray]:
+def labels_of(source: ImageSource, index: int) -> UInt8Array:
+    labels = source.read_labels(index)
+    assert labels is not None, "this benchmark learns from ground truth: take a data set that has some"
+    return labels
+
+
+def objects_of(source: ImageSource, index: int) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
     """Masks bool (n, H, W) of the objects of an image, and a cluster for each."""
     instances = source.read_instances(index)
+    assert instances is not None, "this benchmark learns from ground truth: take a data set that has some"
     masks = coco_mask.decode(list(instances.rles)).transpose(2, 0, 1).astype(bool)
     return masks, np.zeros(len(masks), dtype=np.int32)
 
@@ -97,13 +106,13 @@ def seconds_of_step(module: torch.nn.Module, loss: Losses, recipe: Recipe, turns
         with autocast(CPU, recipe.precision, loss_scaling=True):
             value = loss()
         optimizer.zero_grad(set_to_none=True)
-        value.backward()
+        torch.autograd.backward(value)
         optimizer.step()
 
     return shortest(step, turns)
 
 
-def seconds(work: Callable[[], object], precision: str, turns: int) -> float:
+def seconds(work: Callable[[], object], precision: TrainingPrecision, turns: int) -> float:
     with torch.inference_mode(), autocast(CPU, precision):
         return shortest(work, turns)
 
