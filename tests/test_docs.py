@@ -1,0 +1,79 @@
+"""What the documents say works: their examples run, their commands are ones, their links lead somewhere."""
+
+import ast
+import shlex
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import typer
+
+from helpers.markdown import Block, blocks, commands, links
+from helpers.paths import ROOT
+from maskdistill.pipeline.apps.cli import app
+from maskdistill.pipeline.config import field_names
+
+EXTENDING = ROOT / "docs" / "extending.md"
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("configs/**/*.yaml"))]
+MOST_LINES = 60
+
+
+def sections() -> dict[str, list[Block]]:
+    """Python blocks of docs/extending.md by heading."""
+    found: dict[str, list[Block]] = defaultdict(list)
+    for block in blocks(EXTENDING):
+        if block.language == "python":
+            found[block.section].append(block)
+    return found
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("section", sections())
+def test_examples_of_extending_run(section: str, tmp_path: Path) -> None:
+    """Each block is a file; those of a section lie in one folder, and pytest runs its tests there."""
+    for block in sections()[section]:
+        assert block.file_name, f"the first line of a block names its file:\n{block.code}"
+        assert len(block.code.splitlines()) < MOST_LINES
+        (tmp_path / block.file_name).write_text(block.code)
+    assert list(tmp_path.glob("test_*.py")), f"{section}: no block is a test"
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    result = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_commands_are_understood(document: Path) -> None:
+    """Parsed, not run: commands and options exist, and so do the settings that `-s` changes."""
+    group = typer.main.get_command(app)
+    known = set(field_names())
+    for command in commands(document):
+        words = shlex.split(command.replace("[", "").replace("]", "").replace(" ...", ""))[1:]
+        parser = group
+        while hasattr(parser, "commands"):
+            assert words, command
+            assert words[0] in parser.commands, command
+            parser = parser.commands[words.pop(0)]
+        context = parser.make_context(None, words)
+        for override in context.params.get("overrides") or ():
+            name = override.partition("=")[0]
+            assert ".".join(name.split(".")[:2]) in known, f"{command}: there is no setting {name}"
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path.suffix == ".md"], ids=name_of)
+def test_links_lead_to_files(document: Path) -> None:
+    for target in links(document):
+        assert (document.parent / target).exists(), f"{target} is not there"
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path.suffix == ".md"], ids=name_of)
+def test_python_in_documents_imports_what_exists(document: Path) -> None:
+    for block in blocks(document):
+        if block.language == "python" and document != EXTENDING:
+            tree = ast.parse(block.code)
+            imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+            exec(compile(ast.Module(imports, []), str(document), "exec"), {})
