@@ -24,10 +24,28 @@ class Block:
     code: str
 
     @property
-    def file_name(self) -> str | None:
-        """What a first line such as "# miner.py" calls it."""
+    def file_name(self) -> str:
+        """Which file of a checkout it belongs into, as its first line says: "# data/sources/npy.py"."""
         match = re.match(r"# ([\w/]+\.py)\n", self.code)
-        return match.group(1) if match else None
+        assert match, f"the first line of a block names its file:\n{self.code}"
+        return match.group(1)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines that belong into the file."""
+        return self.code.splitlines(keepends=True)[1:]
+
+
+def apply(block: Block, checkout: Path) -> None:
+    """Write a block of Python as a file, or change a file as a block of diff says."""
+    path = checkout / block.file_name
+    if block.language == "python":
+        path.write_text("".join(block.lines))
+        return
+    old, new = ("".join(line[1:] for line in block.lines if line[0] in kinds) for kinds in (" -", " +"))
+    text = path.read_text()
+    assert text.count(old) == 1, f"{block.file_name} does not have these lines once:\n{old}"
+    path.write_text(text.replace(old, new))
 
 
 def blocks(path: Path) -> Iterator[Block]:
