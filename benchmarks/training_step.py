@@ -25,6 +25,7 @@ from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.distill import dataset
 from maskdistill.stages.distill.detectors.build import create_detector
+from maskdistill.stages.networks.resnet import find_trunk
 from maskdistill.stages.segment import augment
 from maskdistill.stages.segment.inference import view_scores, views_of
 from maskdistill.stages.segment.model import Segmenter
@@ -55,7 +56,7 @@ def main() -> None:
 
 def measure_detector(config: Config, source: ImageSource, turns: int) -> tuple[float, float]:
     settings = config.distill
-    detector = create_detector(settings, config.cluster.k, settings.weights)
+    detector = create_detector(settings, config.cluster.k, find_trunk(settings.weights, {}))
     samples = [dataset.augment(source.read(i), *objects_of(source, i), settings) for i in range(settings.batch_size)]
     images, targets = dataset.collate(samples)
     recipe = settings.recipe()
@@ -68,7 +69,7 @@ def measure_detector(config: Config, source: ImageSource, turns: int) -> tuple[f
 
 def measure_segmenter(config: Config, source: ImageSource, turns: int) -> tuple[float, float]:
     settings = config.segment
-    model = Segmenter(settings, config.cluster.k + 1, settings.weights)
+    model = Segmenter(settings, config.cluster.k + 1, find_trunk(settings.weights, {}))
     model.to(memory_format=torch.channels_last)
     samples = [augment.augment(source.read(i), labels_of(source, i), settings) for i in range(settings.batch_size)]
     crops, labels = augment.collate(samples)

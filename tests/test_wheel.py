@@ -19,7 +19,7 @@ NOT_SOURCE = ignore_patterns(".*", "artifacts", "build", "dist", "shared", "*.eg
 
 CONFIG = """
 data: {kind: scenes, n_train: 3, n_val: 1, size: 32}
-mine: {model: vit_tiny_patch16_224, weights: random, short_side: 32}
+mine: {model: vit_tiny_patch16_224, weights: random, affinity: {short_side: 32}}
 cluster: {k: 2, max_side: 32}
 filter: {masks: initial}
 segment: {backbone: resnet18, output_stride: 16, crop: 32, iterations: 1, batch_size: 2}

@@ -6,7 +6,7 @@ import pytest
 
 CONFIG = """
 data: {kind: scenes, n_train: 4, n_val: 2, size: 32}
-mine: {model: vit_tiny_patch16_224, weights: random, short_side: 32}
+mine: {model: vit_tiny_patch16_224, weights: random, affinity: {short_side: 32}}
 cluster: {k: 2, max_side: 32}
 filter: {masks: initial}
 segment: {backbone: resnet18, output_stride: 16, crop: 32, iterations: 2, batch_size: 2, inference_scales: [1, 2],

@@ -14,8 +14,8 @@ from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.networks.weights_file import read_description
 from maskdistill.stages.segment.config import SegmentConfig
-from maskdistill.stages.segment.heads.deeplab import Segmenter as Network
 from maskdistill.stages.segment.inference import view_scores, views_of
+from maskdistill.stages.segment.model import Segmenter as Network
 from maskdistill.stages.segment.predict import to_labels
 from maskdistill.stages.segment.train import WEIGHTS, load_segmenter
 from maskdistill.stages.training.device import resolve_device
