@@ -94,5 +94,5 @@ def test_python_in_documents_imports_what_exists(document: Path) -> None:
     for block in blocks(document):
         if block.language == "python" and document != EXTENDING:
             tree = ast.parse(block.code)
-            imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+            imports: list[ast.stmt] = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
             exec(compile(ast.Module(imports, []), str(document), "exec"), {})
