@@ -69,7 +69,7 @@ def test_paths_and_lists_are_settings_too(tmp_path: Path) -> None:
 def test_the_segmenter_predicts_what_the_run_predicted(
     config_file: Path, artifact: Path, segmenter: maskdistill.Segmenter, with_crf: bool
 ) -> None:
-    store = maskdistill.LabelStore.open(artifact / ("predictions_crf.zarr" if with_crf else "predictions.zarr"))
+    store = maskdistill.LabelStore.open(f"{artifact}/predictions{'_crf' if with_crf else ''}.zarr")
     source = open_source(ConfigSource((config_file,)).load().data)
     for index, image_id in enumerate(store.image_ids):
         pixels = source.read(source.index(image_id))
