@@ -4,7 +4,7 @@
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
-CONFIG ?= configs/demo.yaml
+CONFIG ?= demo
 ARGS ?=
 BIN := .venv/bin
 RUN := $(BIN)/maskdistill
@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  CONFIG=configs/demo.yaml chooses the experiment, ARGS='-s cluster.k=20' changes settings"
+	@echo "  CONFIG=my.yaml chooses the experiment (demo), ARGS='-s cluster.k=20' changes settings"
 
 setup: $(BIN)/.installed ## make the environment in .venv
 
@@ -37,7 +37,7 @@ demo-weights: setup ## train the networks of the demo from nothing, an hour and 
 status: setup ## show what is cached and why the rest is not
 	$(RUN) status -c $(CONFIG) $(ARGS)
 
-inspect: setup ## show figures of every finished stage
+inspect: setup ## show what is in the results of every finished stage
 	@for view in masks clusters candidates pseudo-labels predictions; do \
 		$(RUN) inspect $$view -c $(CONFIG) $(ARGS) || exit $$?; done
 
@@ -56,12 +56,11 @@ lint: setup ## check style
 	$(BIN)/ruff format --check .
 
 # The installed names, as links to the folders of the checkout: mypy reads neither the package-dir of setuptools nor its
-# editable installs.
-build/types/maskdistill: $(wildcard maskdistill/*)
-	mkdir -p $@
-	ln -sfn ../../../data ../../../stages ../../../pipeline ../../../configs $(addprefix ../../../,$^) $@/
-
-typecheck: setup build/types/maskdistill ## check types
+# editable installs. Made anew each time, so that no link outlives its file.
+typecheck: setup ## check types
+	rm -rf build/types
+	mkdir -p build/types/maskdistill
+	ln -s $(addprefix $(CURDIR)/,data stages pipeline configs $(wildcard maskdistill/*.py)) build/types/maskdistill
 	$(BIN)/mypy
 
 check: lint typecheck test ## all that must pass before a commit

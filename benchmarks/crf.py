@@ -124,7 +124,9 @@ def block_means(mask: NDArray[np.float32], side: float) -> NDArray[np.float32]:
     """Mean over blocks of side x side px, at the size of the mask."""
     rows, columns = (np.indices(mask.shape) // side).astype(int)
     blocks = rows * (columns.max() + 1) + columns
-    return np.asarray(ndimage.mean(mask, blocks, np.arange(blocks.max() + 1)), dtype=np.float32)[blocks]
+    means: NDArray[np.float32] = np.asarray(ndimage.mean(mask, blocks, np.arange(blocks.max() + 1)), dtype=np.float32)
+    spread: NDArray[np.float32] = means[blocks]
+    return spread
 
 
 BLURS: dict[str, Callable[[NDArray[np.float32], float], NDArray[np.float32]]] = {

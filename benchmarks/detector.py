@@ -113,7 +113,7 @@ def training_step(
         with autocast(device, config.precision, loss_scaling=True):
             losses = detector.losses(images, targets)
         optimizer.zero_grad(set_to_none=True)
-        scaler.scale(torch.stack(list(losses.values())).sum()).backward()
+        torch.autograd.backward(scaler.scale(torch.stack(list(losses.values())).sum()))
         scaler.step(optimizer)
         scaler.update()
 

@@ -19,8 +19,8 @@ from pycocotools import mask as coco_mask
 from rich.console import Console
 from rich.table import Table
 
-from maskdistill.data.parts import compute_parts
-from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, Rle, merge_parts
+from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
+from maskdistill.data.stores.rle import Rle
 
 SIZE_HW = (375, 500)
 MASKS_PER_IMAGE = 5
@@ -76,16 +76,17 @@ def draw_blob(rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def write_parts(folder: Path, n_images: int, pool: list[Rle]) -> list[Path]:
-    def compute(items: range, path: Path) -> None:
-        rng = np.random.default_rng(items.start)
+    paths = []
+    for start in range(0, n_images, IMAGES_PER_PART):
+        rng = np.random.default_rng(start)
         builder = MaskStoreBuilder()
-        for item in items:
+        for item in range(start, min(start + IMAGES_PER_PART, n_images)):
             # In turn, never at random: a mask that came twice within a chunk would flatter the compression.
             rles = [pool[k % len(pool)] for k in range(item * MASKS_PER_IMAGE, (item + 1) * MASKS_PER_IMAGE)]
             builder.add_rles(f"JPEGImages/{item:012d}.jpg", rles, scores=rng.random(MASKS_PER_IMAGE))
-        builder.build().save(path)
-
-    return compute_parts(folder, n_images, IMAGES_PER_PART, compute)
+        paths.append(folder / f"{start:08d}.zarr")
+        builder.build().save(paths[-1])
+    return paths
 
 
 def write_json(store: MaskStore, path: Path) -> None:

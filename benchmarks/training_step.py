@@ -1,8 +1,8 @@
 """Core-seconds of the trainings of a configuration: a step of detector and segmenter, and a predicted image of each.
 
-python benchmarks/training_step.py -c configs/demo.yaml
-python benchmarks/training_step.py -c configs/demo.yaml -s segment.stages=4 -s segment.channels=256 \
-    -s segment.dilations=null
+python benchmarks/training_step.py -c demo
+python benchmarks/training_step.py -c demo -s segment.stages=4 \
+    -s segment.deeplab.channels=256 -s segment.deeplab.dilations=null
 
 One thread, in CPU time, which a busy machine changes less than time on the clock. Targets are the ground truth of the
 first images: what is measured is the work of a step, and nothing is kept.
@@ -15,14 +15,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.open import open_source
 from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.distill import dataset
 from maskdistill.stages.distill.detectors.build import create_detector
+from maskdistill.stages.networks.resnet import find_trunk
 from maskdistill.stages.segment import augment
 from maskdistill.stages.segment.inference import view_scores, views_of
 from maskdistill.stages.segment.model import Segmenter
@@ -30,7 +33,7 @@ from maskdistill.stages.segment.ohem import ohem_cross_entropy
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.optimizer import make_optimizer
 from maskdistill.stages.training.precision import autocast, resolve_precision
-from maskdistill.stages.training.recipe import Recipe
+from maskdistill.stages.training.recipe import Recipe, TrainingPrecision
 
 Losses = Callable[[], torch.Tensor]
 CPU = torch.device("cpu")
@@ -53,7 +56,7 @@ def main() -> None:
 
 def measure_detector(config: Config, source: ImageSource, turns: int) -> tuple[float, float]:
     settings = config.distill
-    detector = create_detector(settings, config.cluster.k, settings.weights)
+    detector = create_detector(settings, config.cluster.k, find_trunk(settings.weights, {}))
     samples = [dataset.augment(source.read(i), *objects_of(source, i), settings) for i in range(settings.batch_size)]
     images, targets = dataset.collate(samples)
     recipe = settings.recipe()
@@ -66,9 +69,9 @@ def measure_detector(config: Config, source: ImageSource, turns: int) -> tuple[f
 
 def measure_segmenter(config: Config, source: ImageSource, turns: int) -> tuple[float, float]:
     settings = config.segment
-    model = Segmenter(settings, config.cluster.k + 1, settings.weights)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    samples = [augment.augment(source.read(i), source.read_labels(i), settings) for i in range(settings.batch_size)]
+    model = Segmenter(settings, config.cluster.k + 1, find_trunk(settings.weights, {}))
+    model.to(memory_format=torch.channels_last)
+    samples = [augment.augment(source.read(i), labels_of(source, i), settings) for i in range(settings.batch_size)]
     crops, labels = augment.collate(samples)
 
     def loss() -> torch.Tensor:
@@ -81,9 +84,16 @@ def measure_segmenter(config: Config, source: ImageSource, turns: int) -> tuple[
     return step, seconds(lambda: view_scores(model, views, settings), settings.precision, turns) / settings.batch_size
 
 
-def objects_of(source: ImageSource, index: int) -> tuple[np.ndarray, np.ndarray]:
+def labels_of(source: ImageSource, index: int) -> UInt8Array:
+    labels = source.read_labels(index)
+    assert labels is not None, "this benchmark learns from ground truth: take a data set that has some"
+    return labels
+
+
+def objects_of(source: ImageSource, index: int) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
     """Masks bool (n, H, W) of the objects of an image, and a cluster for each."""
     instances = source.read_instances(index)
+    assert instances is not None, "this benchmark learns from ground truth: take a data set that has some"
     masks = coco_mask.decode(list(instances.rles)).transpose(2, 0, 1).astype(bool)
     return masks, np.zeros(len(masks), dtype=np.int32)
 
@@ -97,13 +107,13 @@ def seconds_of_step(module: torch.nn.Module, loss: Losses, recipe: Recipe, turns
         with autocast(CPU, recipe.precision, loss_scaling=True):
             value = loss()
         optimizer.zero_grad(set_to_none=True)
-        value.backward()
+        torch.autograd.backward(value)
         optimizer.step()
 
     return shortest(step, turns)
 
 
-def seconds(work: Callable[[], object], precision: str, turns: int) -> float:
+def seconds(work: Callable[[], object], precision: TrainingPrecision, turns: int) -> float:
     with torch.inference_mode(), autocast(CPU, precision):
         return shortest(work, turns)
 

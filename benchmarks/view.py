@@ -25,7 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from maskdistill.data.stores.clusters import ClusterStore
-from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, Rle
+from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
+from maskdistill.data.stores.rle import Rle
 from maskdistill.pipeline.artifacts import Manifest, write_manifest
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.plan import Plan

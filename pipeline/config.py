@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from maskdistill.data.config import DataConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.settings import Settings
+from maskdistill.pipeline.config_files import read_config
 from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.distill.config import DistillConfig
@@ -65,7 +66,8 @@ class ConfigSource:
     """Where a configuration comes from: what has to be typed to get it again."""
 
     paths: tuple[Path, ...]
-    """YAML files; a later one changes settings of an earlier one."""
+    """What `-c` named, as it was typed: YAML files, or names of those that come with the package; a later one changes
+    settings of an earlier one."""
     overrides: tuple[str, ...] = ()
     """Settings to change in the end, as "section.field=value"."""
 
@@ -78,7 +80,7 @@ class ConfigSource:
         """Read, override and validate. Raises InputError that names the file, the field and the remedy."""
         tree: dict[str, Any] = {}
         for path in self.paths:
-            _merge(tree, _modern(_read_yaml(path), str(path)))
+            _merge(tree, _modern(read_config(path), str(path)))
         for override in self.overrides:
             _merge(tree, _modern(_parse_override(override), f"-s {override}"))
         try:
@@ -87,20 +89,6 @@ class ConfigSource:
             problems = [f"  {_explain(dict(problem), tree)}" for problem in error.errors()]
             files = ", ".join(map(str, self.paths))
             raise InputError("\n".join([f"{files}: not a usable configuration", *problems])) from None
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such configuration file; name one with -c FILE") from None
-    except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise InputError(f"{path}: not a YAML file: {error}") from None
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        raise InputError(f"{path}: a configuration is a mapping of sections, not a {type(tree).__name__}")
-    return tree
 
 
 def _modern(tree: dict[str, Any], where: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Prefect can start one by itself, but that one outlives a run that is killed and shows no pages. This one ends with its
 parent, and its pages can be watched while the run goes on.
 
-    python -m pipeline.server PORT        what `local_server` starts
+    python -m maskdistill.pipeline.server PORT        what `local_server` starts
 """
 
 import os

@@ -39,9 +39,9 @@ class LabelStore:
         self.check()
 
     @classmethod
-    def open(cls, path: Path) -> "LabelStore":
+    def open(cls, path: Path | str) -> "LabelStore":
         """Open a store. Raises MissingArtifact where there is none, CorruptArtifact where it is not a LabelStore."""
-        return cls(path)
+        return cls(Path(path))
 
     def __len__(self) -> int:
         return len(self.image_ids)

@@ -9,13 +9,20 @@ import typer
 from rich.console import Console
 
 from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.config_files import config_names
 
 ConfigOption = Annotated[
-    list[Path], typer.Option("-c", "--config", help="YAML file of the experiment; a further one changes it.")
+    list[Path],
+    typer.Option(
+        "-c",
+        "--config",
+        metavar="FILE|NAME",
+        help=f"YAML file of the experiment, or one of {', '.join(config_names())}; a further one changes it.",
+    ),
 ]
 SetOption = Annotated[list[str] | None, typer.Option("-s", "--set", help="Override, as section.field=value.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-DEFAULT_CONFIG = [Path("configs/demo.yaml")]
+DEFAULT_CONFIG = [Path("demo")]
 
 
 def config_source(config: list[Path], overrides: list[str] | None) -> ConfigSource:
