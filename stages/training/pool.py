@@ -90,4 +90,4 @@ class PoolImages:
 def pool_samples(source: ImageSource, pool: NDArray[np.uint8], failures: Mapping[str, str], seed: int) -> SampleStream:
     """An endless, shuffled sequence of the images of a pool, of what `open_pool` gave for a source."""
     ids = [image_id for image_id in source.ids[: source.n_train] if image_id not in failures]
-    return SampleStream(len(pool), PoolImages(pool, ids).load, seed)
+    return SampleStream(len(pool), PoolImages(pool, ids).load, seed, draws=False)

@@ -50,16 +50,20 @@ class SampleStream(Dataset[Sample]):
         n_items: How many different items there are; at least 1.
         load: Gives the sample of one item; may draw from torch's CPU generator, and from nothing else.
         seed: Base of order and augmentation.
+        draws: Whether `load` draws at all; seeding takes longer than reading a small image from memory.
     """
 
-    def __init__(self, n_items: int, load: Callable[[int], Sample], seed: int) -> None:
+    def __init__(self, n_items: int, load: Callable[[int], Sample], seed: int, *, draws: bool = True) -> None:
         self.n_items = n_items
         self.load = load
         self.seed = seed
+        self.draws = draws
 
     def __getitem__(self, number: int) -> Sample:
         epoch, place = divmod(number, self.n_items)
         item = int(epoch_order(self.seed, epoch, self.n_items)[place])
+        if not self.draws:
+            return self.load(item)
         # Only the CPU generator: a forked worker must not touch CUDA.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive_seed(self.seed, _SAMPLE, number))
