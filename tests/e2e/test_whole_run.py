@@ -5,28 +5,21 @@ it is a process of its own where that is the promise, and runs within this one o
 """
 
 import json
-import os
 import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing, redirect_stderr, redirect_stdout
-from io import StringIO
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from maskdistill.data.stores.clusters import ClusterStore
-from maskdistill.data.stores.labels import LabelStore
-from maskdistill.data.stores.masks import MaskStore
-from maskdistill.pipeline.apps import cli
+from helpers.commands import children_of, finish, maskdistill, start, wait_until
+from helpers.same_artifacts import assert_same_artifacts
 from maskdistill.pipeline.artifacts import MANIFEST, read_manifest
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGE_NAMES
@@ -51,63 +44,9 @@ def config_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def command(config_file: Path, artifacts: Path, *arguments: str) -> list[str]:
-    executable = str(Path(sys.executable).with_name("maskdistill"))
-    verb, *rest = arguments
-    return [executable, verb, "-c", str(config_file), "-s", f"artifacts={artifacts}", *rest]
-
-
-class Finished(NamedTuple):
-    """What became of a command."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def start(config_file: Path, artifacts: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """The command as a process of its own, with as many threads as this one: sums are then the same to the last bit."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    line = command(config_file, artifacts, *arguments)
-    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-
-
-def finish(process: "subprocess.Popen[str]") -> Finished:
-    output, errors = process.communicate(timeout=600)
-    return Finished(process.returncode, output, errors)
-
-
-def maskdistill(config_file: Path, artifacts: Path, *arguments: str) -> Finished:
-    """The command within this process, where torch is imported already."""
-    output, errors = StringIO(), StringIO()
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        redirect_stdout(output),
-        redirect_stderr(errors),
-        pytest.raises(SystemExit) as caught,
-    ):
-        patch.setattr("sys.argv", command(config_file, artifacts, *arguments))
-        cli.main()
-    return Finished(int(caught.value.code or 0), output.getvalue(), errors.getvalue())
-
-
 def query(database: Path, statement: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute(statement).fetchall()
-
-
-def children_of(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 120) -> Any:
-    """The first truthy value of `condition`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
 
 
 def make_plan(config_file: Path, artifacts: Path, *overrides: str) -> Plan:
@@ -122,40 +61,6 @@ def unbroken(config_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Pla
     assert result.returncode == 0, result.stderr
     assert all(name in result.stdout for name in STAGE_NAMES)
     return make_plan(config_file, artifacts)
-
-
-def assert_same_masks(first: MaskStore, second: MaskStore) -> None:
-    assert first.image_ids == second.image_ids
-    for name in ("image", "size_hw", "bbox_xywh", "area", "score", "cluster", "offsets", "counts"):
-        np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
-
-
-def assert_same_clusters(first: ClusterStore, second: ClusterStore) -> None:
-    for name in ("cluster", "embedding", "distance", "centroids"):
-        np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
-
-
-def assert_same_labels(first: LabelStore, second: LabelStore) -> None:
-    assert first.image_ids == second.image_ids
-    for i in range(len(first)):
-        np.testing.assert_array_equal(first.read(i), second.read(i))
-
-
-STORES: dict[str, tuple[str, Callable[[Path], Any], Callable[[Any, Any], None]]] = {
-    "mine": ("masks.zarr", MaskStore.open, assert_same_masks),
-    "cluster": ("clusters.zarr", ClusterStore.open, assert_same_clusters),
-    "distill": ("candidates.zarr", MaskStore.open, assert_same_masks),
-    "filter": ("labels.zarr", LabelStore.open, assert_same_labels),
-    "segment": ("predictions.zarr", LabelStore.open, assert_same_labels),
-}
-
-
-def assert_same_artifacts(first: Plan, second: Plan, stages: Sequence[str] = STAGE_NAMES) -> None:
-    """Equal keys, masks, clusters and label maps, to the last bit."""
-    for stage in stages:
-        file, load, compare = STORES[stage]
-        assert first.stages[stage].key == second.stages[stage].key
-        compare(*(load(plan.path(stage) / file) for plan in (first, second)))
 
 
 def test_every_stage_leaves_a_sound_artifact(unbroken: Plan, config_file: Path) -> None:
