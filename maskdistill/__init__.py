@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from maskdistill.data.stores.labels import LabelStore
     from maskdistill.data.stores.masks import MaskStore
+    from maskdistill.pipeline.apps.outputs import Run
     from maskdistill.pipeline.apps.predict.segmenter import Segmenter
     from maskdistill.whole_run import run
 
     __version__: str
 
-__all__ = ["LabelStore", "MaskStore", "Segmenter", "__version__", "run"]
+__all__ = ["LabelStore", "MaskStore", "Run", "Segmenter", "__version__", "run"]
 
 _HOMES = {
     "LabelStore": "maskdistill.data.stores.labels",
     "MaskStore": "maskdistill.data.stores.masks",
+    "Run": "maskdistill.pipeline.apps.outputs",
     "Segmenter": "maskdistill.pipeline.apps.predict.segmenter",
     "run": "maskdistill.whole_run",
 }

@@ -1,6 +1,5 @@
 """The pipeline from Python."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from maskdistill.pipeline.config import ConfigSource
-from maskdistill.pipeline.dag import stage_range
-from maskdistill.pipeline.launch import forced_stages, run_stages, with_import
+from maskdistill.pipeline.launch import chosen_stages, forced_stages, run_stages
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import StageResult
 
@@ -41,11 +39,6 @@ def run(
         InputError: The configuration or the data cannot be used.
         MissingArtifact: `first` needs the result of a stage that has not run.
     """
-    paths = (config,) if isinstance(config, str | Path) else config
-    settings = tuple(f"{name}={json.dumps(value, default=str)}" for name, value in (overrides or {}).items())
-    plan = Plan(ConfigSource(tuple(map(Path, paths)), settings))
-    stages = with_import(plan, stage_range(plan.specs, first, last))
-    if first is not None:
-        for needed in set(plan.stages[first].inputs) - {spec.name for spec in stages}:
-            plan.require(needed, f"first={first}")
+    plan = Plan(ConfigSource.of(config, overrides))
+    stages = chosen_stages(plan, first, last)
     return run_stages(plan, stages, Console(stderr=True, quiet=quiet), forced=forced_stages(plan, force))

@@ -1,6 +1,7 @@
 """The configuration of a run: YAML files, dotted overrides, and errors that name the nearest valid field."""
 
 import difflib
+import json
 import shlex
 import typing
 import warnings
@@ -70,6 +71,20 @@ class ConfigSource:
     settings of an earlier one."""
     overrides: tuple[str, ...] = ()
     """Settings to change in the end, as "section.field=value"."""
+
+    @classmethod
+    def of(
+        cls, config: str | Path | Sequence[str | Path], overrides: Mapping[str, Any] | None = None
+    ) -> "ConfigSource":
+        """The same from Python.
+
+        Args:
+            config: YAML files, or names of experiments that come with the package ("demo"), as `-c` takes them.
+            overrides: Settings to change in the end, for example {"cluster.k": 20, "data.root": "photos"}.
+        """
+        paths = (config,) if isinstance(config, str | Path) else config
+        settings = (f"{name}={json.dumps(value, default=str)}" for name, value in (overrides or {}).items())
+        return cls(tuple(map(Path, paths)), tuple(settings))
 
     def arguments(self) -> str:
         """The options of the command line that name this configuration."""

@@ -7,18 +7,30 @@ from pathlib import Path
 
 from rich.console import Console
 
-from maskdistill.pipeline.dag import STAGES, StageSpec
+from maskdistill.pipeline.dag import MINE, StageSpec, stage_range
 from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import Overview, StageResult
 from maskdistill.pipeline.server import local_server
 
 
-def with_import(plan: Plan, stages: Sequence[StageSpec]) -> Sequence[StageSpec]:
-    """The stages, after `mine` where it is not made and only has to read the file that `mine.import` names."""
-    mine = STAGES[0]
-    waiting = plan.config.mine.method == "import" and plan.manifest(mine.name) is None
-    return (mine, *stages) if waiting and mine not in stages else stages
+def chosen_stages(plan: Plan, first: str | None, last: str | None) -> Sequence[StageSpec]:
+    """The stages of a plan from `first` to `last`, both included; None stands for the end.
+
+    `mine` comes before them where it only has to read the file that `mine.import` names, and has not.
+
+    Raises:
+        InputError: No such stage, not one of this plan, or `first` comes after `last`.
+        MissingArtifact: `first` reads what has not been made and is not among them.
+    """
+    stages = stage_range(plan.specs, first, last)
+    mine = plan.stages[MINE.name].spec
+    if plan.config.mine.method == "import" and plan.manifest(mine.name) is None and mine not in stages:
+        stages = (mine, *stages)
+    if first is not None:
+        for needed in set(plan.stages[first].inputs) - {spec.name for spec in stages}:
+            plan.require(needed, f"--from {first}")
+    return stages
 
 
 def run_stages(

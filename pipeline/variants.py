@@ -8,7 +8,6 @@ from rich.console import Console
 
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.baselines import evaluate_baselines
-from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import stage_range
 from maskdistill.pipeline.evaluation import evaluate_linear_probe, evaluate_stage
 from maskdistill.pipeline.plan import Plan
@@ -46,14 +45,14 @@ def finished_scores(plan: Plan, console: Console, only: str | None = None, *, li
 
 
 def scores_of_seeds(
-    config: ConfigSource, n_seeds: int, console: Console, only: str | None = None, *, linear_probe: bool = False
+    plan: Plan, n_seeds: int, console: Console, only: str | None = None, *, linear_probe: bool = False
 ) -> list[Scores]:
-    """Run the configuration with seeds 0 to `n_seeds` - 1, or find it run, and score it.
+    """Run a plan with seeds 0 to `n_seeds` - 1, or find it run, and score it.
 
     Every seed's artifacts are ordinary ones, those of `-s seed=N`.
 
     Args:
-        config: The configuration.
+        plan: The configuration and its artifacts.
         n_seeds: How many seeds.
         console: Where progress is shown.
         only: The last stage that is run, and the one that is scored; None = all.
@@ -61,11 +60,11 @@ def scores_of_seeds(
     """
     results = []
     for seed in range(n_seeds):
-        plan = Plan(ConfigSource(config.paths, (*config.overrides, f"seed={seed}")))
+        seeded = plan.varied(f"seed={seed}")
         console.print(f"seed {seed}", highlight=False)
-        for spec in stage_range(plan.specs, None, only):
-            run_stage(plan, spec.name, console)
-        results.append(finished_scores(plan, console, only, linear_probe=linear_probe))
+        for spec in stage_range(seeded.specs, None, only):
+            run_stage(seeded, spec.name, console)
+        results.append(finished_scores(seeded, console, only, linear_probe=linear_probe))
     return results
 
 

@@ -1,7 +1,7 @@
 """The results of a run: its scores, masks and label maps, each opened once."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 class Run:
     """The results of a run, finished or not.
 
-        run = Run.open("configs/demo.yaml")
+        run = Run.open("demo")
         run.masks("mine")           # a MaskStore: what was mined, one row per mask
         run.labels("segment")       # a LabelStore: the final model's prediction for every pixel
         run.scores("segment")["val"]["miou"]
@@ -60,17 +60,20 @@ class Run:
         self._kept: dict[str, tuple[tuple[int, ...], Any]] = {}
 
     @classmethod
-    def open(cls, *config: Path | str, overrides: Sequence[str] = ()) -> "Run":
+    def open(
+        cls, config: str | Path | Sequence[str | Path] = "demo", overrides: Mapping[str, Any] | None = None
+    ) -> "Run":
         """The run of a configuration.
 
         Args:
-            config: YAML files; a later one changes settings of an earlier one.
-            overrides: Settings to change in the end, as "section.field=value".
+            config: YAML files, or names of experiments that come with the package, as `-c` takes them; of several, a
+                later one changes settings of an earlier one.
+            overrides: Settings to change in the end, for example {"cluster.k": 20}.
 
         Raises:
             InputError: The configuration or its data cannot be used.
         """
-        return cls(Plan(ConfigSource(tuple(map(Path, config)), tuple(overrides))))
+        return cls(Plan(ConfigSource.of(config, overrides)))
 
     @property
     def source(self) -> ImageSource:

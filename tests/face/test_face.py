@@ -56,7 +56,7 @@ def test_force_makes_a_stage_anew(config_file: Path, results: dict[str, StageRes
 
 
 def test_a_first_stage_without_the_ones_before_it_is_refused(config_file: Path) -> None:
-    with pytest.raises(MissingArtifact, match=r"(?s)first=cluster needs .* -s data\.seed=9 --to mine"):
+    with pytest.raises(MissingArtifact, match=r"(?s)--from cluster needs .* -s data\.seed=9 --to mine"):
         maskdistill.run(config_file, {"data.seed": 9}, first="cluster", quiet=True)
 
 

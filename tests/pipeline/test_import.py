@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from maskdistill.data.errors import InputError
+from maskdistill.data.errors import InputError, MissingArtifact
 from maskdistill.pipeline.apps import cli
 from maskdistill.pipeline.dag import STAGES
-from maskdistill.pipeline.launch import run_stages
+from maskdistill.pipeline.launch import chosen_stages, run_stages
 from maskdistill.pipeline.plan import Plan
 
 
@@ -85,15 +85,17 @@ def test_why_missing_says_that_the_method_changed(make_plan: Callable[..., Plan]
     assert "mine.method: affinity -> import" in make_plan(*importing(file)).why_missing("mine")
 
 
-def test_from_cluster_reads_the_file_first(
-    monkeypatch: pytest.MonkeyPatch, config_file: Path, file: Path, calls: list[str]
-) -> None:
-    options = ["-c", str(config_file), *options_for(file), "--no-prefect"]
-    assert maskdistill(monkeypatch, "run", *options, "--from", "cluster", "--to", "cluster") == 0
+def test_from_cluster_reads_the_file_first(make_plan: Callable[..., Plan], file: Path, calls: list[str]) -> None:
+    def run(last: str, *overrides: str) -> None:
+        plan = make_plan(*overrides)
+        run_stages(plan, chosen_stages(plan, "cluster", last), Console(quiet=True))
+
+    run("cluster", *importing(file))
     assert calls == ["mine", "cluster"]
-    assert maskdistill(monkeypatch, "run", *options, "--from", "cluster", "--to", "distill") == 0
+    run("distill", *importing(file))
     assert calls == ["mine", "cluster", "distill"]
-    assert maskdistill(monkeypatch, "run", "-c", str(config_file), "--no-prefect", "--from", "cluster") == 3
+    with pytest.raises(MissingArtifact, match="--to mine"):
+        run("cluster")
 
 
 def test_exported_masks_that_are_imported_are_exported_the_same(

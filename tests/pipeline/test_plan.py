@@ -29,7 +29,7 @@ def changed(make_plan: MakePlan, *overrides: str) -> list[str]:
     ("override", "expected"),
     [
         ("mine.affinity.topk_fraction=0.3", list(STAGE_NAMES)),
-        ("data.seed=9", list(STAGE_NAMES)),
+        ("data.first=2", list(STAGE_NAMES)),
         ("seed=9", list(STAGE_NAMES)),
         ("cluster.k=7", ["cluster", "distill", "filter", "segment"]),
         ("distill.lr=0.5", ["distill", "filter", "segment"]),
@@ -103,7 +103,7 @@ def test_reasons_for_a_miss(make_plan: MakePlan, calls: list[str], quiet: Consol
     other = make_plan("filter.threshold=0.8")
     assert other.why_missing("filter") == "filter.threshold: 0.9 -> 0.8"
     assert other.why_missing("segment") == "input filter changed"
-    assert make_plan("data.seed=5").why_missing("mine") == "data changed"
+    assert make_plan("data.first=2").why_missing("mine") == "data changed"
 
 
 def test_require_tells_the_command(make_plan: MakePlan) -> None:

@@ -8,15 +8,20 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from helpers.drawn_stages import StageFunction
+from helpers.recorded_stages import RecordedStages
 from maskdistill.data.errors import CorruptArtifact
 from maskdistill.pipeline.artifacts import MANIFEST
-from maskdistill.pipeline.dag import STAGE_NAMES, STAGES, StageSpec
+from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.dag import STAGE_NAMES, STAGES
 from maskdistill.pipeline.launch import forced_stages, run_stages
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.runner import run_stage
 from maskdistill.pipeline.upkeep.gc import find_garbage, remove_garbage
 from maskdistill.pipeline.upkeep.status import collect_status
 from maskdistill.pipeline.upkeep.verify import verify_artifact
+from maskdistill.stages.contract import StageInputs, StageOutputs
+from maskdistill.stages.progress import Progress
 
 MakePlan = Callable[..., Plan]
 
@@ -49,32 +54,34 @@ def test_force_makes_a_stage_and_its_dependants_anew(make_plan: MakePlan, calls:
     assert calls == ["distill", "filter", "segment"]
 
 
+@pytest.fixture
+def failing() -> RecordedStages:
+    """Stages that fail in the middle."""
+
+    def function_of(name: str) -> StageFunction:
+        def fail(config: Any, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
+            (workdir / "half.txt").write_text("half")
+            raise RuntimeError("no space")
+
+        return fail
+
+    return RecordedStages(function_of)
+
+
 def test_a_failed_forced_run_keeps_the_old_artifact(
-    make_plan: MakePlan, calls: list[str], quiet: Console, monkeypatch: pytest.MonkeyPatch
+    make_plan: MakePlan, config_file: Path, failing: RecordedStages, quiet: Console
 ) -> None:
     plan = make_plan()
     run_stages(plan, STAGES, quiet)
     before = plan.manifest("mine")
-
-    def fail(*args: Any) -> None:
-        raise RuntimeError("no space")
-
-    monkeypatch.setattr(StageSpec, "load", lambda spec: fail)
     with pytest.raises(RuntimeError, match="no space"):
-        run_stage(plan, "mine", quiet, force=True)
+        run_stage(Plan(ConfigSource((config_file,)), failing.specs), "mine", quiet, force=True)
     assert plan.manifest("mine") == before
     assert (plan.path("mine") / "out.txt").exists()
 
 
-def test_a_stage_that_fails_publishes_nothing(
-    make_plan: MakePlan, quiet: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(config: Any, inputs: Any, workdir: Path, progress: Any) -> None:
-        (workdir / "half.txt").write_text("half")
-        raise RuntimeError("broken")
-
-    monkeypatch.setattr(StageSpec, "load", lambda spec: fail)
-    plan = make_plan()
+def test_a_stage_that_fails_publishes_nothing(config_file: Path, failing: RecordedStages, quiet: Console) -> None:
+    plan = Plan(ConfigSource((config_file,)), failing.specs)
     with pytest.raises(RuntimeError):
         run_stage(plan, "mine", quiet)
     assert plan.manifest("mine") is None

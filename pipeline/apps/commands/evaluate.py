@@ -34,15 +34,15 @@ def evaluate(
     from maskdistill.pipeline.apps.tables.scores import print_scores
     from maskdistill.pipeline.variants import finished_scores, mean_and_deviation, scores_of_seeds
 
-    source, console = config_source(config, overrides), Console(stderr=True)
+    plan, console = Plan(config_source(config, overrides)), Console(stderr=True)
     if stage:
         find_stage(stage)
     scores: Any
     if seeds:
-        runs = scores_of_seeds(source, seeds, console, stage, linear_probe=linear_probe)
+        runs = scores_of_seeds(plan, seeds, console, stage, linear_probe=linear_probe)
         scores = mean_and_deviation(runs)
     else:
-        scores = finished_scores(Plan(source), console, stage, linear_probe=linear_probe)
+        scores = finished_scores(plan, console, stage, linear_probe=linear_probe)
     if as_json:
         print_json(scores)
     else:

@@ -10,9 +10,9 @@ from rich.console import Console
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
 from maskdistill.pipeline.apps.tables.results import describe_run, print_results
 from maskdistill.pipeline.baselines import evaluate_baselines
-from maskdistill.pipeline.dag import OPTIONAL_NAMES, STAGE_NAMES, find_stage, stage_range
+from maskdistill.pipeline.dag import OPTIONAL_NAMES, STAGE_NAMES, find_stage
 from maskdistill.pipeline.finish import finish_stage
-from maskdistill.pipeline.launch import forced_stages, run_stages, run_with_prefect, with_import
+from maskdistill.pipeline.launch import chosen_stages, forced_stages, run_stages, run_with_prefect
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import Page, StageResult
 
@@ -30,11 +30,8 @@ def run(
 ) -> None:
     """Run the pipeline: all stages that are not cached, in order."""
     plan = Plan(config_source(config, overrides))
-    stages = with_import(plan, stage_range(plan.specs, first, last))
+    stages = chosen_stages(plan, first, last)
     forced = forced_stages(plan, find_stage(force).name if force else None)
-    if first:
-        for needed in set(plan.stages[first].inputs) - {spec.name for spec in stages}:
-            plan.require(needed, f"--from {first}")
     waiting = [spec.name for spec in stages if spec.name in forced or plan.manifest(spec.name) is None]
     if dry_run:
         for spec in stages:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,10 @@ from pycocotools import mask as coco_mask
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.stores.rle import Rle
 from maskdistill.stages.contract import StageInputs
-from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.progress import Progress
+
+if TYPE_CHECKING:  # the settings of a method may stand beside it, and are read before those of the stage
+    from maskdistill.stages.mine.config import MineConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +62,11 @@ class Miner(ABC):
         prepared: What `prepare` gave.
     """
 
-    def __init__(self, config: MineConfig, inputs: StageInputs, prepared: Any) -> None:
+    def __init__(self, config: "MineConfig", inputs: StageInputs, prepared: Any) -> None:
         self.config, self.inputs = config, inputs
 
     @classmethod
-    def prepare(cls, config: MineConfig, inputs: StageInputs, folder: Path, progress: Progress) -> Any:
+    def prepare(cls, config: "MineConfig", inputs: StageInputs, folder: Path, progress: Progress) -> Any:
         """What has to be known of all images before the first one: anything that can be pickled.
 
         Called once, before any miner is made. What it writes into `folder`, which may not be there yet, outlives a run

@@ -27,7 +27,7 @@ def finished(plan: Plan, calls: list[str], quiet: Console) -> Run:
 
 
 def test_a_finished_run_opens_from_its_configuration(finished: Run, config_file: Path) -> None:
-    run = Run.open(config_file, overrides=["filter.threshold=0.9"])
+    run = Run.open(config_file, {"filter.threshold": 0.9})
     assert run.stages == finished.stages == ("mine", "cluster", "distill", "filter", "segment")
     assert run.has(*run.stages)
     assert list(run.manifests) == list(run.stages)
