@@ -19,7 +19,7 @@ WANTED = ("evaluate.baselines=true", "evaluate.baseline_images=3", "cluster.k=2"
 def labelled(tmp_path: Path) -> ConfigSource:
     """Eight blob images with ground truth, five of them for training."""
     blobs = BlobSource(n_images=8, n_train=5)
-    return ConfigSource((blob_config(tmp_path, blobs, class_names=BlobSource.class_names),), WANTED)
+    return ConfigSource((blob_config(tmp_path / "scored", blobs, class_names=blobs.class_names),), WANTED)
 
 
 def test_every_baseline_is_scored_on_the_first_images(labelled: ConfigSource, quiet: Console) -> None:
@@ -27,7 +27,6 @@ def test_every_baseline_is_scored_on_the_first_images(labelled: ConfigSource, qu
     assert list(results) == ["Otsu on colour", "Otsu on edges", "random ViT"]
     colour, vit = results["Otsu on colour"], results["random ViT"]
     # The objects are bright rectangles on dark ground.
-    assert colour["scores"]["train"]["corloc"] == 1
     assert colour["scores"]["train"]["foreground_iou"] > 0.8
     assert "purity" not in colour["scores"]["val"]
     assert 0 <= vit["scores"]["val"]["purity"] <= 1

@@ -24,7 +24,8 @@ MakePlan = Callable[..., Plan]
 @pytest.fixture
 def scored_plan(tmp_path: Path) -> MakePlan:
     """Makes plans of a run over blob images with ground truth, whose stages draw."""
-    path = blob_config(tmp_path, BlobSource(), class_names=BlobSource.class_names)
+    blobs = BlobSource()
+    path = blob_config(tmp_path, blobs, class_names=blobs.class_names)
     specs = RecordedStages(drawn_stage).specs
     return lambda *overrides: Plan(ConfigSource((path,), overrides), specs)
 

@@ -108,5 +108,5 @@ def test_reasons_for_a_miss(make_plan: MakePlan, calls: list[str], quiet: Consol
 
 def test_require_tells_the_command(make_plan: MakePlan) -> None:
     plan = make_plan("cluster.k=3")
-    with pytest.raises(MissingArtifact, match=r"maskdistill run -c .*config\.yaml -s cluster\.k=3 --to mine"):
+    with pytest.raises(MissingArtifact, match=r"maskdistill run -c .*photos\.yaml -s cluster\.k=3 --to mine"):
         plan.require("mine", "stage cluster")

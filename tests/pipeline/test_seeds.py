@@ -27,7 +27,8 @@ def drawn() -> RecordedStages:
 @pytest.fixture
 def plan(tmp_path: Path, drawn: RecordedStages) -> Plan:
     """A run over blob images with ground truth."""
-    path = blob_config(tmp_path, BlobSource(), class_names=BlobSource.class_names)
+    blobs = BlobSource()
+    path = blob_config(tmp_path / "scored", blobs, class_names=blobs.class_names)
     return Plan(ConfigSource((path,)), drawn.specs)
 
 
