@@ -34,9 +34,9 @@ def test_betas_and_clipping_are_the_methods_own_unless_they_are_given() -> None:
     assert (given.betas, given.clip_each) == ((0.8, 0.9), False)
 
 
-def test_settings_of_the_other_method_are_not_used() -> None:
-    assert PretrainConfig(method="dino").unused() == {"prototypes"}
-    assert PretrainConfig().unused() == {"dino"}
+def test_settings_of_the_other_methods_are_not_used() -> None:
+    assert PretrainConfig(method="dino").unused() == {"prototypes", "untrained"}
+    assert PretrainConfig().unused() == {"dino", "untrained"}
 
 
 @pytest.mark.parametrize("ratios", [(0.5, 0.1), (-0.1, 0.5), (0.5, 1.1)])
