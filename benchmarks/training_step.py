@@ -25,7 +25,6 @@ from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.distill import dataset
 from maskdistill.stages.distill.detectors.build import create_detector
-from maskdistill.stages.networks.resnet import find_trunk
 from maskdistill.stages.segment import augment
 from maskdistill.stages.segment.inference import view_scores, views_of
 from maskdistill.stages.segment.model import Segmenter
@@ -34,6 +33,7 @@ from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.optimizer import make_optimizer
 from maskdistill.stages.training.precision import autocast, resolve_precision
 from maskdistill.stages.training.recipe import Recipe, TrainingPrecision
+from maskdistill.stages.weights import find_checkpoint
 
 Losses = Callable[[], torch.Tensor]
 CPU = torch.device("cpu")
@@ -56,7 +56,7 @@ def main() -> None:
 
 def measure_detector(config: Config, source: ImageSource, turns: int) -> tuple[float, float]:
     settings = config.distill
-    detector = create_detector(settings, config.cluster.k, find_trunk(settings.weights, {}))
+    detector = create_detector(settings, config.cluster.k, find_checkpoint(settings.weights, {}))
     samples = [dataset.augment(source.read(i), *objects_of(source, i), settings) for i in range(settings.batch_size)]
     images, targets = dataset.collate(samples)
     recipe = settings.recipe()
@@ -69,7 +69,7 @@ def measure_detector(config: Config, source: ImageSource, turns: int) -> tuple[f
 
 def measure_segmenter(config: Config, source: ImageSource, turns: int) -> tuple[float, float]:
     settings = config.segment
-    model = Segmenter(settings, config.cluster.k + 1, find_trunk(settings.weights, {}))
+    model = Segmenter(settings, config.cluster.k + 1, find_checkpoint(settings.weights, {}))
     model.to(memory_format=torch.channels_last)
     samples = [augment.augment(source.read(i), labels_of(source, i), settings) for i in range(settings.batch_size)]
     crops, labels = augment.collate(samples)

@@ -9,7 +9,7 @@ from pydantic import PlainSerializer, PlainValidator
 
 from maskdistill.data.catalog import RESNET, VIT
 
-TIMM, UNTRAINED = "pretrained", "random"
+_TIMM, _UNTRAINED = "pretrained", "random"
 STAGE_FILES = {output.stage: output.file for output in (VIT, RESNET)}
 """The stages that train weights for others, and the file that each of them leaves."""
 
@@ -30,12 +30,12 @@ class WeightsSource:
     @classmethod
     def parse(cls, text: str) -> "WeightsSource":
         """Read `pretrained`, `random`, the name of a stage, or a path."""
-        if text in (TIMM, UNTRAINED):
-            return cls("timm" if text == TIMM else "untrained")
+        if text in (_TIMM, _UNTRAINED):
+            return cls("timm" if text == _TIMM else "untrained")
         return cls("stage" if text in STAGE_FILES else "file", text)
 
     def __str__(self) -> str:
-        return self.name or (TIMM if self.origin == "timm" else UNTRAINED)
+        return self.name or (_TIMM if self.origin == "timm" else _UNTRAINED)
 
     def inputs(self) -> tuple[str, ...]:
         """The stage that has to run first, if any."""
@@ -52,13 +52,36 @@ class WeightsSource:
         return Path(self.name).expanduser() if self.origin == "file" else None
 
 
+TIMM = WeightsSource("timm")
+UNTRAINED = WeightsSource("untrained")
+
+
+def find_checkpoint(weights: WeightsSource | None, artifacts: Mapping[str, Path]) -> Path | None:
+    """The checkpoint that a network starts from; None where it starts from nothing."""
+    return None if weights is None else weights.find(artifacts)
+
+
 def _read(value: Any) -> WeightsSource:
     if isinstance(value, WeightsSource):
         return value
     if isinstance(value, str | Path):
         return WeightsSource.parse(str(value))
-    raise ValueError(f"must be {TIMM}, {UNTRAINED}, {', '.join(STAGE_FILES)} or a path")
+    raise ValueError("must be a word or a path")
 
 
-Weights = Annotated[WeightsSource, PlainValidator(_read), PlainSerializer(str)]
-"""A setting that names weights."""
+def _of_vit(source: WeightsSource) -> WeightsSource:
+    if source.origin == "stage" and source.name != VIT.stage:
+        raise ValueError(f"must be {_TIMM}, {_UNTRAINED}, {VIT.stage} or a path, as it is a ViT's")
+    return source
+
+
+def _of_resnet(source: WeightsSource) -> WeightsSource:
+    if source.origin != "file" and source.name != RESNET.stage:
+        raise ValueError(f"must be {RESNET.stage}, a path, or null for none, as it is a ResNet's")
+    return source
+
+
+VitWeights = Annotated[WeightsSource, PlainValidator(lambda value: _of_vit(_read(value))), PlainSerializer(str)]
+"""A setting that names the weights of a Vision Transformer."""
+ResNetWeights = Annotated[WeightsSource, PlainValidator(lambda value: _of_resnet(_read(value))), PlainSerializer(str)]
+"""A setting that names the weights of a ResNet."""

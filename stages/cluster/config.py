@@ -9,7 +9,7 @@ from pydantic import Field
 from maskdistill.stages.networks.normalise import Normalise
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import Precision
-from maskdistill.stages.weights import Weights
+from maskdistill.stages.weights import VitWeights
 
 
 class ClusterConfig(StageSettings):
@@ -22,7 +22,7 @@ class ClusterConfig(StageSettings):
     image, resized to `short_side`, with everything outside the mask set to zero (the paper)."""
     model: str | None = None
     """Name in timm of the Vision Transformer; None = the one of the mine stage."""
-    weights: Weights | None = None
+    weights: VitWeights | None = None
     """Weights of that model, as in the mine stage; None = those of the mine stage."""
     normalise: Normalise | None = None
     """As `mine.normalise`; None = the same as there."""

@@ -14,7 +14,7 @@ from maskdistill.data.errors import InputError
 from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.cluster.views import views
 from maskdistill.stages.contract import StageInputs
-from maskdistill.stages.networks.vit import find_weights, load_vit
+from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.vit_inputs import batches, to_tensor
 from maskdistill.stages.parts import Advance, PartReport
 from maskdistill.stages.training.device import resolve_device
@@ -44,8 +44,14 @@ class EmbedWorker:
         self.config, self.source, self.batch_size = config, inputs.source, inputs.execution.batch_size
         self.masks = MINED.open(inputs.artifacts)
         self.device = resolve_device(inputs.execution)
-        weights = find_weights(config.weights, inputs.artifacts)
-        vit = load_vit(config.model, weights, inputs.seed, section="cluster", normalise=config.normalise)
+        vit = load_vit(
+            config.model,
+            config.weights,
+            inputs.artifacts,
+            seed=inputs.seed,
+            section="cluster",
+            normalise=config.normalise,
+        )
         self.vit = vit.to(self.device)
 
     def write(self, items: range, folder: Path, advance: Advance) -> PartReport:

@@ -12,7 +12,7 @@ from maskdistill.stages.distill.detectors.options import Detectron2Options
 from maskdistill.stages.registry import DETECTORS
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
-from maskdistill.stages.weights import Weights
+from maskdistill.stages.weights import ResNetWeights
 
 
 def has_detectron2() -> bool:
@@ -32,7 +32,7 @@ class DistillConfig(StageSettings):
     """Library that the Mask R-CNN comes from; "auto" = detectron2 where it is installed, else torchvision."""
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """Depth of the ResNet under the feature pyramid."""
-    weights: Weights | None = None
+    weights: ResNetWeights | None = None
     """Self-supervised weights of the backbone: a .pth or .safetensors file; `imitate` = the result of the imitate
     stage, which then runs first; None = from nothing."""
     freeze_stages: int = Field(1, ge=0, le=4)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from maskdistill.data.catalog import CANDIDATES, CLUSTERS, open_masks
+from maskdistill.data.catalog import CANDIDATES, CLUSTERS, DETECTOR, TRAINING_LOG, open_masks
 from maskdistill.data.stores.clusters import read_k
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.stages.contract import StageInputs, StageOutputs
@@ -18,14 +18,13 @@ from maskdistill.stages.distill.detectors.build import create_detector
 from maskdistill.stages.distill.detectors.detector import Detector
 from maskdistill.stages.distill.predict import predict_part
 from maskdistill.stages.distill.rounds import clusters_by_overlap, next_targets
-from maskdistill.stages.distill.train import TARGETS, WEIGHTS, DetectorTraining, train_detector
+from maskdistill.stages.distill.train import TARGETS, DetectorTraining, train_detector
 from maskdistill.stages.networks.weights_file import read_description
 from maskdistill.stages.old_names import modern_section
 from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
-from maskdistill.stages.training.logs import LOG
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.trainer import CHECKPOINT
 
@@ -49,12 +48,12 @@ def run(config: DistillConfig, inputs: StageInputs, workdir: Path, progress: Pro
         folder = workdir / f"round{number}"
         training = DetectorTraining(config, inputs, folder, k, previous, number)
         candidates = run_round(training, targets, mined, progress)
-        targets, previous = next_targets(candidates, targets, config.round_score), folder / WEIGHTS
+        targets, previous = next_targets(candidates, targets, config.round_score), folder / DETECTOR.file
     last = DetectorTraining(config, inputs, workdir, k, previous, config.rounds)
     candidates = run_round(last, targets, mined, progress)
     metrics = {"backend": config.backend, **describe(candidates), "iterations": config.iterations}
     return StageOutputs(
-        items=len(candidates), unit="candidates", metrics={**metrics, "losses": final_losses(workdir / LOG)}
+        items=len(candidates), unit="candidates", metrics={**metrics, "losses": final_losses(workdir / TRAINING_LOG)}
     )
 
 
@@ -70,7 +69,7 @@ def run_round(training: DetectorTraining, targets: MaskStore, mined: MaskStore, 
     if store.exists():
         shutil.rmtree(folder / "parts", ignore_errors=True)
         return MaskStore.open(store)
-    if not (folder / WEIGHTS).exists():
+    if not (folder / DETECTOR.file).exists():
         folder.mkdir(exist_ok=True)
         if not (folder / TARGETS).exists():
             targets.save(folder / TARGETS)
@@ -92,7 +91,7 @@ def predict_all(
     """Candidates of the detector in `folder`, in parts that a killed run does not lose."""
     progress.start("predict", len(image_ids), "images")
     parts = compute_parts(
-        DetectJob(config, inputs, folder / WEIGHTS, tuple(image_ids)),
+        DetectJob(config, inputs, folder / DETECTOR.file, tuple(image_ids)),
         folder / "parts",
         len(image_ids),
         inputs.execution.part_size,

@@ -12,7 +12,6 @@ from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.dataset import collate, training_data
 from maskdistill.stages.distill.detectors.build import create_detector
-from maskdistill.stages.networks.resnet import find_trunk
 from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
@@ -20,9 +19,9 @@ from maskdistill.stages.training.distributed import rank
 from maskdistill.stages.training.fit import SimpleFit
 from maskdistill.stages.training.samples import SampleStream, derive_seed, round_seed
 from maskdistill.stages.training.trainer import Trainer
+from maskdistill.stages.weights import find_checkpoint
 
 TARGETS = "targets.zarr"
-WEIGHTS = DETECTOR.file
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class DetectorTraining:
     Attributes:
         config: With its back end resolved.
         inputs: The images, the seed and the device.
-        folder: Holds TARGETS (MaskStore with clusters); gets the checkpoint, the logs and WEIGHTS.
+        folder: Holds TARGETS (MaskStore with clusters); gets the checkpoint, the logs and DETECTOR.
         k: Number of clusters.
         previous: Weights of a detector to start from; None = from `config.weights`.
         round: Number of the round, from 1; every round shuffles and augments differently.
@@ -61,7 +60,7 @@ def train_detector(training: DetectorTraining, progress: Progress) -> None:
     data = training_data(inputs.source, targets, config)
     torch.manual_seed(derive_seed(training.seed))
     detector = create_detector(
-        config, n_clusters, None if training.previous else find_trunk(config.weights, inputs.artifacts)
+        config, n_clusters, None if training.previous else find_checkpoint(config.weights, inputs.artifacts)
     )
     if training.previous is not None:
         detector.module.load_state_dict(load_file(training.previous))
@@ -79,4 +78,4 @@ def train_detector(training: DetectorTraining, progress: Progress) -> None:
     trainer.run()
     if rank() == 0:
         description = {"config": config.model_dump(), "n_clusters": n_clusters}
-        save_weights(training.folder / WEIGHTS, detector.module, description)
+        save_weights(training.folder / DETECTOR.file, detector.module, description)

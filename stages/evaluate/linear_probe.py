@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from maskdistill.data.catalog import PREDICTIONS
+from maskdistill.data.catalog import PREDICTIONS, SEGMENTER
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.evaluate.config import EvaluateConfig
@@ -16,7 +16,7 @@ from maskdistill.stages.evaluate.scores import iou_per_class, miou, pixel_accura
 from maskdistill.stages.evaluate.truth import Truth
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.segment.linear_probe import LabelledImages, Probe, predict_probe, train_probe
-from maskdistill.stages.segment.train import WEIGHTS, load_segmenter
+from maskdistill.stages.segment.train import load_segmenter
 from maskdistill.stages.training.device import resolve_device
 
 
@@ -49,7 +49,7 @@ def linear_probe(
         InputError: An unknown class, or ground truth of another size than its image.
     """
     truth, device = Truth(config, source), resolve_device(execution)
-    segmenter, settings = load_segmenter(artifacts["segment"] / WEIGHTS, device)
+    segmenter, settings = load_segmenter(artifacts["segment"] / SEGMENTER.file, device)
     known = set(PREDICTIONS.open(artifacts).image_ids)
     labelled = [i for i, name in enumerate(source.ids) if name in known and truth.labels(i) is not None]
     train = LabelledImages(source, truth.labels, [i for i in labelled if i < source.n_train], settings)

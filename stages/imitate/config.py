@@ -10,7 +10,7 @@ from maskdistill.stages.networks.normalise import Normalise
 from maskdistill.stages.registry import IMITATION
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import Recipe, TrainingPrecision
-from maskdistill.stages.weights import Weights
+from maskdistill.stages.weights import VitWeights
 
 
 @IMITATION.sections
@@ -28,7 +28,7 @@ class ImitateConfig(StageSettings):
     """Depth of the ResNet; that of the network which starts from it."""
     model: str | None = None
     """Name in timm of the Vision Transformer that is imitated; None = `mine.model`."""
-    weights: Weights | None = None
+    weights: VitWeights | None = None
     """Its weights, as `mine.weights`; None = the same as there."""
     normalise: Normalise | None = None
     """As `mine.normalise`; None = the same as there."""

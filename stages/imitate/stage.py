@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from maskdistill.data.catalog import TRAINING_LOG
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.failures import check_failures
 from maskdistill.stages.imitate.config import ImitateConfig
 from maskdistill.stages.imitate.train import POOL, StudentTraining, train_student
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
-from maskdistill.stages.training.logs import LOG
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.pool import open_pool, remove_pool
 from maskdistill.stages.training.trainer import CHECKPOINT
@@ -34,5 +34,5 @@ def run(config: ImitateConfig, inputs: StageInputs, workdir: Path, progress: Pro
     remove_pool(workdir / POOL)
     (workdir / CHECKPOINT).unlink()
     samples = config.recipe().iterations * config.batch_size
-    metrics = {"training_images": n_images, "samples": samples, "losses": final_losses(workdir / LOG)}
+    metrics = {"training_images": n_images, "samples": samples, "losses": final_losses(workdir / TRAINING_LOG)}
     return StageOutputs(samples, "samples", metrics, failures)

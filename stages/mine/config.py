@@ -8,7 +8,7 @@ from maskdistill.stages.networks.normalise import Normalise
 from maskdistill.stages.registry import MINING
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import Precision
-from maskdistill.stages.weights import Weights, WeightsSource
+from maskdistill.stages.weights import TIMM, VitWeights
 
 _VIT = {"model", "weights", "normalise", "precision"}
 
@@ -22,7 +22,7 @@ class MineConfig(StageSettings):
     = the masks of a COCO file."""
     model: str = "vit_small_patch16_224.dino"
     """Name in timm of a Vision Transformer with class token and standard attention."""
-    weights: Weights = WeightsSource("timm")
+    weights: VitWeights = TIMM
     """`pretrained` = timm's own for the model's tag; `pretrain` = the result of the pretrain stage, which then runs
     first; `random` = untrained, seeded; else the path of a .safetensors, .pth or .pt file. A file that the pretrain
     stage wrote brings its own model, and `model` is not used."""

@@ -29,7 +29,7 @@ _RELEASED_FILE = re.compile(
 
 
 def choose_statistics(
-    normalise: Normalise, names: Collection[str], outer: Collection[str], section: str, file: str
+    normalise: Normalise, names: Collection[str], outer: Collection[str], section: str, file: Path
 ) -> PixelStatistics:
     """The statistics for a weights file that brings none.
 
@@ -44,7 +44,7 @@ def choose_statistics(
     """
     if normalise != "auto":
         return IMAGENET if normalise == "imagenet" else HALF
-    if is_original_release(names, outer) or _RELEASED_FILE.fullmatch(Path(file).name):
+    if is_original_release(names, outer) or _RELEASED_FILE.fullmatch(file.name):
         return IMAGENET
     raise InputError(
         f"{section}.normalise: {file} does not say which mean and standard deviation it expects of pixels, and a wrong "

@@ -1,6 +1,5 @@
 """ResNet backbones, from nothing or from local self-supervised weights in any of the usual key layouts."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +11,6 @@ from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.networks.foreign_weights import check_values, listed, read_weights
 from maskdistill.stages.networks.normalise import IMAGENET
 from maskdistill.stages.networks.weights_file import read_description
-from maskdistill.stages.weights import WeightsSource
 
 ResNetName = Literal["resnet18", "resnet50"]
 
@@ -38,12 +36,7 @@ N_STAGES = 4
 _TRUNK = ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.")
 
 
-def find_trunk(weights: WeightsSource | None, artifacts: Mapping[str, Path]) -> str | None:
-    """The weights of a stage's ResNet as `build_resnet` takes them: "imitate" becomes the file of that artifact."""
-    return None if weights is None else str(weights.find(artifacts))
-
-
-def build_resnet(name: ResNetName, weights: str | Path | None) -> Any:
+def build_resnet(name: ResNetName, weights: Path | None) -> Any:
     """A torchvision ResNet without its classifier.
 
     Args:

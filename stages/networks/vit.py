@@ -5,6 +5,7 @@ Shapes: B images, N patches, H heads, d channels per head, D = embedding dimensi
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -138,20 +139,21 @@ class VisionBackbone(nn.Module):
         return torch.cat([heads[:, :, :1], patches.type_as(heads)], dim=2)
 
 
-def find_weights(weights: WeightsSource, artifacts: Mapping[str, Path]) -> str:
-    """The weights of a stage's ViT as `load_vit` takes them: "pretrain" becomes the file of that artifact."""
-    return str(weights.find(artifacts) or weights)
-
-
 def load_vit(
-    model: str, weights: str, seed: int = 0, *, section: str = "mine", normalise: Normalise | None = "auto"
+    model: str,
+    weights: WeightsSource,
+    artifacts: Mapping[str, Path] = MappingProxyType({}),
+    *,
+    seed: int = 0,
+    section: str = "mine",
+    normalise: Normalise | None = "auto",
 ) -> VisionBackbone:
     """Load a Vision Transformer by its timm name.
 
     Args:
         model: Name in timm, with or without tag; not used with a file of the pretrain stage, which knows its model.
-        weights: "pretrained" (the tag's own, downloaded by timm), "random", or the path of a .safetensors, .pth
-            or .pt file.
+        weights: Where its weights come from.
+        artifacts: Folder of the pretrain stage's artifact by the name of that stage, where they come from there.
         seed: Seed of random weights.
         section: Configuration section that errors name.
         normalise: How pixels are normalised for a file that does not say it, under a name without tag; None = "auto".
@@ -160,16 +162,17 @@ def load_vit(
         InputError: Unknown or unsuitable model, missing or unfitting file, a file of which `normalise` cannot tell what
             it expects of pixels, or a download that failed.
     """
-    is_file = weights not in ("pretrained", "random")
-    known = read_architecture(Path(weights)) if is_file else None
+    path = weights.find(artifacts)
+    known = None if path is None else read_architecture(path)
     model, overrides, pixels = known or Architecture(model, {})
-    network = build_vit(model, overrides, seed=seed, pretrained=weights == "pretrained", section=section)
-    if not is_file:
+    network = build_vit(model, overrides, seed=seed, pretrained=weights.origin == "timm", section=section)
+    if path is None:
         return VisionBackbone(network)
-    found = load_weights(network, weights, section)
+    found = load_weights(network, path, section)
     if known or "." in model:
         return VisionBackbone(network, pixels)
-    return VisionBackbone(network, choose_statistics(normalise or "auto", found.tensors, found.outer, section, weights))
+    statistics = choose_statistics(normalise or "auto", found.tensors, found.outer, section, path)
+    return VisionBackbone(network, statistics)
 
 
 def _statistics_of(model: Any) -> PixelStatistics:

@@ -46,13 +46,12 @@ def _read_pixels(described: Any) -> PixelStatistics:
     return PixelStatistics(mean, std)
 
 
-def load_weights(network: nn.Module, weights: str, section: str) -> ForeignWeights:
+def load_weights(network: nn.Module, path: Path, section: str) -> ForeignWeights:
     """Load a file into `network`, and give it; position embeddings of another grid are resampled.
 
     Raises:
         InputError: The file is missing, unreadable, or its parameters are not those of the model.
     """
-    path = Path(weights).expanduser()
     where = f"{section}.weights: {path}"
     found = read_weights(path, where)
     state = strip_names(found.tensors)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from maskdistill.data.atomic import write_json
-from maskdistill.data.catalog import VIT, VIT_ARGUMENTS
+from maskdistill.data.catalog import TRAINING_LOG, VIT, VIT_ARGUMENTS
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.failures import check_failures
 from maskdistill.stages.pretrain.config import PretrainConfig
@@ -11,7 +11,6 @@ from maskdistill.stages.pretrain.train import POOL, VitTraining, train_vit
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.registry import PRETRAINING
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
-from maskdistill.stages.training.logs import LOG
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.pool import open_pool, remove_pool
 from maskdistill.stages.training.trainer import CHECKPOINT
@@ -41,5 +40,5 @@ def run(config: PretrainConfig, inputs: StageInputs, workdir: Path, progress: Pr
     remove_pool(workdir / POOL)
     (workdir / CHECKPOINT).unlink()
     samples = config.iterations * config.batch_size
-    metrics = {"training_images": n_images, "samples": samples, "losses": final_losses(workdir / LOG)}
+    metrics = {"training_images": n_images, "samples": samples, "losses": final_losses(workdir / TRAINING_LOG)}
     return StageOutputs(samples, "samples", metrics, failures)

@@ -28,7 +28,6 @@ from maskdistill.stages.training.samples import derive_seed
 from maskdistill.stages.training.trainer import Trainer
 
 POOL = "images.npy"
-WEIGHTS = VIT.file
 _IMAGES_TO_WHITEN = 512
 _IMAGES_FOR_OFFSET = 256
 
@@ -40,7 +39,7 @@ class VitTraining:
     Attributes:
         config: Of the stage.
         inputs: The images, the seed and the device.
-        folder: Holds POOL; gets the checkpoint, the log and WEIGHTS.
+        folder: Holds POOL; gets the checkpoint, the log and VIT.
     """
 
     config: PretrainConfig
@@ -76,7 +75,7 @@ def train_vit(training: VitTraining, progress: Progress) -> None:
         if config.key_offset is not None:
             take_out_offset(trained, pool, config.key_offset, config.batch_size, device)
         description = {"model": config.model, "overrides": config.overrides, "config": config.model_dump(mode="json")}
-        save_weights(training.folder / WEIGHTS, trained.half(), description)
+        save_weights(training.folder / VIT.file, trained.half(), description)
 
 
 def take_out_offset(

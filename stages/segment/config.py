@@ -11,7 +11,7 @@ from maskdistill.stages.registry import HEADS
 from maskdistill.stages.segment.crf.config import CrfConfig
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
-from maskdistill.stages.weights import Weights
+from maskdistill.stages.weights import ResNetWeights
 
 KeepOf = Literal["valid", "all"]
 
@@ -24,7 +24,7 @@ class SegmentConfig(StageSettings):
 
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """Depth of the ResNet."""
-    weights: Weights | None = None
+    weights: ResNetWeights | None = None
     """Self-supervised weights of the backbone: a .pth or .safetensors file; `imitate` = the result of the imitate
     stage, which then runs first; None = from nothing."""
     freeze_stages: int = Field(2, ge=0, le=4)

@@ -3,6 +3,7 @@
 B images of H x W px, C classes, output stride s: (B, 3, H, W) uint8 -> logits (B, C, H / s, W / s), rounded up.
 """
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ class Segmenter(nn.Module):
         weights: Weights of the backbone; None = from nothing.
     """
 
-    def __init__(self, config: SegmentConfig, n_classes: int, weights: str | None) -> None:
+    def __init__(self, config: SegmentConfig, n_classes: int, weights: Path | None) -> None:
         super().__init__()
         backbone = build_resnet(config.backbone, weights)
         dilate(backbone, config.output_stride)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from maskdistill.data.catalog import CLUSTERS, PREDICTIONS, PREDICTIONS_CRF, PSEUDO_LABELS
+from maskdistill.data.catalog import CLUSTERS, PREDICTIONS, PREDICTIONS_CRF, PSEUDO_LABELS, SEGMENTER, TRAINING_LOG
 from maskdistill.data.stores.clusters import read_k
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.stages.contract import StageInputs, StageOutputs
@@ -19,7 +19,6 @@ from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.segment.predict import predict_part
 from maskdistill.stages.segment.train import (
-    WEIGHTS,
     SegmenterTraining,
     load_segmenter,
     train_segmenter,
@@ -27,7 +26,6 @@ from maskdistill.stages.segment.train import (
 )
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
-from maskdistill.stages.training.logs import LOG
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.trainer import CHECKPOINT
 
@@ -60,7 +58,7 @@ def run(config: SegmentConfig, inputs: StageInputs, workdir: Path, progress: Pro
     last = SegmenterTraining(config, inputs, labels, workdir, n_classes, config.rounds)
     train(last, progress)
     predictions = predict(last, image_ids, PREDICTIONS.file, progress)
-    metrics |= {"losses": final_losses(workdir / LOG), **describe(predictions, n_classes)}
+    metrics |= {"losses": final_losses(workdir / TRAINING_LOG), **describe(predictions, n_classes)}
     if config.crf.predictions:
         refined = predict(last, image_ids, PREDICTIONS_CRF.file, progress, with_crf=True)
         metrics["with_crf"] = {**describe(refined, n_classes), "changed": share_changed(predictions, refined)}
@@ -78,7 +76,7 @@ def run_round(training: SegmenterTraining, progress: Progress) -> LabelStore:
 
 def train(training: SegmenterTraining, progress: Progress) -> None:
     """Train unless the weights are there, on as many devices as there are."""
-    if not (training.folder / WEIGHTS).exists():
+    if not (training.folder / SEGMENTER.file).exists():
         execution = training.inputs.execution
         count = count_devices(execution, training.config.batch_size, fewest=_FEWEST_CROPS)
         run_on_devices(train_segmenter, training, count, execution, progress)
@@ -93,7 +91,7 @@ def predict(
     parts = folder / f"parts of {name}"
     if not (folder / name).exists():
         progress.start("predict with CRF" if with_crf else "predict", len(image_ids), "images")
-        job = PredictJob(training.config, inputs, folder / WEIGHTS, tuple(image_ids), with_crf)
+        job = PredictJob(training.config, inputs, folder / SEGMENTER.file, tuple(image_ids), with_crf)
         part_size = inputs.execution.part_size
         made = compute_parts(job, parts, len(image_ids), part_size, inputs.engine, progress.advance)
         merge_label_parts([part / PREDICTIONS.file for part in made.folders], folder / name)
@@ -152,7 +150,7 @@ def describe(predictions: LabelStore, n_classes: int) -> dict[str, Any]:
 
 def describe_round(folder: Path, learnt: Path, found: LabelStore) -> dict[str, Any]:
     """Its losses, and the share of the training pixels whose label is another one for the next round."""
-    return {"losses": final_losses(folder / LOG), "changed": share_changed(LabelStore.open(learnt), found)}
+    return {"losses": final_losses(folder / TRAINING_LOG), "changed": share_changed(LabelStore.open(learnt), found)}
 
 
 def share_changed(before: LabelStore, after: LabelStore) -> float:

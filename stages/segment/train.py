@@ -14,7 +14,6 @@ from maskdistill.data.errors import InputError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.stages.contract import StageInputs
-from maskdistill.stages.networks.resnet import find_trunk
 from maskdistill.stages.networks.weights_file import read_description, save_weights
 from maskdistill.stages.old_names import modern_section
 from maskdistill.stages.progress import Progress
@@ -27,8 +26,7 @@ from maskdistill.stages.training.distributed import rank
 from maskdistill.stages.training.fit import SimpleFit
 from maskdistill.stages.training.samples import SampleStream, derive_seed, round_seed
 from maskdistill.stages.training.trainer import Trainer
-
-WEIGHTS = SEGMENTER.file
+from maskdistill.stages.weights import find_checkpoint
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class SegmenterTraining:
         config: Of the stage.
         inputs: The images, the seed and the device.
         labels: LabelStore to learn from, that of some images at least.
-        folder: Gets the checkpoint, the logs and WEIGHTS.
+        folder: Gets the checkpoint, the logs and SEGMENTER.
         n_classes: Clusters + 1.
         round: Number of the round, from 1; every round shuffles and starts differently.
     """
@@ -64,7 +62,7 @@ def train_segmenter(training: SegmenterTraining, progress: Progress) -> None:
     images = training_images(inputs.source, labels)
     data = SegmentationData(inputs.source, labels, images, config)
     torch.manual_seed(derive_seed(training.seed))
-    model = Segmenter(config, training.n_classes, find_trunk(config.weights, inputs.artifacts))
+    model = Segmenter(config, training.n_classes, find_checkpoint(config.weights, inputs.artifacts))
 
     def losses(batch: Any) -> dict[str, torch.Tensor]:
         crops, target = batch
@@ -85,7 +83,7 @@ def train_segmenter(training: SegmenterTraining, progress: Progress) -> None:
     trainer.run()
     if rank() == 0:
         description = {"config": config.model_dump(), "n_classes": training.n_classes}
-        save_weights(training.folder / WEIGHTS, model, description)
+        save_weights(training.folder / SEGMENTER.file, model, description)
 
 
 def load_segmenter(path: Path, device: torch.device) -> tuple[Segmenter, SegmentConfig]:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from maskdistill.data.catalog import TRAINING_LOG
 from maskdistill.stages.training.event_log import has_tensorboard, open_event_log
 from maskdistill.stages.training.loss_log import LossLog
 
-LOG = "training.jsonl"
 EVENTS = "tensorboard"
 
 
@@ -30,5 +30,5 @@ OpenLogs = Callable[[Path, int], list[Log]]
 
 def open_logs(workdir: Path, iterations_done: int) -> list[Log]:
     """The JSON lines `training.jsonl` and, where TensorBoard is installed, the folder `tensorboard`."""
-    logs: list[Log] = [LossLog(workdir / LOG, iterations_done)]
+    logs: list[Log] = [LossLog(workdir / TRAINING_LOG, iterations_done)]
     return [*logs, open_event_log(workdir / EVENTS, iterations_done)] if has_tensorboard() else logs

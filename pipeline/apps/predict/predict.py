@@ -9,7 +9,7 @@ from PIL import Image
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.atomic import atomic_path, write_json
-from maskdistill.data.catalog import CANDIDATES
+from maskdistill.data.catalog import CANDIDATES, DETECTOR, SEGMENTER
 from maskdistill.data.coco.export import write_coco
 from maskdistill.data.config import FolderConfig
 from maskdistill.data.errors import InputError, UnreadableImage
@@ -63,11 +63,11 @@ class Prediction:
 
     def _segment(self) -> tuple[str, ...]:
         from maskdistill.stages.segment.predict import predict_part
-        from maskdistill.stages.segment.train import WEIGHTS, load_segmenter
+        from maskdistill.stages.segment.train import load_segmenter
 
         execution = self.trained.plan.config.execution
         device = resolve_device(execution)
-        model, config = load_segmenter(self.trained.folder("segment") / WEIGHTS, device)
+        model, config = load_segmenter(self.trained.folder("segment") / SEGMENTER.file, device)
         with self._scratch() as scratch:
             parts = []
             for number, images in enumerate(self._readable(execution.batch_size)):
@@ -81,11 +81,10 @@ class Prediction:
     def _detect(self) -> tuple[str, ...]:
         from maskdistill.stages.distill.predict import predict_part
         from maskdistill.stages.distill.stage import load_detector
-        from maskdistill.stages.distill.train import WEIGHTS
 
         config, execution = self.trained.plan.config.distill, self.trained.plan.config.execution
         device = resolve_device(execution)
-        detector = load_detector(self.trained.folder("distill") / WEIGHTS, device)
+        detector = load_detector(self.trained.folder("distill") / DETECTOR.file, device)
         found = [
             predict_part(
                 detector, images, list(images.ids), config, execution.batch_size, device, self.progress.advance

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.catalog import SEGMENTER
 from maskdistill.data.config import SourceConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.sources.decode import read_image
@@ -17,7 +18,7 @@ from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.inference import view_scores, views_of
 from maskdistill.stages.segment.model import Segmenter as Network
 from maskdistill.stages.segment.predict import to_labels
-from maskdistill.stages.segment.train import WEIGHTS, load_segmenter
+from maskdistill.stages.segment.train import load_segmenter
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.precision import autocast
 
@@ -49,7 +50,7 @@ class Segmenter:
             MissingArtifact: There is no such file.
             CorruptArtifact: It is no segmenter of this project.
         """
-        weights = Path(path) / WEIGHTS if Path(path).is_dir() else Path(path)
+        weights = Path(path) / SEGMENTER.file if Path(path).is_dir() else Path(path)
         where = resolve_device(ExecutionConfig(device=device))
         network, config = load_segmenter(weights, where)
         return cls(network, config, read_description(weights)["n_classes"], where)

@@ -11,15 +11,15 @@ from maskdistill.stages.networks.resnet import N_STAGES, stages_in
 from maskdistill.stages.registry import DETECTORS
 
 
-def create_detector(config: DistillConfig, n_clusters: int, weights: str | None) -> Detector:
+def create_detector(config: DistillConfig, n_clusters: int, weights: Path | None) -> Detector:
     """A detector for `n_clusters` clusters, its backbone from the file `weights` or from nothing.
 
     Raises:
         InputError: The back end is not installed, or the weights do not fit.
     """
-    if weights is not None and config.freeze_norm and stages_in(Path(weights)) < N_STAGES:
+    if weights is not None and config.freeze_norm and stages_in(weights) < N_STAGES:
         raise InputError(
-            f"distill.weights: {weights} holds the first {stages_in(Path(weights))} stages only, and the others have "
+            f"distill.weights: {weights} holds the first {stages_in(weights)} stages only, and the others have "
             "no statistics to keep: set distill.freeze_norm to false"
         )
     config = config.resolved()

@@ -7,6 +7,7 @@ source, and a killed training resumes bit for bit, which detectron2's sampler, r
 
 from collections.abc import Sequence
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ _LOSSES = {
 class Detectron2Detector:
     """Mask R-CNN with a feature pyramid, or on the fourth stage of a ResNet-50."""
 
-    def __init__(self, config: DistillConfig, n_clusters: int, weights: str | None) -> None:
+    def __init__(self, config: DistillConfig, n_clusters: int, weights: Path | None) -> None:
         self.config = config
         self._model: Any = build_model(detectron2_config(config, n_clusters))
         if weights is not None:

@@ -1,6 +1,7 @@
 """Self-supervised ResNet weights for detectron2, renamed in memory."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -8,13 +9,13 @@ from torch import Tensor
 from maskdistill.stages.networks.resnet import ResNetName, build_resnet
 
 
-def load_backbone(model: Any, name: ResNetName, weights: str) -> None:
+def load_backbone(model: Any, name: ResNetName, weights: Path) -> None:
     """Load a ResNet into detectron2's Mask R-CNN `model`.
 
     Args:
         model: With a pyramid, or with stage 5 in its region heads (C4).
         name: Depth of its ResNet.
-        weights: A file in any of the usual key layouts; see `stages.resnet`.
+        weights: A file in any of the usual key layouts; see `networks.resnet`.
 
     Raises:
         InputError: The file is not there, not readable, or not of this ResNet.

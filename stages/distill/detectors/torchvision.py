@@ -6,6 +6,7 @@ candidates of a 12-megapixel photo would take 1 GB.
 
 from collections.abc import Sequence
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -36,7 +37,7 @@ _POOLED = {"0": 4, "1": 8, "2": 16, "3": 32}
 class TorchvisionDetector:
     """Mask R-CNN with a feature pyramid."""
 
-    def __init__(self, config: DistillConfig, n_clusters: int, weights: str | None) -> None:
+    def __init__(self, config: DistillConfig, n_clusters: int, weights: Path | None) -> None:
         self.config = config
         self.module: nn.Module = build_mask_rcnn(config, n_clusters, weights)
         self._model: Any = self.module
@@ -89,7 +90,7 @@ class TorchvisionDetector:
         )
 
 
-def build_mask_rcnn(config: DistillConfig, n_clusters: int, weights: str | None) -> Any:
+def build_mask_rcnn(config: DistillConfig, n_clusters: int, weights: Path | None) -> Any:
     """torchvision's Mask R-CNN for `n_clusters` clusters, its backbone from `weights` or from nothing.
 
     A backbone that starts from nothing has to learn the statistics of its batch norm, whatever `freeze_norm` says.
@@ -134,7 +135,7 @@ def _pooling(side: int, samples: int) -> MultiScaleRoIAlign:
     return pooling
 
 
-def _pyramid(config: DistillConfig, channels: int, weights: str | None) -> Any:
+def _pyramid(config: DistillConfig, channels: int, weights: Path | None) -> Any:
     """ResNet and feature pyramid with `channels` channels on each level."""
     body = build_resnet(config.backbone, weights)
     if config.weights is not None:

@@ -12,12 +12,12 @@ from maskdistill.stages.imitate.config import ImitateConfig
 from maskdistill.stages.imitate.methods.method import ResNetMethod
 from maskdistill.stages.imitate.methods.student import Student
 from maskdistill.stages.imitate.methods.teacher import Teacher
-from maskdistill.stages.networks.vit import find_weights, load_vit
+from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.pretrain.colours import jitter_colours
 from maskdistill.stages.pretrain.views import crop
 from maskdistill.stages.training.precision import autocast
 from maskdistill.stages.training.samples import derive_seed
-from maskdistill.stages.weights import WeightsSource
+from maskdistill.stages.weights import TIMM
 
 _IMAGES_FOR_STATISTICS = 512
 
@@ -64,8 +64,14 @@ class ImitateMethod(ResNetMethod):
 
 def make_teacher(config: ImitateConfig, inputs: StageInputs, pool: NDArray[np.uint8], device: torch.device) -> Teacher:
     """The ViT that is imitated, its statistics those of the first images of a pool."""
-    weights = find_weights(config.weights or WeightsSource("timm"), inputs.artifacts)
-    vit = load_vit(str(config.model), weights, inputs.seed, section="imitate", normalise=config.normalise).to(device)
+    vit = load_vit(
+        str(config.model),
+        config.weights or TIMM,
+        inputs.artifacts,
+        seed=inputs.seed,
+        section="imitate",
+        normalise=config.normalise,
+    ).to(device)
     with autocast(device, config.precision):
         return Teacher(vit, _batches(pool[:_IMAGES_FOR_STATISTICS], config.batch_size, device))
 

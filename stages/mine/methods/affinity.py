@@ -22,7 +22,7 @@ from maskdistill.stages.mine.methods.affinity_rule import affinity_map, object_m
 from maskdistill.stages.mine.methods.key_mean import KeySum, dataset_key_mean
 from maskdistill.stages.mine.methods.miner import Miner, Photo, Proposals
 from maskdistill.stages.networks.resize import grid_to_image, resize, short_side_size
-from maskdistill.stages.networks.vit import find_weights, load_vit
+from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.vit_inputs import Prepared, batches, grid_of, to_tensor
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
@@ -41,8 +41,9 @@ class AffinityMiner(Miner):
         super().__init__(config, inputs, prepared)
         self.rule: AffinityConfig = config.own  # type: ignore[assignment]
         self.device = resolve_device(inputs.execution)
-        weights = find_weights(config.weights, inputs.artifacts)
-        vit = load_vit(config.model, weights, inputs.seed, section="mine", normalise=config.normalise)
+        vit = load_vit(
+            config.model, config.weights, inputs.artifacts, seed=inputs.seed, section="mine", normalise=config.normalise
+        )
         self.vit = vit.to(self.device)
         self.block = self.vit.resolve_block(self.rule.block)
         self.key_mean = prepared

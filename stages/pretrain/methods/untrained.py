@@ -73,7 +73,7 @@ def find_twin(config: PretrainConfig) -> Twin:
     if path is None:
         return Twin(config.model, {}, None, None, config.image_size)
     known = read_architecture(path)
-    trained = load_vit(config.model, str(path), section="pretrain.untrained", normalise=own.normalise)
+    trained = load_vit(config.model, own.like, section="pretrain.untrained", normalise=own.normalise)
     pixels = PixelStatistics(trained.mean, trained.std)
     offset, side = _folded_offset(path) or (None, config.image_size)
     model, overrides = (known.model, known.overrides) if known else (config.model, {})

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from maskdistill.stages.networks.normalise import Normalise
 from maskdistill.stages.pretrain.methods.settings import MethodSettings
-from maskdistill.stages.weights import Weights
+from maskdistill.stages.weights import VitWeights
 
 
 class UntrainedConfig(MethodSettings):
@@ -12,7 +12,7 @@ class UntrainedConfig(MethodSettings):
 
     learns: ClassVar[bool] = False
 
-    like: Weights | None = None
+    like: VitWeights | None = None
     """The trained one: architecture, pixel statistics, and whether the offset that keys share is taken out, are those
     of its file. None = as the settings of this stage say."""
     normalise: Normalise = "auto"

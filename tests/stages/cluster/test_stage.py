@@ -18,7 +18,7 @@ from maskdistill.stages.cluster.views import views
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.progress import Silent
-from maskdistill.stages.weights import WeightsSource
+from maskdistill.stages.weights import UNTRAINED, WeightsSource
 
 CONFIG = ClusterConfig(k=2, model="vit_tiny_patch16_224", weights=WeightsSource("untrained"), short_side=32)
 
@@ -58,7 +58,7 @@ def test_every_mask_gets_a_cluster(view, tiny_source, mined, tmp_path):
 def test_rows_keep_the_order_of_the_masks_and_the_crop_is_what_is_embedded(tiny_source, mined, tmp_path):
     _, store = run(tiny_source, mined, tmp_path / "out")
     masks = MaskStore.open(mined["mine"] / "masks.zarr")
-    backbone = load_vit("vit_tiny_patch16_224", "random", section="cluster")
+    backbone = load_vit("vit_tiny_patch16_224", UNTRAINED, section="cluster")
     for row in (0, 5):
         x, y, width, height = masks.bbox_xywh[row].astype(int)
         image = torch.from_numpy(tiny_source.read(int(masks.image[row]))).permute(2, 0, 1)

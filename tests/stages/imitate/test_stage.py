@@ -21,7 +21,7 @@ from maskdistill.stages.imitate.stage import run
 from maskdistill.stages.networks.resnet import build_resnet, stages_in
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.progress import Silent
-from maskdistill.stages.weights import STAGE_FILES, WeightsSource
+from maskdistill.stages.weights import STAGE_FILES, UNTRAINED, WeightsSource
 
 WEIGHTS = STAGE_FILES["imitate"]
 CONFIG = ImitateConfig(
@@ -39,7 +39,7 @@ CONFIG = ImitateConfig(
 @pytest.fixture(scope="module")
 def teacher() -> tuple[Teacher, Tensor]:
     images = torch.randint(256, (4, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return Teacher(load_vit("vit_tiny_patch16_224", "random"), [images[:3], images[3:]]), images.float() / 255
+    return Teacher(load_vit("vit_tiny_patch16_224", UNTRAINED), [images[:3], images[3:]]), images.float() / 255
 
 
 def inputs(source: ImageSource) -> StageInputs:

@@ -15,6 +15,7 @@ from maskdistill.stages.mine.methods.affinity import AffinityMiner
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.vit_inputs import Prepared, batches, to_tensor
 from maskdistill.stages.progress import Silent
+from maskdistill.stages.weights import UNTRAINED
 
 
 def config_with(precision: str = "auto", **rule: object) -> MineConfig:
@@ -151,7 +152,7 @@ def test_batches_hold_equal_sizes_and_everything_once():
 
 
 def test_padding_and_masked_pixels_are_zero_after_normalisation():
-    backbone = load_vit("vit_tiny_patch16_224", "random")
+    backbone = load_vit("vit_tiny_patch16_224", UNTRAINED)
     pixels = np.full((10, 20, 3), 255, dtype=np.uint8)
     keep = np.zeros((10, 20), dtype=bool)
     keep[:5] = True

@@ -11,6 +11,7 @@ from torch import Tensor
 from maskdistill.data.errors import InputError
 from maskdistill.stages.networks.resnet import build_resnet
 from maskdistill.stages.networks.vit import load_vit
+from maskdistill.stages.weights import WeightsSource
 
 TINY = "vit_tiny_patch16_224"
 
@@ -45,7 +46,7 @@ def test_a_vit_is_refused(kind: str, vit: dict[str, Tensor], tmp_path: Path) -> 
     name = "blocks.3.attn.qkv.weight"
     torch.save({f"module.{key}": value for key, value in {**vit, name: change(vit[name])}.items()}, tmp_path / "w.pth")
     with pytest.raises(InputError, match=rf"mine\.weights: .*w\.pth: {name} .*{text}"):
-        load_vit(TINY, str(tmp_path / "w.pth"), normalise="half")
+        load_vit(TINY, WeightsSource.parse(str(tmp_path / "w.pth")), normalise="half")
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -62,12 +63,14 @@ def test_integer_position_embeddings_are_refused_before_they_are_resampled(tmp_p
     state = dict(timm.create_model(TINY, num_classes=0, img_size=96).state_dict())
     torch.save({**state, "pos_embed": state["pos_embed"].int()}, tmp_path / "w.pth")
     with pytest.raises(InputError, match="pos_embed holds int32"):
-        load_vit(TINY, str(tmp_path / "w.pth"), normalise="half")
+        load_vit(TINY, WeightsSource.parse(str(tmp_path / "w.pth")), normalise="half")
 
 
 def test_what_is_not_loaded_may_be_anything(vit: dict[str, Tensor], tmp_path: Path) -> None:
     torch.save({**vit, "head.weight": torch.full((2, 192), torch.nan)}, tmp_path / "w.pth")
-    assert torch.equal(load_vit(TINY, str(tmp_path / "w.pth"), normalise="half").model.cls_token, vit["cls_token"])
+    assert torch.equal(
+        load_vit(TINY, WeightsSource.parse(str(tmp_path / "w.pth")), normalise="half").model.cls_token, vit["cls_token"]
+    )
 
 
 def test_counters_are_integers(tmp_path: Path) -> None:
@@ -79,5 +82,5 @@ def test_counters_are_integers(tmp_path: Path) -> None:
 
 def test_half_precision_is_fine(vit: dict[str, Tensor], tmp_path: Path) -> None:
     torch.save({name: value.half() for name, value in vit.items()}, tmp_path / "w.pth")
-    loaded = load_vit(TINY, str(tmp_path / "w.pth"), normalise="half").model.cls_token
+    loaded = load_vit(TINY, WeightsSource.parse(str(tmp_path / "w.pth")), normalise="half").model.cls_token
     assert loaded.dtype == torch.float32

@@ -17,6 +17,7 @@ from maskdistill.stages.networks.normalise import is_original_release
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.progress import Silent
+from maskdistill.stages.weights import WeightsSource
 
 TINY = "vit_tiny_patch16_224"
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -37,20 +38,20 @@ def test_a_plain_file_under_a_name_without_tag_is_asked_about(state: dict[str, T
     """The released files of DINO's backbone are such but for their names; timm would take 0.5 for this model."""
     path = save(state, tmp_path)
     with pytest.raises(InputError, match=r"cluster\.normalise.*weights\.pth.*imagenet.*half") as caught:
-        load_vit(TINY, path, section="cluster")
+        load_vit(TINY, WeightsSource.parse(path), section="cluster")
     assert "mean" in str(caught.value)
 
 
 @pytest.mark.parametrize(("normalise", "expected"), [("imagenet", IMAGENET), ("half", HALF)])
 def test_the_setting_decides(normalise: Any, expected: Any, state: dict[str, Tensor], tmp_path: Path) -> None:
-    backbone = load_vit(TINY, save(state, tmp_path), normalise=normalise)
+    backbone = load_vit(TINY, WeightsSource.parse(save(state, tmp_path)), normalise=normalise)
     assert (backbone.mean, backbone.std) == expected
 
 
 def test_a_tag_says_it(tmp_path: Path) -> None:
     path = save(timm.create_model("vit_small_patch16_224", num_classes=0).state_dict(), tmp_path)
     for tag, expected in (("dino", IMAGENET), ("augreg_in1k", HALF)):
-        backbone = load_vit(f"vit_small_patch16_224.{tag}", path)
+        backbone = load_vit(f"vit_small_patch16_224.{tag}", WeightsSource.parse(path))
         assert (backbone.mean, backbone.std) == expected
 
 
@@ -58,14 +59,14 @@ def test_a_file_of_the_pretrain_stage_keeps_its_models_own(tmp_path: Path) -> No
     overrides: dict[str, Any] = {"img_size": 32, "depth": 2}
     network = timm.create_model(TINY, num_classes=0, **overrides)
     save_weights(tmp_path / "vit.safetensors", network, {"model": TINY, "overrides": overrides})
-    backbone = load_vit("not used", str(tmp_path / "vit.safetensors"), normalise="imagenet")
+    backbone = load_vit("not used", WeightsSource.parse(str(tmp_path / "vit.safetensors")), normalise="imagenet")
     assert (backbone.mean, backbone.std) == HALF
 
 
 def test_a_whole_checkpoint_of_dino_is_known(state: dict[str, Tensor], tmp_path: Path) -> None:
     backbone = {f"module.backbone.{name}": value for name, value in state.items()}
     path = save({"student": backbone, "teacher": backbone, "epoch": 100}, tmp_path)
-    assert load_vit(TINY, path).mean == IMAGENET[0]
+    assert load_vit(TINY, WeightsSource.parse(path)).mean == IMAGENET[0]
 
 
 BLOCK = ("norm1.weight", "attn.qkv.weight", "mlp.fc1.weight")
@@ -110,10 +111,10 @@ def test_a_backbone_of_dino_is_known_by_its_file_name(
 ) -> None:
     torch.save(state, tmp_path / name)
     if known:
-        assert load_vit(TINY, str(tmp_path / name)).mean == IMAGENET[0]
+        assert load_vit(TINY, WeightsSource.parse(str(tmp_path / name))).mean == IMAGENET[0]
     else:
         with pytest.raises(InputError, match="normalise"):
-            load_vit(TINY, str(tmp_path / name))
+            load_vit(TINY, WeightsSource.parse(str(tmp_path / name)))
 
 
 def test_mining_says_what_it_came_to(state: dict[str, Tensor], tiny_source: ImageSource, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maskdistill.stages.networks.vit import load_vit
+from maskdistill.stages.weights import UNTRAINED, WeightsSource
 
 State = dict[str, Tensor]
 
@@ -67,7 +68,7 @@ def test_original_dino_names_are_read(
     wrap: Callable[[State], Any], model: str, original_dino: State, tmp_path: Path
 ) -> None:
     torch.save(wrap(original_dino), tmp_path / "dino.pth")
-    backbone = load_vit(model, str(tmp_path / "dino.pth"), normalise="imagenet")
+    backbone = load_vit(model, WeightsSource.parse(str(tmp_path / "dino.pth")), normalise="imagenet")
     loaded = backbone.model.state_dict()
     assert set(loaded) == set(original_dino)
     assert all(torch.equal(value, original_dino[name]) for name, value in loaded.items())
@@ -102,7 +103,7 @@ def original_dino_forward(state: State, images: Tensor) -> tuple[Tensor, Tensor,
 @torch.inference_mode()
 def test_original_dino_weights_compute_what_the_original_computes(original_dino: State, tmp_path: Path) -> None:
     torch.save(dino_training(original_dino), tmp_path / "dino.pth")
-    backbone = load_vit("vit_small_patch16_224.dino", str(tmp_path / "dino.pth"))
+    backbone = load_vit("vit_small_patch16_224.dino", WeightsSource.parse(str(tmp_path / "dino.pth")))
     images = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(8))
     queries, keys, class_token = original_dino_forward(original_dino, images)
     torch.testing.assert_close(backbone.queries_keys(images)[0], queries, rtol=1e-4, atol=1e-4)
@@ -112,11 +113,11 @@ def test_original_dino_weights_compute_what_the_original_computes(original_dino:
 
 def test_original_dinov2_names_are_read(tmp_path: Path) -> None:
     name = "vit_small_patch14_reg4_dinov2"
-    state = load_vit(name, "random", 1).model.state_dict()
+    state = load_vit(name, UNTRAINED, seed=1).model.state_dict()
     cls_pos = torch.full((1, 1, 384), 0.25)
     original = {k.replace("reg_token", "register_tokens"): v for k, v in state.items()}
     original |= {"mask_token": torch.zeros(1, 384), "pos_embed": torch.cat([cls_pos, state["pos_embed"]], 1)}
     torch.save(original, tmp_path / "dinov2.pth")
-    loaded = load_vit(name, str(tmp_path / "dinov2.pth"), 2).model
+    loaded = load_vit(name, WeightsSource.parse(str(tmp_path / "dinov2.pth")), seed=2).model
     assert torch.equal(loaded.reg_token, state["reg_token"])
     torch.testing.assert_close(loaded.cls_token, state["cls_token"] + cls_pos)

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from maskdistill.data.errors import InputError
 from maskdistill.stages.networks.vit import load_vit
+from maskdistill.stages.weights import UNTRAINED
 
 TINY = "vit_tiny_patch16_224"
 ARCHITECTURES = [
@@ -45,7 +46,7 @@ def hooked_queries_keys(model: Any, images: Tensor, index: int) -> tuple[Tensor,
 @pytest.mark.parametrize("block", [None, 1])
 @torch.inference_mode()
 def test_queries_and_keys_are_those_of_the_model(name: str, patch: int, block: int | None) -> None:
-    backbone = load_vit(name, "random", 3)
+    backbone = load_vit(name, UNTRAINED, seed=3)
     images = torch.randn(2, 3, 3 * patch, 5 * patch)
     queries, keys = backbone.queries_keys(images, block)
     q, k, features = hooked_queries_keys(backbone.model, images, backbone.resolve_block(block))
@@ -59,7 +60,7 @@ def test_queries_and_keys_are_those_of_the_model(name: str, patch: int, block: i
 
 @torch.inference_mode()
 def test_a_batch_equals_its_images_one_by_one() -> None:
-    backbone = load_vit(TINY, "random")
+    backbone = load_vit(TINY, UNTRAINED)
     images = torch.randn(3, 3, 32, 48)
     together = [*backbone.queries_keys(images), backbone.class_token(images)]
     for i, image in enumerate(images):
@@ -69,7 +70,7 @@ def test_a_batch_equals_its_images_one_by_one() -> None:
 
 
 def test_only_what_is_needed_is_computed() -> None:
-    backbone = load_vit(TINY, "random")
+    backbone = load_vit(TINY, UNTRAINED)
     calls: list[int] = []
     for i, block in enumerate(backbone.model.blocks):
         block.register_forward_hook(lambda *_, i=i: calls.append(i))
@@ -84,7 +85,7 @@ def test_only_what_is_needed_is_computed() -> None:
 @torch.inference_mode()
 def test_patch_maps_lie_where_their_patches_lie(name: str, patch: int) -> None:
     """Behind a block they are what the block gives; behind all of them, what the final norm gives."""
-    backbone = load_vit(name, "random", 3)
+    backbone = load_vit(name, UNTRAINED, seed=3)
     given: list[Tensor] = []
     backbone.model.blocks[1].register_forward_hook(lambda _, inputs, output: given.append(output))
     images = torch.randn(2, 3, 3 * patch, 5 * patch)
@@ -96,7 +97,7 @@ def test_patch_maps_lie_where_their_patches_lie(name: str, patch: int) -> None:
 
 
 def test_a_backbone_is_frozen_until_it_is_told_to_learn() -> None:
-    backbone = load_vit(TINY, "random")
+    backbone = load_vit(TINY, UNTRAINED)
     assert not backbone.training
     assert not any(parameter.requires_grad for parameter in backbone.parameters())
     backbone.train().requires_grad_()
@@ -106,7 +107,7 @@ def test_a_backbone_is_frozen_until_it_is_told_to_learn() -> None:
 
 @pytest.mark.parametrize("block", [12, -13])
 def test_blocks_out_of_range_are_refused(block: int) -> None:
-    backbone = load_vit(TINY, "random")
+    backbone = load_vit(TINY, UNTRAINED)
     with pytest.raises(InputError, match="12 blocks"):
         backbone.resolve_block(block)
     with pytest.raises(InputError, match="12 blocks"):

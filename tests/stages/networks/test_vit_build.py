@@ -10,6 +10,7 @@ from torch import nn
 from maskdistill.data.errors import InputError
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.vit_build import build_vit
+from maskdistill.stages.weights import UNTRAINED, WeightsSource
 
 TINY = "vit_tiny_patch16_224"
 
@@ -18,7 +19,7 @@ def test_random_weights_follow_the_seed_and_leave_the_global_state_alone() -> No
     torch.manual_seed(0)
     expected = torch.rand(2)
     torch.manual_seed(0)
-    first, same, other = (load_vit(TINY, "random", seed).model.cls_token for seed in (1, 1, 2))
+    first, same, other = (load_vit(TINY, UNTRAINED, seed=seed).model.cls_token for seed in (1, 1, 2))
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
     assert torch.equal(torch.rand(2), expected)
@@ -39,7 +40,7 @@ def test_random_weights_follow_the_seed_and_leave_the_global_state_alone() -> No
 )
 def test_bad_choices_are_explained(model: str, weights: str, text: str) -> None:
     with pytest.raises(InputError, match=text):
-        load_vit(model, weights, section="cluster")
+        load_vit(model, WeightsSource.parse(weights), section="cluster")
 
 
 def test_a_failed_download_gives_the_remedy() -> None:

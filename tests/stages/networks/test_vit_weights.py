@@ -44,20 +44,20 @@ WRAPPINGS: dict[str, Callable[[State], Any]] = {
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 def test_checkpoints_are_unwrapped(wrapping: str, trained: State, tmp_path: Path) -> None:
     torch.save(WRAPPINGS[wrapping](trained), tmp_path / "weights.pth")
-    backbone = load_vit(TINY, str(tmp_path / "weights.pth"), normalise="half")
+    backbone = load_vit(TINY, WeightsSource.parse(str(tmp_path / "weights.pth")), normalise="half")
     assert all(torch.equal(value, trained[name]) for name, value in backbone.model.state_dict().items())
 
 
 def test_safetensors_are_read(trained: State, tmp_path: Path) -> None:
     save_file(trained, tmp_path / "weights.safetensors")
-    backbone = load_vit(TINY, str(tmp_path / "weights.safetensors"), normalise="half")
+    backbone = load_vit(TINY, WeightsSource.parse(str(tmp_path / "weights.safetensors")), normalise="half")
     assert torch.equal(backbone.model.cls_token, trained["cls_token"])
 
 
 def test_position_embeddings_of_another_grid_are_resampled(trained: State, tmp_path: Path) -> None:
     other = timm.create_model(TINY, num_classes=0, img_size=96).state_dict()
     torch.save(other, tmp_path / "small.pt")
-    backbone = load_vit(TINY, str(tmp_path / "small.pt"), normalise="half")
+    backbone = load_vit(TINY, WeightsSource.parse(str(tmp_path / "small.pt")), normalise="half")
     assert backbone.model.pos_embed.shape == trained["pos_embed"].shape
     assert torch.equal(backbone.model.cls_token, other["cls_token"])
 
@@ -75,7 +75,7 @@ def test_what_does_not_fit_is_named(change: Callable[[State], Any], text: str, t
     change(state)
     torch.save(state, tmp_path / "weights.pth")
     with pytest.raises(InputError, match=text) as caught:
-        load_vit(TINY, str(tmp_path / "weights.pth"))
+        load_vit(TINY, WeightsSource.parse(str(tmp_path / "weights.pth")))
     assert "mine.weights" in str(caught.value)
     assert "weights.pth" in str(caught.value)
 
@@ -86,7 +86,7 @@ def test_files_that_are_no_weights_are_named(content: bytes, suffix: str, tmp_pa
     path = tmp_path / f"bad{suffix}"
     path.write_bytes(content)
     with pytest.raises(InputError, match="bad"):
-        load_vit(TINY, str(path))
+        load_vit(TINY, WeightsSource.parse(str(path)))
 
 
 @pytest.mark.parametrize("overrides", [{"img_size": "32"}, {"pretrained": 1}, [1]])
@@ -101,6 +101,6 @@ def test_a_file_of_the_pretrain_stage_brings_its_architecture(tmp_path: Path) ->
     network: Any = timm.create_model(TINY, num_classes=0, **overrides)
     save_weights(tmp_path / "vit.safetensors", network.half(), {"model": TINY, "overrides": overrides})
     weights = find_weights(WeightsSource.parse("pretrain"), {"pretrain": tmp_path})
-    backbone = load_vit("vit_base_patch16_224", weights)
+    backbone = load_vit("vit_base_patch16_224", WeightsSource.parse(weights))
     assert (backbone.patch_size, backbone.n_blocks, backbone.dim) == (8, 2, 192)
     assert torch.equal(backbone.model.blocks[1].attn.qkv.weight, network.float().blocks[1].attn.qkv.weight)

@@ -19,6 +19,7 @@ from maskdistill.stages.networks.vit_build import build_vit
 from maskdistill.stages.pretrain import stage
 from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.progress import Silent
+from maskdistill.stages.weights import WeightsSource
 
 SIDE, PATCH = 64, 8
 MODEL = "vit_tiny_patch16_224"
@@ -76,7 +77,7 @@ def test_a_short_training_beats_random_weights(tmp_path: Path) -> None:
     stage.run(CONFIG, StageInputs(source, {}, 0, ExecutionConfig(device="cpu")), tmp_path, Silent())
     unseen = scenes(1_000_001, 240)
     held_out = [unseen.scene(i) for i in range(len(unseen))]
-    trained = load_vit(MODEL, str(tmp_path / "vit.safetensors"))
+    trained = load_vit(MODEL, WeightsSource.parse(str(tmp_path / "vit.safetensors")))
     torch.manual_seed(0)
     random = VisionBackbone(build_vit(MODEL, CONFIG.overrides))
     probes = [probe_accuracy(vit, held_out) for vit in (trained, random)]

@@ -18,6 +18,7 @@ from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.pretrain.stage import run
 from maskdistill.stages.progress import Silent
 from maskdistill.stages.training.pool import square
+from maskdistill.stages.weights import WeightsSource
 
 MODEL = "vit_tiny_patch16_224"
 TRAINED = str(ROOT / "configs" / "weights" / "scenes_vit.safetensors")
@@ -30,12 +31,12 @@ def untrained(folder: Path, seed: int = 0, model: str = MODEL, **own: object) ->
     outputs = run(config, StageInputs(BlobSource(), {}, seed, ExecutionConfig(device="cpu")), folder, Silent())
     assert outputs.items == 0
     assert [path.name for path in folder.iterdir()] == [VIT.file]
-    return load_vit("-", str(folder / VIT.file))
+    return load_vit("-", WeightsSource.parse(str(folder / VIT.file)))
 
 
 def test_it_has_the_architecture_of_the_trained_one(tmp_path: Path) -> None:
     states = [untrained(tmp_path / str(seed), seed, "not used", like=TRAINED).state_dict() for seed in (0, 1)]
-    trained = load_vit("-", TRAINED).state_dict()
+    trained = load_vit("-", WeightsSource.parse(TRAINED)).state_dict()
     assert {name: value.shape for name, value in states[0].items()} == {n: value.shape for n, value in trained.items()}
     name = "model.blocks.0.attn.qkv.weight"
     assert not torch.equal(states[0][name], states[1][name])

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from maskdistill.data.catalog import TRAINING_LOG
 from maskdistill.stages.training.event_log import EventLog, has_tensorboard
-from maskdistill.stages.training.logs import EVENTS, LOG, open_logs
+from maskdistill.stages.training.logs import EVENTS, open_logs
 from maskdistill.stages.training.loss_log import LossLog, final_losses
 
 
@@ -18,7 +19,7 @@ def write_lines(path: Path, lines: list[dict[str, float]]) -> None:
 
 
 def test_a_resumed_log_has_no_gap_and_no_repetition(tmp_path: Path) -> None:
-    path = tmp_path / LOG
+    path = tmp_path / TRAINING_LOG
     write_lines(path, [{"loss": float(number)} for number in range(5)])
     with path.open("a") as file:
         file.write('{"iteration": 6, "lo')
@@ -31,8 +32,8 @@ def test_a_resumed_log_has_no_gap_and_no_repetition(tmp_path: Path) -> None:
 
 
 def test_final_losses_are_means_of_the_last_lines(tmp_path: Path) -> None:
-    write_lines(tmp_path / LOG, [{"lr": 0.1, "loss": float(number)} for number in range(5)])
-    assert final_losses(tmp_path / LOG, last=2) == {"loss": 3.5}
+    write_lines(tmp_path / TRAINING_LOG, [{"lr": 0.1, "loss": float(number)} for number in range(5)])
+    assert final_losses(tmp_path / TRAINING_LOG, last=2) == {"loss": 3.5}
     write_lines(tmp_path / "empty.jsonl", [])
     assert final_losses(tmp_path / "empty.jsonl") == {}
 
@@ -41,8 +42,8 @@ def test_final_losses_are_means_of_the_last_lines(tmp_path: Path) -> None:
 def test_metrics_that_only_some_lines_have_are_left_out(at: int, tmp_path: Path) -> None:
     lines: list[dict[str, float]] = [{"loss": 1.0}, {"loss": 2.0}]
     lines[at]["rank"] = 7.0
-    write_lines(tmp_path / LOG, lines)
-    assert final_losses(tmp_path / LOG) == {"loss": 1.5}
+    write_lines(tmp_path / TRAINING_LOG, lines)
+    assert final_losses(tmp_path / TRAINING_LOG) == {"loss": 1.5}
 
 
 class Writer:
@@ -76,5 +77,5 @@ def test_event_files_are_written_where_tensorboard_is_installed(tmp_path: Path) 
         log.write(1, {"loss": 2.0})
         log.flush()
         log.close()
-    assert json.loads((tmp_path / LOG).read_text()) == {"iteration": 1, "loss": 2.0}
+    assert json.loads((tmp_path / TRAINING_LOG).read_text()) == {"iteration": 1, "loss": 2.0}
     assert any((tmp_path / EVENTS).glob("events*")) == has_tensorboard()
