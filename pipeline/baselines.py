@@ -14,6 +14,7 @@ from rich.console import Console
 from maskdistill.pipeline.evaluation import evaluate_stage
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.runner import run_stage
+from maskdistill.stages.evaluate.metrics import is_scored
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,7 @@ def _evaluate(baseline: Baseline, console: Console) -> dict[str, Any]:
     found = [evaluate_stage(plan, stage, console) for stage in reversed(baseline.stages)]
     made = plan.manifest("mine")
     assert made is not None
-    scores = (
-        found[-1]
-        if "status" in found[-1]
-        else {split: {name: value for scores in found for name, value in scores[split].items()} for split in found[-1]}
-    )
+    scores = found[-1]
+    if is_scored(scores):
+        scores = {split: {name: value for one in found for name, value in one[split].items()} for split in scores}
     return {"items": made.items, "seconds": made.seconds, "scores": scores}

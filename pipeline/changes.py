@@ -6,6 +6,8 @@ from typing import Any
 Tree = Mapping[str, Any]
 Changes = dict[str, tuple[Any, Any]]
 """By name, the values in the first and in the second; None where one of them lacks it."""
+CHOICES = ("method", "head", "backend")
+"""The settings that choose a method, which has a section of its own."""
 FindIngredients = Callable[[str, str], Tree | None]
 """Gives the ingredients of an artifact by stage and key; None where the artifact is not there."""
 
@@ -36,7 +38,8 @@ def changed_ingredients(first: Tree, second: Tree, find: FindIngredients = lambd
     """
     stage, found = second["stage"], changed_values(first, second)
     # Where the method is another one, that it brings settings of its own says nothing.
-    methods = tuple(f"settings.{method}." for method in found.get("settings.method", ()))
+    chosen = (found.get(f"settings.{field}", ()) for field in CHOICES)
+    methods = tuple(f"settings.{method}." for methods in chosen for method in methods)
     found = {name: values for name, values in found.items() if not name.startswith(methods)}
     changes: Changes = {}
     for name, (a, b) in found.items():

@@ -88,7 +88,7 @@ class ConfigSource:
 
     def arguments(self) -> str:
         """The options of the command line that name this configuration."""
-        files = [f"-c {path}" for path in self.paths]
+        files = [f"-c {shlex.quote(str(path))}" for path in self.paths]
         return " ".join([*files, *(f"-s {shlex.quote(override)}" for override in self.overrides)])
 
     def load(self) -> Config:

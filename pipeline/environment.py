@@ -4,10 +4,9 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import get_args
 
-from maskdistill.data.settings import Settings
 from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.settings import StageSettings
 
 _PACKAGES = (
     "maskdistill",
@@ -30,20 +29,20 @@ def describe_environment() -> dict[str, str | None]:
     return {**versions, "python": platform.python_version(), "platform": platform.platform(), "commit": _git_commit()}
 
 
-def describe_arithmetic(section: Settings, execution: ExecutionConfig) -> dict[str, str | None]:
+def describe_arithmetic(settings: StageSettings, execution: ExecutionConfig) -> dict[str, str | None]:
     """Device, threads and precision that a stage with these settings computes with, here: what `auto` comes to.
 
     {} for a stage that no network computes in.
     """
-    if not hasattr(section, "precision") or "precision" in section.unused():
+    precision = settings.computes_in()
+    if precision is None:
         return {}
     from maskdistill.stages.training.device import describe_device, resolve_device
     from maskdistill.stages.training.precision import resolve_precision
 
     device = resolve_device(execution)
-    # A section that offers fp16 is one whose training can scale its losses.
-    scales = "fp16" in get_args(type(section).model_fields["precision"].annotation)
-    return {**describe_device(device), "precision": resolve_precision(section.precision, device, loss_scaling=scales)}
+    resolved = resolve_precision(precision, device, loss_scaling=settings.trains)
+    return {**describe_device(device), "precision": resolved}
 
 
 def _version(package: str) -> str | None:

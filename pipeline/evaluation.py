@@ -12,18 +12,18 @@ from rich.console import Console
 
 from maskdistill.data.atomic import write_json
 from maskdistill.pipeline.artifacts import hash_key
-from maskdistill.pipeline.dag import STAGE_NAMES
+from maskdistill.pipeline.dag import SEGMENT, STAGE_NAMES
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import show_progress
+from maskdistill.stages.evaluate.metrics import NO_TRUTH
 
 _VERSION = 3
-NO_TRUTH = {"status": "no ground truth"}
 LINEAR_PROBE = "linear_probe"
 """Folder, beside those of the stages, of the scores of linear probes."""
 
 
 def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
-    """Scores of a finished stage by split ("train", "val"), or {"status": "no ground truth"}; {} for pretrain.
+    """Scores of a finished stage by split ("train", "val"), or {"status": "no ground truth"}; {} for a stage that leaves nothing to score.
 
     The result of the stage never depends on this: labels have a fingerprint of their own, which is no part of its key.
     """
@@ -48,7 +48,7 @@ def evaluate_linear_probe(plan: Plan, console: Console) -> dict[str, Any]:
     Raises:
         MissingArtifact: The segmenter has not been made.
     """
-    config, segment = plan.config, STAGE_NAMES[-1]
+    config, segment = plan.config, SEGMENT.name
     if plan.labels_fingerprint is None:
         return NO_TRUTH
     folder = plan.require(segment, "the linear probe")

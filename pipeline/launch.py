@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from maskdistill.pipeline.dag import MINE, StageSpec, stage_range
+from maskdistill.pipeline.dag import MINE, StageSpec, find_stage, stage_range
 from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import Overview, StageResult
@@ -17,7 +17,7 @@ from maskdistill.pipeline.server import local_server
 def chosen_stages(plan: Plan, first: str | None, last: str | None) -> Sequence[StageSpec]:
     """The stages of a plan from `first` to `last`, both included; None stands for the end.
 
-    `mine` comes before them where it only has to read the file that `mine.import` names, and has not.
+    `mine` comes before them where it only has to read masks from a file, and has not.
 
     Raises:
         InputError: No such stage, not one of this plan, or `first` comes after `last`.
@@ -25,7 +25,7 @@ def chosen_stages(plan: Plan, first: str | None, last: str | None) -> Sequence[S
     """
     stages = stage_range(plan.specs, first, last)
     mine = plan.stages[MINE.name].spec
-    if plan.config.mine.method == "import" and plan.manifest(mine.name) is None and mine not in stages:
+    if plan.config.mine.own.only_reads and plan.manifest(mine.name) is None and mine not in stages:
         stages = (mine, *stages)
     if first is not None:
         for needed in set(plan.stages[first].inputs) - {spec.name for spec in stages}:
@@ -76,10 +76,10 @@ def run_with_prefect(
 
 
 def forced_stages(plan: Plan, first_forced: str | None) -> set[str]:
-    """The stage that is to be made anew, and all that depend on it."""
+    """The stage that is to be made anew, and all that depend on it. Raises InputError where there is none such."""
     if first_forced is None:
         return set()
-    forced = {first_forced}
+    forced = {find_stage(first_forced).name}
     for name, planned in plan.stages.items():
         if forced.intersection(planned.inputs):
             forced.add(name)

@@ -12,7 +12,7 @@ from maskdistill.pipeline.dag import stage_range
 from maskdistill.pipeline.evaluation import evaluate_linear_probe, evaluate_stage
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.runner import run_stage
-from maskdistill.stages.evaluate.metrics import scalar_names
+from maskdistill.stages.evaluate.metrics import is_scored, scalar_names
 
 Scores = dict[str, dict[str, Any]]
 """Metrics by stage or baseline, then by split."""
@@ -41,7 +41,7 @@ def finished_scores(plan: Plan, console: Console, only: str | None = None, *, li
         scores |= {name: result["scores"] for name, result in evaluate_baselines(plan, console).items()}
     if linear_probe:
         scores["linear probe"] = evaluate_linear_probe(plan, console)
-    return {name: found for name, found in scores.items() if found and "status" not in found}
+    return {name: found for name, found in scores.items() if is_scored(found)}
 
 
 def scores_of_seeds(

@@ -27,6 +27,9 @@ MOVED = {
 RENAMED_VALUES = {("distill.weights", "backbone"): "imitate", ("segment.weights", "backbone"): "imitate"}
 """New value of a setting that had an old one."""
 
+FORMER_STAGES = ("backbone",)
+"""Stages that have another name now, whose artifacts nothing uses any more."""
+
 Tree = dict[str, Any]
 
 
@@ -49,8 +52,8 @@ def modernise(tree: Tree) -> list[str]:
             notes.append(f"{name}: {old} is {name}: {new} now")
     section = tree.get("mine")
     if isinstance(section, dict) and "import" in section and not isinstance(section["import"], Mapping):
-        if (path := section.pop("import")) is not None:
-            section |= {"method": "import", "import": {"file": path}}
+        path = section.pop("import")
+        section |= {"method": "affinity"} if path is None else {"method": "import", "import": {"file": path}}
         notes.append("mine.import is mine.import.file now, and goes with mine.method: import")
     return notes
 
@@ -82,7 +85,11 @@ def _put(tree: Tree, name: str, value: Any) -> None:
     """Set a dotted setting; one that is there under its new name already is left as it is."""
     *sections, field = name.split(".")
     for section in sections:
-        tree = tree.setdefault(section, {})
+        if tree.get(section) is None:
+            tree[section] = {}
+        tree = tree[section]
+        if not isinstance(tree, dict):  # is not what it should be; checking the settings will say so
+            return
     if isinstance(value, dict) and isinstance(tree.get(field), dict):
         tree[field] = {**value, **tree[field]}
     else:

@@ -5,6 +5,7 @@ this process, in several, or on other machines. Each part is a folder of its own
 """
 
 import json
+import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -117,23 +118,33 @@ def compute_parts(
         part_size: Items per part; parts of another size are left alone and computed anew.
         engine: Where they are made.
         advance: Told of the items that are done, those of earlier runs included.
-        check: Given all failures so far whenever there are new ones; may raise.
+        check: Given all failures so far, those of earlier runs included, whenever there are any new ones; may raise.
     """
     ranges = [range(start, min(start + part_size, n_items)) for start in range(0, n_items, part_size)]
     folders = [folder / f"{items.start:08d}-{items.stop:08d}" for items in ranges]
-    missing = [Part(items, path) for items, path in zip(ranges, folders, strict=True) if not path.exists()]
+    found = {path: _read_report(path) for path in folders}
+    missing = [Part(items, path) for items, path in zip(ranges, folders, strict=True) if found[path] is None]
     if done := n_items - sum(len(part.items) for part in missing):
         advance(done)
-    failures: dict[str, str] = {}
+    failures = {name: why for report in found.values() if report for name, why in report.failures.items()}
+    if failures:
+        check(failures)
     with closing(engine.run(job, missing, advance)) as made:
         for report in made:
             failures |= report.failures
-            check(failures)
-    reports = [_read_report(path) for path in folders]
+            if report.failures:
+                check(failures)
+    reports = [whole for path in folders if (whole := _read_report(path))]
     failures = {name: why for report in reports for name, why in report.failures.items()}
-    check(failures)
     return Parts(folders, failures, reports[0].facts if reports else {})
 
 
-def _read_report(folder: Path) -> PartReport:
-    return PartReport(**json.loads((folder / _REPORT).read_text()))
+def _read_report(folder: Path) -> PartReport | None:
+    """The report of a part that is whole; None where it is not there. One without a readable report is removed."""
+    if not folder.exists():
+        return None
+    try:
+        return PartReport(**json.loads((folder / _REPORT).read_text()))
+    except (OSError, ValueError, TypeError):
+        shutil.rmtree(folder)
+        return None

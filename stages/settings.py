@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from maskdistill.data.settings import Settings
+from maskdistill.stages.training.recipe import TrainingPrecision
 
 
 class StageSettings(Settings):
@@ -12,10 +13,12 @@ class StageSettings(Settings):
 
     Attributes:
         version: Raised whenever the same settings and inputs come to give another result.
+        trains: Whether a network is trained, so that fp16 can scale its losses.
         choices: For each setting that chooses a method, the sections of which only the chosen one counts.
     """
 
     version: ClassVar[int] = 1
+    trains: ClassVar[bool] = False
     choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def inputs(self) -> tuple[str, ...]:
@@ -29,6 +32,10 @@ class StageSettings(Settings):
     def uses_seed(self) -> bool:
         """Whether the seed changes the result."""
         return True
+
+    def computes_in(self) -> TrainingPrecision | None:
+        """The setting of the arithmetic that networks compute in; None where there is no network."""
+        return None
 
     def unused(self) -> set[str]:
         """The sections of methods that are not chosen."""

@@ -64,7 +64,7 @@ def find_checkpoint(weights: WeightsSource | None, artifacts: Mapping[str, Path]
 def _read(value: Any) -> WeightsSource:
     if isinstance(value, WeightsSource):
         return value
-    if isinstance(value, str | Path):
+    if isinstance(value, str | Path) and str(value).strip():
         return WeightsSource.parse(str(value))
     raise ValueError("must be a word or a path")
 

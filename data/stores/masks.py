@@ -70,11 +70,11 @@ class MaskStore(MaskColumns):
         return images_of(self)
 
     def to_coco(self, sizes_hw: Mapping[str, tuple[int, int]] | None = None) -> dict[str, Any]:
-        """All masks as the content of a COCO annotation file; see `data.coco.export.coco_dict`."""
+        """All masks as the content of a COCO annotation file; see `maskdistill.data.coco.export.coco_dict`."""
         return coco_dict(self, sizes_hw)
 
     def to_pandas(self) -> Any:
-        """The columns as a pandas.DataFrame, one row per mask; see `data.stores.mask_table.columns`."""
+        """The columns as a pandas.DataFrame, one row per mask; see `maskdistill.data.stores.mask_table.columns`."""
         return mask_table.to_pandas(self)
 
     def to_arrow(self) -> Any:

@@ -45,7 +45,7 @@ class Run:
         plan: The configuration and its artifacts.
     """
 
-    def __init__(self, plan: Plan, needed_by: str = "this", console: Console | None = None) -> None:
+    def __init__(self, plan: Plan, needed_by: str = "Run", console: Console | None = None) -> None:
         """The run of a plan.
 
         Args:

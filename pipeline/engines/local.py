@@ -32,8 +32,9 @@ class LocalEngine:
                     yield report
             except BrokenProcessPool as error:
                 raise MaskDistillError(
-                    f"one of {n_processes} worker processes was ended, most likely for want of memory; run again with "
-                    "a smaller execution.workers: what is done stays done"
+                    f"one of {n_processes} worker processes ended before its work was done, most likely for want of "
+                    "memory: run again with a smaller execution.workers, what is done stays done. In a script of your "
+                    'own, the call has to stand below `if __name__ == "__main__":`'
                 ) from error
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)

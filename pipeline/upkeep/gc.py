@@ -6,6 +6,7 @@ from pathlib import Path
 from maskdistill.pipeline.baselines import baselines_of
 from maskdistill.pipeline.evaluation import LINEAR_PROBE
 from maskdistill.pipeline.plan import Plan
+from maskdistill.stages.old_names import FORMER_STAGES
 
 
 def find_garbage(plan: Plan) -> list[Path]:
@@ -14,7 +15,7 @@ def find_garbage(plan: Plan) -> list[Path]:
     used = {one.path(stage) for one in plans for stage in one.stages}
     folders = [
         folder
-        for stage in plan.stages
+        for stage in (*plan.stages, *FORMER_STAGES)
         for folder in sorted((plan.store.root / stage).glob("*"))
         if folder.is_dir() and folder not in used
     ]

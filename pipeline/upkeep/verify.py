@@ -30,7 +30,7 @@ def _check_files(folder: Path, manifest: Manifest) -> list[str]:
 
 def _check_stores(folder: Path) -> list[str]:
     faults = []
-    for path in sorted(folder.glob("*.zarr")):
+    for path in sorted(path for path in folder.glob("*.zarr") if path.name in OPENERS):
         try:
             OPENERS[path.name](path)
         except MaskDistillError as error:

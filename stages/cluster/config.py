@@ -8,7 +8,7 @@ from pydantic import Field
 
 from maskdistill.stages.networks.normalise import Normalise
 from maskdistill.stages.settings import StageSettings
-from maskdistill.stages.training.recipe import Precision
+from maskdistill.stages.training.recipe import Precision, TrainingPrecision
 from maskdistill.stages.weights import VitWeights
 
 
@@ -44,6 +44,10 @@ class ClusterConfig(StageSettings):
     """Passes over the training masks, at most."""
     precision: Precision = "auto"
     """Arithmetic of the ViT; `auto` = bf16 where the hardware computes it, else fp32."""
+
+    def computes_in(self) -> TrainingPrecision | None:
+        """That of the network."""
+        return self.precision
 
     def inputs(self) -> tuple[str, ...]:
         """The masks; and the stage that trains the ViT, where one does."""

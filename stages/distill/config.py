@@ -24,9 +24,10 @@ def has_detectron2() -> bool:
 
 @DETECTORS.sections
 class DistillConfig(StageSettings):
-    """The detector that learns from mined masks and their clusters (section 3 of the method)."""
+    """The detector that learns from mined masks and their clusters (section 3 of the paper)."""
 
     version: ClassVar[int] = 3
+    trains: ClassVar[bool] = True
 
     backend: str = "auto"
     """Library that the Mask R-CNN comes from; "auto" = detectron2 where it is installed, else torchvision."""
@@ -114,6 +115,10 @@ class DistillConfig(StageSettings):
         """Whether boxes are pooled from the fourth stage, with detectron2, instead of from a pyramid."""
         options: Detectron2Options = getattr(self, "detectron2")  # noqa: B009 - a section that the registry adds
         return options.neck == "c4"
+
+    def computes_in(self) -> TrainingPrecision | None:
+        """That of the network."""
+        return self.precision
 
     def inputs(self) -> tuple[str, ...]:
         """The masks and their clusters; and the stage that trains the backbone, where one does."""

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from maskdistill.data.catalog import CANDIDATES, CLUSTERS, DETECTOR, TRAINING_LOG, open_masks
+from maskdistill.data.errors import CorruptArtifact
 from maskdistill.data.stores.clusters import read_k
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.stages.contract import StageInputs, StageOutputs
@@ -30,7 +31,7 @@ from maskdistill.stages.training.trainer import CHECKPOINT
 
 
 def run(config: DistillConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
-    """Train a detector on the mined masks, then predict on every image (section 3 of the method).
+    """Train a detector on the mined masks, then predict on every image (section 3 of the paper).
 
     Reads `mine/masks.zarr` and `cluster/clusters.zarr`; writes `candidates.zarr` (MaskStore with score and cluster,
     by descending score in each image), `detector.safetensors` and `training.jsonl`. Where there are several rounds,
@@ -141,8 +142,12 @@ def load_detector(path: Path, device: torch.device) -> Detector:
         InputError: Its back end is not installed.
     """
     description = read_description(path)
-    config = DistillConfig(**modern_section("distill", description["config"]))
-    detector = create_detector(config, description["n_clusters"], None)
+    try:
+        config = DistillConfig(**modern_section("distill", description["config"]))
+        n_clusters = int(description["n_clusters"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptArtifact(f"{path}: not a detector of this project ({error})") from error
+    detector = create_detector(config, n_clusters, None)
     detector.module.load_state_dict(load_file(path))
     detector.module.to(device).eval()
     return detector

@@ -1,4 +1,4 @@
-"""Regions that overlap no mined mask: ignored, where so conmetricd, instead of taught to be background.
+"""Regions that overlap no mined mask: ignored, where so configured, instead of taught to be background.
 
 Mining finds one object of an image; the others are there without a mask. A detector that is told that they are
 background unlearns them, and with them the cluster of their likes. After the idea of CutLER's DropLoss, such regions

@@ -12,6 +12,7 @@ from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.evaluate.config import EvaluateConfig
 from maskdistill.stages.evaluate.confusion import ConfusionMatrix
+from maskdistill.stages.evaluate.metrics import NO_TRUTH
 from maskdistill.stages.evaluate.scores import iou_per_class, miou, pixel_accuracy
 from maskdistill.stages.evaluate.truth import Truth
 from maskdistill.stages.progress import Progress
@@ -43,7 +44,7 @@ def linear_probe(
 
     Returns:
         {"val": metrics} with `miou`, `pixel_accuracy` and `iou_per_class` from one confusion matrix and, where so
-        conmetricd, `miou_crf`; {"status": "no ground truth"} where training or validation images have none.
+        configured, `miou_crf`; {"status": "no ground truth"} where training or validation images have none.
 
     Raises:
         InputError: An unknown class, or ground truth of another size than its image.
@@ -55,7 +56,7 @@ def linear_probe(
     train = LabelledImages(source, truth.labels, [i for i in labelled if i < source.n_train], settings)
     val = LabelledImages(source, truth.labels, [i for i in labelled if i >= source.n_train], settings)
     if not train.images or not val.images:
-        return {"status": "no ground truth"}
+        return NO_TRUTH
     torch.manual_seed(seed)
     probe = Probe(segmenter, len(truth.class_names))
     train_probe(probe, train, config.linear_probe, execution, seed, progress)

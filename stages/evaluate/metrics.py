@@ -3,7 +3,9 @@
 All metrics are between 0 and 1, and higher is better, unless the meaning says otherwise.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 _MASKS = ("mine", "distill", "filter")
 _CLUSTERED_MASKS = ("cluster", "distill", "filter")
@@ -70,6 +72,15 @@ METRICS = {
     "worst_images": Metric("worst images", "image ids of the lowest", _CLUSTERED, is_scalar=False),
     "reliability": Metric("reliability", "quality of candidates by score bin", ("distill",), is_scalar=False),
 }
+
+
+NO_TRUTH = {"status": "no ground truth"}
+"""What stands in place of scores where there is nothing to compare with."""
+
+
+def is_scored(scores: Mapping[str, Any]) -> bool:
+    """Whether these are scores, by split, and neither NO_TRUTH nor nothing."""
+    return bool(scores) and "status" not in scores
 
 
 def has_metric(stage: str, *names: str) -> bool:

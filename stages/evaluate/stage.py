@@ -12,14 +12,12 @@ from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.clusters import read_k
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.stages.evaluate.config import EvaluateConfig
-from maskdistill.stages.evaluate.metrics import METRICS, has_metric
+from maskdistill.stages.evaluate.metrics import METRICS, NO_TRUTH, has_metric
 from maskdistill.stages.evaluate.objects import ObjectScores
 from maskdistill.stages.evaluate.pixels import PixelScores
 from maskdistill.stages.evaluate.predictions import Maps, predicted_maps, predicted_masks, refined_maps
 from maskdistill.stages.evaluate.truth import Truth
 from maskdistill.stages.progress import Progress
-
-_NO_TRUTH = {"status": "no ground truth"}
 
 
 def evaluate(
@@ -56,7 +54,7 @@ def evaluate(
         progress.start("evaluate with CRF", len(source), "images")
         for split, found in _score(source, refined, lambda: _SplitScores(stage, truth, k, None), progress).items():
             metrics[split] |= {f"{name}_crf": found[name] for name in found if f"{name}_crf" in METRICS}
-    return metrics or _NO_TRUTH
+    return metrics or NO_TRUTH
 
 
 def _score(

@@ -35,7 +35,7 @@ def resolve_threshold(threshold: float | Literal["auto"], scores: ArrayLike) -> 
     0.
 
     Args:
-        threshold: As conmetricd.
+        threshold: As configured.
         scores: (M,) confidences of all candidates, 0-1.
     """
     if threshold != "auto":

@@ -15,7 +15,7 @@ def _number_or_auto(value: Any) -> Any:
 
 
 class FilterConfig(StageSettings):
-    """Which masks become pseudo-labels (section 4 of the method)."""
+    """Which masks become pseudo-labels (section 4 of the paper)."""
 
     masks: Literal["initial", "candidates", "confident"] = "confident"
     """The set of masks: "confident" = the detector's candidates of which it is sure; "candidates" = all of them;

@@ -27,7 +27,7 @@ MAX_CLUSTERS = 254
 
 
 def run(config: FilterConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
-    """Keep confident masks and paint them (section 4 of the method).
+    """Keep confident masks and paint them (section 4 of the paper).
 
     Reads `distill/candidates.zarr`, or for the initial masks `mine/masks.zarr` and `cluster/clusters.zarr`; writes
     `masks.zarr` (MaskStore of the kept masks, disjoint in each image) and `labels.zarr` (LabelStore of all images that

@@ -21,6 +21,7 @@ class ImitateConfig(StageSettings):
     """
 
     version: ClassVar[int] = 2
+    trains: ClassVar[bool] = True
 
     method: str = "imitate"
     """`imitate` = the ResNet predicts the tokens of a ViT."""
@@ -66,6 +67,10 @@ class ImitateConfig(StageSettings):
             schedule="cosine",
             precision=self.precision,
         )
+
+    def computes_in(self) -> TrainingPrecision | None:
+        """That of the network."""
+        return self.precision
 
     def inputs(self) -> tuple[str, ...]:
         """The stage that trains the ViT, where one does."""

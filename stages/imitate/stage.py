@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from maskdistill.data.catalog import TRAINING_LOG
+from maskdistill.data.catalog import RESNET, TRAINING_LOG
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.failures import check_failures
 from maskdistill.stages.imitate.config import ImitateConfig
@@ -30,9 +30,10 @@ def run(config: ImitateConfig, inputs: StageInputs, workdir: Path, progress: Pro
     check_failures(failures, inputs.source.n_train, inputs.max_failure_rate)
     n_images = len(pool)
     del pool
-    run_on_devices(train_student, StudentTraining(config, inputs, workdir), count, inputs.execution, progress)
+    if not (workdir / RESNET.file).exists():
+        run_on_devices(train_student, StudentTraining(config, inputs, workdir), count, inputs.execution, progress)
     remove_pool(workdir / POOL)
-    (workdir / CHECKPOINT).unlink()
+    (workdir / CHECKPOINT).unlink(missing_ok=True)
     samples = config.recipe().iterations * config.batch_size
     metrics = {"training_images": n_images, "samples": samples, "losses": final_losses(workdir / TRAINING_LOG)}
     return StageOutputs(samples, "samples", metrics, failures)

@@ -7,7 +7,7 @@ from maskdistill.stages.mine.methods.settings import MinerSettings
 from maskdistill.stages.networks.normalise import Normalise
 from maskdistill.stages.registry import MINING
 from maskdistill.stages.settings import StageSettings
-from maskdistill.stages.training.recipe import Precision
+from maskdistill.stages.training.recipe import Precision, TrainingPrecision
 from maskdistill.stages.weights import TIMM, VitWeights
 
 _VIT = {"model", "weights", "normalise", "precision"}
@@ -39,6 +39,10 @@ class MineConfig(StageSettings):
         """The settings of the chosen method."""
         settings: MinerSettings = MINING.settings(self)
         return settings
+
+    def computes_in(self) -> TrainingPrecision | None:
+        """That of the ViT, where the method looks with one."""
+        return self.precision if self.own.looks_with_vit else None
 
     def inputs(self) -> tuple[str, ...]:
         """The stage that trains the ViT, where one does."""

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.networks.foreign_weights import ForeignWeights, check_values, listed, read_weights
 from maskdistill.stages.networks.normalise import PixelStatistics
+from maskdistill.stages.networks.timm_arguments import Override
 from maskdistill.stages.networks.weights_file import read_description
-from maskdistill.stages.pretrain.config import Override
 
 _PREFIXES = ("module.", "backbone.", "encoder.")
 _DROPPED = ("head.", "head_dist.", "pre_logits.", "decoder", "mask_token", "projector.", "prototypes.", "dino_head.")
@@ -28,7 +28,7 @@ class Architecture(NamedTuple):
 
 
 def read_architecture(path: Path) -> Architecture | None:
-    """What a file of the pretrain stage, or of `write_random_vit`, was written with; None for any other file."""
+    """What a file of the pretrain stage, or of its method `untrained`, was written with; None for any other file."""
     try:
         description = read_description(path)
         model, overrides = description["model"], description["overrides"]

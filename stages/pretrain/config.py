@@ -7,15 +7,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from maskdistill.data.settings import Settings
+from maskdistill.stages.networks.timm_arguments import Override
 from maskdistill.stages.pretrain.methods.settings import MethodSettings
 from maskdistill.stages.pretrain.methods.shares import Share
 from maskdistill.stages.registry import PRETRAINING
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import TrainingPrecision
 from maskdistill.stages.weights import WeightsSource
-
-Override = Literal["img_size", "patch_size", "embed_dim", "depth", "num_heads"]
-"""Argument of timm that shapes a Vision Transformer."""
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -47,6 +45,7 @@ class PretrainConfig(StageSettings):
     """Train a Vision Transformer on the training images alone, without any label."""
 
     version: ClassVar[int] = 2
+    trains: ClassVar[bool] = True
 
     method: str = "prototypes"
     """`prototypes` = instance discrimination with balanced prototypes, for small worlds and small machines; `dino` =
@@ -93,6 +92,10 @@ class PretrainConfig(StageSettings):
         """The settings of the chosen method."""
         settings: MethodSettings = PRETRAINING.settings(self)
         return settings
+
+    def computes_in(self) -> TrainingPrecision | None:
+        """That of the network."""
+        return self.precision
 
     def files(self) -> Mapping[str, Path]:
         """The ViT that an untrained one stands beside."""

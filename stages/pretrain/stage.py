@@ -1,4 +1,4 @@
-"""Stage zero: a Vision Transformer trained on the training images alone. Writes `vit.safetensors` and `vit.json`."""
+"""An optional stage: a Vision Transformer from the training images alone. Writes `vit.safetensors` and `vit.json`."""
 
 from pathlib import Path
 
@@ -28,17 +28,18 @@ def run(config: PretrainConfig, inputs: StageInputs, workdir: Path, progress: Pr
         MaskDistillError: The loss is not finite, or the embeddings collapsed.
     """
     if not config.own.learns:
-        PRETRAINING.chosen(config).load()(config, inputs, workdir / VIT.file, progress)
-        return StageOutputs(0, "samples")
+        failures = PRETRAINING.chosen(config).load()(config, inputs, workdir, progress)
+        return StageOutputs(0, "samples", failures=failures)
     count = count_devices(inputs.execution, config.batch_size)
     pool, failures = open_pool(inputs.source, config.image_size, workdir / POOL, progress)
     check_failures(failures, inputs.source.n_train, inputs.max_failure_rate)
     n_images = len(pool)
     del pool
-    run_on_devices(train_vit, VitTraining(config, inputs, workdir), count, inputs.execution, progress)
+    if not (workdir / VIT.file).exists():
+        run_on_devices(train_vit, VitTraining(config, inputs, workdir), count, inputs.execution, progress)
     write_json(workdir / VIT_ARGUMENTS.file, {"model": config.model, "overrides": config.overrides})
     remove_pool(workdir / POOL)
-    (workdir / CHECKPOINT).unlink()
+    (workdir / CHECKPOINT).unlink(missing_ok=True)
     samples = config.iterations * config.batch_size
     metrics = {"training_images": n_images, "samples": samples, "losses": final_losses(workdir / TRAINING_LOG)}
     return StageOutputs(samples, "samples", metrics, failures)

@@ -18,9 +18,10 @@ KeepOf = Literal["valid", "all"]
 
 @HEADS.sections
 class SegmentConfig(StageSettings):
-    """The final model, trained on the pseudo-labels (section 5 of the method)."""
+    """The final model, trained on the pseudo-labels (section 5 of the paper)."""
 
     version: ClassVar[int] = 2
+    trains: ClassVar[bool] = True
 
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """Depth of the ResNet."""
@@ -102,6 +103,10 @@ class SegmentConfig(StageSettings):
         if self.stride is not None and (self.window is None or self.stride > self.window):
             raise ValueError(f"stride: {self.stride} must be at most the window, which is {self.window}")
         return self
+
+    def computes_in(self) -> TrainingPrecision | None:
+        """That of the network."""
+        return self.precision
 
     def inputs(self) -> tuple[str, ...]:
         """The clusters, of which it needs the number, and the pseudo-labels; and what trains the backbone."""

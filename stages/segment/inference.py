@@ -28,7 +28,7 @@ def views_of(pixels: UInt8Array, config: SegmentConfig) -> tuple[Tensor, ...]:
 
 
 def view_scores(model: Segmenter, views: Sequence[Tensor], config: SegmentConfig) -> list[Tensor]:
-    """Scores of every view and, where so conmetricd, of its mirror image turned back.
+    """Scores of every view and, where so configured, of its mirror image turned back.
 
     Args:
         model: In eval mode.

@@ -10,7 +10,7 @@ from maskdistill.stages.segment.config import KeepOf
 def ohem_cross_entropy(
     logits: Tensor, target: Tensor, keep_fraction: float, ignore_index: int = 255, keep_of: KeepOf = "all"
 ) -> Tensor:
-    """Mean cross-entropy of the hardest pixels of a batch (section 5 of the method).
+    """Mean cross-entropy of the hardest pixels of a batch (section 5 of the paper).
 
     Args:
         logits: (B, C, ...) of any float type; computed in float32.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from maskdistill.data.catalog import SEGMENTER
-from maskdistill.data.errors import InputError
+from maskdistill.data.errors import CorruptArtifact, InputError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.stages.contract import StageInputs
@@ -93,8 +93,11 @@ def load_segmenter(path: Path, device: torch.device) -> tuple[Segmenter, Segment
         MissingArtifact, CorruptArtifact: There is no such file, or it is of something else.
     """
     description = read_description(path)
-    config = SegmentConfig(**modern_section("segment", description["config"]))
-    model = Segmenter(config, description["n_classes"], None)
+    try:
+        config = SegmentConfig(**modern_section("segment", description["config"]))
+        model = Segmenter(config, int(description["n_classes"]), None)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptArtifact(f"{path}: not a segmenter of this project ({error})") from error
     model.load_state_dict(load_file(path))
     model.to(device).eval()
     return model, config

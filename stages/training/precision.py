@@ -50,7 +50,7 @@ def resolve_precision(
     """The precision to compute in.
 
     Args:
-        precision: As conmetricd. Where `bf16` is asked for and not computed by the hardware, it is used all the same,
+        precision: As configured. Where `bf16` is asked for and not computed by the hardware, it is used all the same,
             with a warning, once a process.
         device: Where to compute.
         loss_scaling: Whether the caller trains with scaled losses, without which fp16 loses small gradients.

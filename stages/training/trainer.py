@@ -85,7 +85,7 @@ class Trainer:
         self.identity = {**asdict(recipe), **(identity or {}), **images}
 
     def run(self) -> None:
-        """Train to the end; the module then holds the final (averaged, where so conmetricd) weights, in eval mode.
+        """Train to the end; the module then holds the final (averaged, where so configured) weights, in eval mode.
 
         Raises:
             MaskDistillError: A loss is not finite, or the checkpoint in the folder is of another training.

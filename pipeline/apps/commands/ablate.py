@@ -8,6 +8,7 @@ from rich.console import Console
 
 from maskdistill.data.errors import MaskDistillError
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
+from maskdistill.pipeline.plan import Plan
 
 
 def ablate(
@@ -32,7 +33,7 @@ def ablate(
     chosen = Sweep.parse(sweep) if sweep else MASK_SETS
     for path in out or ():
         check_format(path)
-    outcomes = run_sweep(config_source(config, overrides), chosen, Console(stderr=True), last)
+    outcomes = run_sweep(Plan(config_source(config, overrides)), chosen, Console(stderr=True), last)
     print_comparison(compare(chosen.setting, outcomes), output())
     for path in out or ():
         write_comparison(path, chosen.setting, outcomes)

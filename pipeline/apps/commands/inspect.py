@@ -18,7 +18,7 @@ from maskdistill.pipeline.apps.commands.options import (
 )
 from maskdistill.pipeline.apps.views import VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
-from maskdistill.pipeline.dag import STAGE_NAMES
+from maskdistill.pipeline.dag import SEGMENT
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import show_progress
 
@@ -101,6 +101,6 @@ def gallery(
     from maskdistill.pipeline.apps.outputs import Run
 
     run = Run(Plan(config_source(config, overrides)), "gallery")
-    run.folder(STAGE_NAMES[-1])
+    run.folder(SEGMENT.name)
     save_gallery(run, out, images)
     print(out)

@@ -10,7 +10,7 @@ from rich.console import Console
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
 from maskdistill.pipeline.apps.tables.results import describe_run, print_results
 from maskdistill.pipeline.baselines import evaluate_baselines
-from maskdistill.pipeline.dag import OPTIONAL_NAMES, STAGE_NAMES, find_stage
+from maskdistill.pipeline.dag import OPTIONAL_NAMES, SEGMENT, STAGE_NAMES, find_stage
 from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.launch import chosen_stages, forced_stages, run_stages, run_with_prefect
 from maskdistill.pipeline.plan import Plan
@@ -31,7 +31,7 @@ def run(
     """Run the pipeline: all stages that are not cached, in order."""
     plan = Plan(config_source(config, overrides))
     stages = chosen_stages(plan, first, last)
-    forced = forced_stages(plan, find_stage(force).name if force else None)
+    forced = forced_stages(plan, force)
     waiting = [spec.name for spec in stages if spec.name in forced or plan.manifest(spec.name) is None]
     if dry_run:
         for spec in stages:
@@ -57,7 +57,7 @@ def _overview(plan: Plan) -> Iterable[Page]:
 
 def _draw_picture(plan: Plan, results: Iterable[StageResult]) -> Path | None:
     """The picture of a whole run, drawn where its final model is new; None of a part of a run."""
-    last = next((result for result in results if result.stage == STAGE_NAMES[-1]), None)
+    last = next((result for result in results if result.stage == SEGMENT.name), None)
     if last is None:
         return None
     from maskdistill.pipeline.apps.drawing.gallery import keep_gallery

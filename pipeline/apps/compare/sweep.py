@@ -10,7 +10,6 @@ import yaml
 from rich.console import Console
 
 from maskdistill.data.errors import InputError, MaskDistillError
-from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import StageSpec, stage_range
 from maskdistill.pipeline.launch import run_stages
 from maskdistill.pipeline.plan import Plan
@@ -52,16 +51,11 @@ class Outcome:
     error: str | None = None
 
 
-def vary(source: ConfigSource, setting: str, value: Any) -> Plan:
-    """The plan of a configuration with one setting changed. Raises InputError where the value does not fit."""
-    return Plan(ConfigSource(source.paths, (*source.overrides, f"{setting}={json.dumps(value)}")))
-
-
 RunStages = Callable[[Plan, Sequence[StageSpec], Console], Sequence[StageResult]]
 
 
 def run_sweep(
-    source: ConfigSource,
+    plan: Plan,
     sweep: Sweep,
     console: Console,
     last: str | None = None,
@@ -72,7 +66,7 @@ def run_sweep(
     A value that fails is recorded as failed, and the others run all the same.
 
     Args:
-        source: The configuration.
+        plan: The configuration.
         sweep: What varies.
         console: Where progress is shown.
         last: Last stage to run; None = the final model.
@@ -82,12 +76,12 @@ def run_sweep(
         InputError: The setting does not exist, or does not take one of the values, or `last` is not part of one of
             the runs; nothing has been run then.
     """
-    plans = [vary(source, sweep.setting, value) for value in sweep.values]
-    stages = [stage_range(plan.specs, None, last) for plan in plans]
+    plans = [plan.varied(f"{sweep.setting}={json.dumps(value)}") for value in sweep.values]
+    stages = [stage_range(varied.specs, None, last) for varied in plans]
     outcomes = []
-    for value, plan, specs in zip(sweep.values, plans, stages, strict=True):
+    for value, varied, specs in zip(sweep.values, plans, stages, strict=True):
         console.print(f"{sweep.setting} = {value}", style="bold", highlight=False, markup=False)
-        outcomes.append(_outcome(value, partial(run, plan, specs, console), console))
+        outcomes.append(_outcome(value, partial(run, varied, specs, console), console))
     return outcomes
 
 

@@ -11,7 +11,7 @@ from maskdistill.pipeline.apps.drawing.cells import fit, save_png
 from maskdistill.pipeline.apps.drawing.stage import draw_stage, draw_truth
 from maskdistill.pipeline.apps.outputs import Run
 from maskdistill.pipeline.apps.views import VIEWS
-from maskdistill.pipeline.dag import STAGE_NAMES
+from maskdistill.pipeline.dag import SEGMENT, STAGE_NAMES
 
 _CELL = 200
 _GAP = 4
@@ -30,7 +30,7 @@ def save_gallery(run: Run, out: Path, n_images: int = 8) -> None:
         MissingArtifact: A stage has not been made.
     """
     source = run.source
-    scores = run.scores(STAGE_NAMES[-1])
+    scores = run.scores(SEGMENT.name)
     first = source.n_train if source.n_train < len(source) else 0
     chosen = np.unique(np.linspace(first, len(source) - 1, n_images).round().astype(int))
     matched = (scores.get("val") or scores.get("train") or {}).get("class_of_cluster", {})
@@ -46,7 +46,7 @@ def keep_gallery(run: Run, *, anew: bool) -> Path | None:
     """
     if not run.has(*STAGE_NAMES):
         return None
-    picture = run.plan.store.gallery_path(run.plan.stages[STAGE_NAMES[-1]].key)
+    picture = run.plan.store.gallery_path(run.plan.stages[SEGMENT.name].key)
     if anew or not picture.exists():
         save_gallery(run, picture)
     return picture

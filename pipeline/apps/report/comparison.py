@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from maskdistill.data.errors import InputError
-from maskdistill.pipeline.apps.compare.sweep import MASK_SETS, Outcome, vary
+from maskdistill.pipeline.apps.compare.sweep import MASK_SETS, Outcome
 from maskdistill.pipeline.apps.report.blocks import Block, Note, Section
 from maskdistill.pipeline.apps.report.reported_run import FINAL, ReportedRun
 from maskdistill.pipeline.apps.tables.comparison import compare
@@ -121,7 +121,7 @@ def neighbours(run: ReportedRun) -> dict[str, list[Any]]:
 def _outcome(run: ReportedRun, setting: str, value: Any) -> Outcome | None:
     """What the run with that value gave; None where it is not finished under the keys of today."""
     try:
-        plan = vary(run.plan.config_source, setting, value)
+        plan = run.plan.varied(f"{setting}={json.dumps(value)}")
     except InputError:
         return None  # its data or weights are gone
     manifests = {name: plan.manifest(name) for name in plan.upstream(FINAL)}

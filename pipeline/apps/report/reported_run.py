@@ -6,11 +6,11 @@ from typing import Any
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.apps.outputs import Run
 from maskdistill.pipeline.apps.report.blocks import Note
-from maskdistill.pipeline.dag import STAGE_NAMES
+from maskdistill.pipeline.dag import SEGMENT
 from maskdistill.stages.evaluate.truth import Truth
 from maskdistill.stages.filter.stage import threshold_of
 
-FINAL = STAGE_NAMES[-1]
+FINAL = SEGMENT.name
 
 
 class ReportedRun(Run):

@@ -21,7 +21,7 @@ class Heads(NamedTuple):
     samples: int
 
 
-HEADS: dict[Literal["full", "slim"], Heads] = {
+SIZES: dict[Literal["full", "slim"], Heads] = {
     "full": Heads(fpn=256, box=1024, mask=(256,) * 4, boxes_per_image=512, proposals=1000, samples=0),
     "slim": Heads(fpn=64, box=256, mask=(64,) * 2, boxes_per_image=64, proposals=300, samples=1),
 }

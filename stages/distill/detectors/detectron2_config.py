@@ -7,7 +7,7 @@ import detectron2
 from detectron2.config import get_cfg
 
 from maskdistill.stages.distill.config import DistillConfig
-from maskdistill.stages.distill.detectors.architecture import ANCHOR_SHARES, ASPECT_RATIOS, HEADS
+from maskdistill.stages.distill.detectors.architecture import ANCHOR_SHARES, ASPECT_RATIOS, SIZES
 from maskdistill.stages.networks.resnet import RGB_MEAN, RGB_STD
 
 _ZOO = {
@@ -53,7 +53,7 @@ def _set_heads(model: Any, config: DistillConfig) -> None:
     sides = [config.image_size * share for share in ANCHOR_SHARES]
     model.ANCHOR_GENERATOR.SIZES = [[side] for side in sides] if not config.pools_from_c4 else [sides]
     model.ANCHOR_GENERATOR.ASPECT_RATIOS = [list(ASPECT_RATIOS)]
-    heads = HEADS[config.heads]
+    heads = SIZES[config.heads]
     model.ROI_HEADS.BATCH_SIZE_PER_IMAGE = heads.boxes_per_image
     model.ROI_BOX_HEAD.POOLER_SAMPLING_RATIO = model.ROI_MASK_HEAD.POOLER_SAMPLING_RATIO = heads.samples
     model.RPN.POST_NMS_TOPK_TRAIN = model.RPN.POST_NMS_TOPK_TEST = heads.proposals

@@ -22,7 +22,7 @@ from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import MultiScaleRoIAlign
 
 from maskdistill.stages.distill.config import DistillConfig
-from maskdistill.stages.distill.detectors.architecture import ANCHOR_SHARES, ASPECT_RATIOS, HEADS
+from maskdistill.stages.distill.detectors.architecture import ANCHOR_SHARES, ASPECT_RATIOS, SIZES
 from maskdistill.stages.distill.detectors.detector import Detections, Target
 from maskdistill.stages.distill.detectors.float32_parts import keep_float32
 from maskdistill.stages.distill.geometry import resize_image, resized_hw
@@ -95,7 +95,7 @@ def build_mask_rcnn(config: DistillConfig, n_clusters: int, weights: Path | None
 
     A backbone that starts from nothing has to learn the statistics of its batch norm, whatever `freeze_norm` says.
     """
-    heads = HEADS[config.heads]
+    heads = SIZES[config.heads]
     backbone = _pyramid(config, heads.fpn, weights)
     sides = tuple((config.image_size * share,) for share in ANCHOR_SHARES)
     model = MaskRCNN(

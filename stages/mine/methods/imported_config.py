@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from maskdistill.data.errors import InputError
 from maskdistill.stages.mine.methods.settings import MinerSettings
@@ -9,6 +10,8 @@ from maskdistill.stages.mine.methods.settings import MinerSettings
 
 class ImportConfig(MinerSettings):
     """Masks and scores of a COCO annotation file, for the images that it names."""
+
+    only_reads: ClassVar[bool] = True
 
     file: Path | None = None
     """The file, needed by `method: import`; its images are found by file name, and its classes are left behind."""

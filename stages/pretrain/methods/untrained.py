@@ -11,8 +11,11 @@ from pathlib import Path
 
 import torch
 
+from maskdistill.data.atomic import write_json
+from maskdistill.data.catalog import VIT, VIT_ARGUMENTS
 from maskdistill.data.errors import MaskDistillError
 from maskdistill.stages.contract import StageInputs
+from maskdistill.stages.failures import check_failures
 from maskdistill.stages.networks.normalise import PixelStatistics
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.vit_build import build_vit
@@ -47,20 +50,27 @@ class Twin:
     image_size: int
 
 
-def write_untrained(config: PretrainConfig, inputs: StageInputs, path: Path, progress: Progress) -> None:
-    """Write random weights, the same for the same seed, as a file like that of a training."""
-    twin = find_twin(config)
+def write_untrained(config: PretrainConfig, inputs: StageInputs, folder: Path, progress: Progress) -> dict[str, str]:
+    """Write random weights, the same for the same seed, into the file that a training leaves.
+
+    Returns:
+        Reason for each training image that could not be read, where they had to be.
+    """
+    twin, failures = find_twin(config), dict[str, str]()
     network = build_vit(twin.model, twin.overrides, seed=inputs.seed, section="pretrain")
     if twin.key_offset is not None:
-        pool = path.with_name(POOL)
-        images, _ = open_pool(inputs.source, twin.image_size, pool, progress)
+        pool = folder / POOL
+        images, failures = open_pool(inputs.source, twin.image_size, pool, progress)
+        check_failures(failures, inputs.source.n_train, inputs.max_failure_rate)
         take_out_offset(network.eval(), images, twin.key_offset, _BATCH, torch.device("cpu"))
         del images
         remove_pool(pool)
     description: dict[str, object] = {"model": twin.model, "overrides": twin.overrides}
     if twin.pixels is not None:
         description["pixels"] = {"mean": twin.pixels.mean, "std": twin.pixels.std}
-    save_weights(path, network, description)
+    save_weights(folder / VIT.file, network, description)
+    write_json(folder / VIT_ARGUMENTS.file, {"model": twin.model, "overrides": twin.overrides})
+    return failures
 
 
 def find_twin(config: PretrainConfig) -> Twin:

@@ -6,7 +6,7 @@ from maskdistill.data.settings import Settings
 
 
 class CrfConfig(Settings):
-    """Fully connected conditional random field over the pixels of one image (section 5 of the method)."""
+    """Fully connected conditional random field over the pixels of one image (section 5 of the paper)."""
 
     rounds: bool = False
     """Whether the label maps that a further round learns from pass through it."""

@@ -21,7 +21,7 @@ _GAUSSIAN_REACH = 5.0
 
 
 def refine(logits: Tensor, image: UInt8Array, config: CrfConfig) -> Tensor:
-    """Class probabilities after mean-field inference (section 5 of the method).
+    """Class probabilities after mean-field inference (section 5 of the paper).
 
     Args:
         logits: float (C, H, W), whose softmax is the probability before.

@@ -46,7 +46,7 @@ def test_what_is_no_sweep_is_refused_with_an_example(text: str) -> None:
 def test_the_sets_of_masks_share_what_does_not_depend_on_them(
     config_file: Path, calls: list[str], quiet: Console
 ) -> None:
-    outcomes = run_sweep(ConfigSource((config_file,)), MASK_SETS, quiet)
+    outcomes = run_sweep(Plan(ConfigSource((config_file,))), MASK_SETS, quiet)
     assert [outcome.value for outcome in outcomes] == ["initial", "candidates", "confident"]
     # The mined masks need no detector; the candidates then bring one, which the confident ones share.
     final = ["filter", "segment"]
@@ -57,13 +57,13 @@ def test_the_sets_of_masks_share_what_does_not_depend_on_them(
         list(STAGE_NAMES),
     ]
     calls.clear()
-    assert run_sweep(ConfigSource((config_file,)), MASK_SETS, quiet)[2].results[-1].cached
+    assert run_sweep(Plan(ConfigSource((config_file,))), MASK_SETS, quiet)[2].results[-1].cached
     assert calls == []
 
 
 def test_a_sweep_can_end_before_the_final_model(config_file: Path, calls: list[str], quiet: Console) -> None:
     sweep = Sweep("distill.lr", (0.001, 0.002))
-    outcomes = run_sweep(ConfigSource((config_file,)), sweep, quiet, "distill")
+    outcomes = run_sweep(Plan(ConfigSource((config_file,))), sweep, quiet, "distill")
     assert calls == ["mine", "cluster", "distill", "distill"]
     assert compare(sweep.setting, outcomes).rows[0][1] == str(outcomes[0].results[-1].items)
 
@@ -98,7 +98,7 @@ def test_a_value_that_fails_leaves_the_others(config_file: Path, calls: list[str
         return run_stages(plan, stages, console)
 
     sweep = Sweep("filter.threshold", (0.5, 0.6, 0.7))
-    outcomes = run_sweep(ConfigSource((config_file,)), sweep, quiet, run=sometimes)
+    outcomes = run_sweep(Plan(ConfigSource((config_file,))), sweep, quiet, run=sometimes)
     assert [outcome.error for outcome in outcomes] == [
         "no luck with one half",
         "RuntimeError: out of memory",

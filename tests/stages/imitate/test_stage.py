@@ -113,9 +113,9 @@ def test_a_file_of_three_stages_starts_those_three(tiny_source: ImageSource, tmp
     assert all(np.array_equal(loaded[name].numpy(), value.float().numpy()) for name, value in stored.items())
     detector = DistillConfig(backend="torchvision", backbone="resnet18", heads="slim", weights=str(path))
     with pytest.raises(InputError, match=r"first 3 stages only.*freeze_norm"):
-        create_detector(detector, 2, str(path))
+        create_detector(detector, 2, path)
     learning = detector.model_copy(update={"freeze_norm": False, "freeze_stages": 0})
-    module = create_detector(learning, 2, str(path)).module
+    module = create_detector(learning, 2, path).module
     assert torch.equal(module.state_dict()["backbone.body.conv1.weight"], stored["conv1.weight"].float())
     assert all(parameter.requires_grad for parameter in module.parameters())
 

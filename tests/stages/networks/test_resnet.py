@@ -77,7 +77,7 @@ def test_layouts(trunk: State, wrap: Callable[[State], Any], tmp_path: Path) -> 
 
 def test_safetensors(trunk: State, tmp_path: Path) -> None:
     save_file(trunk, tmp_path / "weights.safetensors")
-    loaded = build_resnet("resnet18", str(tmp_path / "weights.safetensors")).state_dict()
+    loaded = build_resnet("resnet18", tmp_path / "weights.safetensors").state_dict()
     assert torch.equal(loaded["layer4.1.conv2.weight"], trunk["layer4.1.conv2.weight"])
 
 
@@ -102,7 +102,7 @@ def test_file_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
 def test_missing_file() -> None:
     with pytest.raises(InputError, match=r"nowhere\.pth: there is no such file"):
-        build_resnet("resnet18", "nowhere.pth")
+        build_resnet("resnet18", Path("nowhere.pth"))
 
 
 def test_frozen_parts_stay_and_the_rest_learns() -> None:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from maskdistill.data.errors import InputError
-from maskdistill.stages.networks.vit import find_weights, load_vit
+from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.vit_weights import read_architecture
 from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.weights import WeightsSource
@@ -100,7 +100,6 @@ def test_a_file_of_the_pretrain_stage_brings_its_architecture(tmp_path: Path) ->
     overrides: dict[str, Any] = {"img_size": 32, "patch_size": 8, "depth": 2}
     network: Any = timm.create_model(TINY, num_classes=0, **overrides)
     save_weights(tmp_path / "vit.safetensors", network.half(), {"model": TINY, "overrides": overrides})
-    weights = find_weights(WeightsSource.parse("pretrain"), {"pretrain": tmp_path})
-    backbone = load_vit("vit_base_patch16_224", WeightsSource.parse(weights))
+    backbone = load_vit("vit_base_patch16_224", WeightsSource.parse("pretrain"), {"pretrain": tmp_path})
     assert (backbone.patch_size, backbone.n_blocks, backbone.dim) == (8, 2, 192)
     assert torch.equal(backbone.model.blocks[1].attn.qkv.weight, network.float().blocks[1].attn.qkv.weight)
