@@ -14,7 +14,7 @@ class SourceConfig(Settings):
     """What every kind of source has."""
 
     max_failure_rate: float = Field(0.01, ge=0, le=1)
-    """Share of images that may fail, 0 to 1, before a stage stops; failed images are listed and skipped."""
+    """Fraction of images that may fail, 0 to 1, before a stage stops; failed images are listed and skipped."""
     max_pixels: int = Field(100_000_000, ge=1)
     """Largest width x height that is decoded; a larger image counts as failed. Without effect on scenes."""
     first: int | None = Field(None, ge=1)
@@ -101,10 +101,10 @@ class ScenesConfig(SourceConfig):
     objects: tuple[int, int] = (1, 3)
     """Fewest and most objects in a scene, 1 to 8; where they do not fit, there are fewer."""
     scale: tuple[float, float] = (0.35, 0.65)
-    """Smallest and largest diameter of an object, as share of the image's width."""
+    """Smallest and largest diameter of an object, as fraction of the image's width."""
     gap: float | None = Field(None, ge=0, le=0.5)
-    """Smallest distance between two objects, as share of the image's width; 0 = they may touch; None = they may hide up
-    to a third of each other."""
+    """Smallest distance between two objects, as fraction of the image's width; 0 = they may touch; None = they may hide
+    up to a third of each other."""
 
     @model_validator(mode="after")
     def _ranges_are_in_order(self) -> "ScenesConfig":

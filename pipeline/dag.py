@@ -19,12 +19,10 @@ class StageSpec:
 
     Attributes:
         name: Name of the stage, of its configuration section and of its package.
-        shows: What `maskdistill inspect` calls its output; empty where it has nothing to show.
         function: The stage's `run`, where it is not that of its package.
     """
 
     name: str
-    shows: str = ""
     function: StageFunction | None = None
 
     def load(self) -> StageFunction:
@@ -35,11 +33,11 @@ class StageSpec:
 
 PRETRAIN, IMITATE = StageSpec("pretrain"), StageSpec("imitate")
 """What trains weights on the images alone: each runs only where another stage's weights carry its name."""
-MINE = StageSpec("mine", shows="masks")
-CLUSTER = StageSpec("cluster", shows="clusters")
-DISTILL = StageSpec("distill", shows="candidates")
-FILTER = StageSpec("filter", shows="pseudo-labels")
-SEGMENT = StageSpec("segment", shows="predictions")
+MINE = StageSpec("mine")
+CLUSTER = StageSpec("cluster")
+DISTILL = StageSpec("distill")
+FILTER = StageSpec("filter")
+SEGMENT = StageSpec("segment")
 
 STAGES = (MINE, CLUSTER, DISTILL, FILTER, SEGMENT)
 OPTIONAL_STAGES = (PRETRAIN, IMITATE)

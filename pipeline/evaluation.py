@@ -23,7 +23,7 @@ LINEAR_PROBE = "linear_probe"
 
 
 def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
-    """Scores of a finished stage by split ("train", "val"), or {"status": "no ground truth"}; {} for a stage that leaves nothing to score.
+    """Scores of a finished stage by split ("train", "val"), or NO_TRUTH; {} for a stage that leaves nothing to score.
 
     The result of the stage never depends on this: labels have a fingerprint of their own, which is no part of its key.
     """

@@ -43,7 +43,7 @@ class StageInputs:
         artifacts: Folder of each upstream stage's artifact, by stage name.
         seed: Base of every random number of the stage.
         execution: Device, workers and the like.
-        max_failure_rate: Share of unreadable images above which a stage stops instead of skipping them.
+        max_failure_rate: Fraction of unreadable images above which a stage stops instead of skipping them.
         engine: Where the parts of per-image work are made.
     """
 

@@ -6,7 +6,7 @@ from maskdistill.data.errors import InputError
 
 
 def check_failures(failures: Mapping[str, str], n_images: int, max_failure_rate: float) -> None:
-    """Raise InputError, with the reasons, where more than the allowed share of the images could not be read."""
+    """Raise InputError, with the reasons, where more than the allowed fraction of the images could not be read."""
     if len(failures) <= max_failure_rate * n_images and len(failures) < n_images:
         return
     reasons = "\n  ".join(list(failures.values())[:20])

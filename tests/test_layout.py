@@ -70,11 +70,9 @@ def test_what_a_stage_leaves_is_written_down_once() -> None:
 def test_only_evaluate_reads_labels() -> None:
     """Nothing calls the methods of the ground truth, under their names or as strings, but who may."""
     readers = {"read_labels", "read_boxes", "read_instances"}
-    # These draw the ground truth beside what was made, and compute nothing from it.
-    drawing = ("pipeline/apps/drawing/", "pipeline/apps/report/", "pipeline/apps/view/")
     for path in [*(ROOT / "stages").rglob("*.py"), *(ROOT / "pipeline").rglob("*.py")]:
         name = relative(path)
-        if not name.startswith(("stages/evaluate/", *drawing)):
+        if not name.startswith("stages/evaluate/"):
             forbidden = readers if name.startswith("pipeline/") else {*readers, "labels_fingerprint"}
             assert not mentioned(path) & forbidden, f"{name} reads labels"
 

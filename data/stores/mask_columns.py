@@ -60,7 +60,7 @@ class MaskColumns:
 
     @property
     def area_share(self) -> NDArray[np.float64]:
-        """Share of its image that each mask covers, float64 (M,), 0-1."""
+        """Fraction of its image that each mask covers, float64 (M,), 0-1."""
         return np.asarray(self.area / np.maximum(self.size_hw.astype(np.int64).prod(axis=1), 1))
 
     def rows_of(self, image: int) -> range:

@@ -48,7 +48,7 @@ _worker: list[PartWorker] = []
 
 
 def _begin(job: PartJob, n_processes: int) -> None:
-    """Start a process, and leave it its share of the cores."""
+    """Start a process, and leave it its fraction of the cores."""
     from maskdistill.stages.training.device import limit_threads
 
     limit_threads(n_processes)

@@ -33,7 +33,7 @@ class ClusterConfig(StageSettings):
     max_patches: int = Field(16384, ge=1)
     """Upper limit of patches per image under `view: masked`; images of extreme aspect are made smaller."""
     min_area: float = Field(0.0, ge=0, lt=1)
-    """Share of its image that a mask must cover for K-means to be fitted on it; smaller ones, of which many are no
+    """Fraction of its image that a mask must cover for K-means to be fitted on it; smaller ones, of which many are no
     object, only get the nearest cluster."""
     batch_size_kmeans: int | None = Field(1000, ge=1)
     """Masks per step of the mini-batch K-means; None = ordinary K-means, which finds tighter clusters, and takes

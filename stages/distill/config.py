@@ -69,7 +69,7 @@ class DistillConfig(StageSettings):
     schedule: ScheduleName = "step"
     """"step" multiplies the rate by 0.1 at each of `step_at`."""
     step_at: tuple[float, ...] = (2 / 3, 8 / 9)
-    """Shares of the training, 0-1."""
+    """Fractions of the training, 0-1."""
     precision: TrainingPrecision = "auto"
     """Type of the forward pass, in training and prediction; `auto` = bf16 where the hardware computes it, else fp32, or
     fp16 in training on a GPU with tensor cores."""

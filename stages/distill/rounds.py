@@ -55,7 +55,7 @@ def clusters_by_overlap(candidates: MaskStore, mined: MaskStore) -> MaskStore:
 def _overlaps(
     first: MaskStore, first_rows: list[int], second: MaskStore, second_rows: list[int], *, of_first: bool = False
 ) -> NDArray[np.float64]:
-    """IoU of masks of one image, (len(first_rows), len(second_rows)); or the covered share of each first one."""
+    """IoU of masks of one image, (len(first_rows), len(second_rows)); or the covered fraction of each first one."""
     if not first_rows or not second_rows:
         return np.zeros((len(first_rows), len(second_rows)))
     codes = [first.rle(row) for row in first_rows], [second.rle(row) for row in second_rows]
@@ -66,7 +66,7 @@ def _overlaps(
 def _inner_share(
     first: MaskStore, first_rows: list[int], second: MaskStore, second_rows: list[int]
 ) -> NDArray[np.float64]:
-    """Which share of the smaller of two masks lies in the other."""
+    """Which fraction of the smaller of two masks lies in the other."""
     ours = _overlaps(first, first_rows, second, second_rows, of_first=True)
     theirs = _overlaps(second, second_rows, first, first_rows, of_first=True)
     return np.maximum(ours, theirs.T)

@@ -40,7 +40,7 @@ def agreement(clusters: Sequence[int], classes: Sequence[int]) -> dict[str, floa
         classes: Class of each mask, from `class_of_mask`.
 
     Returns:
-        `purity`, the share of masks that belong to the most frequent class of their cluster, 0 to 1; `nmi`, mutual
+        `purity`, the fraction of masks that belong to the most frequent class of their cluster, 0 to 1; `nmi`, mutual
         information over the mean of both entropies, 0 to 1; `ari`, the Rand index corrected for chance, at most 1.
     """
     if not len(clusters):
@@ -53,6 +53,6 @@ def agreement(clusters: Sequence[int], classes: Sequence[int]) -> dict[str, floa
 
 
 def purity(clusters: Sequence[int], classes: Sequence[int]) -> float:
-    """Share of masks that belong to the most frequent class of their cluster, 0 to 1; at least one mask."""
+    """Fraction of masks that belong to the most frequent class of their cluster, 0 to 1; at least one mask."""
     counts = contingency_matrix(classes, clusters)
     return float(counts.max(axis=0).sum() / counts.sum())

@@ -13,7 +13,7 @@ from maskdistill.data.arrays import IGNORE
 from maskdistill.stages.evaluate.confusion import IntArray
 
 DILATION_RATIO = 0.02
-"""Thickness of the boundary, as share of the image's diagonal: the value of the paper."""
+"""Thickness of the boundary, as fraction of the image's diagonal: the value of the paper."""
 
 
 class BoundaryCounts:

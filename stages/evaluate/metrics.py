@@ -32,7 +32,9 @@ class Metric:
 
 METRICS = {
     "foreground_iou": Metric("foreground IoU", "IoU of all masks together with all that is not background", _ALL),
-    "corloc": Metric("CorLoc", "share of images where the best mask's box has IoU >= 0.5 with some object's", _MASKS),
+    "corloc": Metric(
+        "CorLoc", "fraction of images where the best mask's box has IoU >= 0.5 with some object's", _MASKS
+    ),
     "ap50_agnostic": Metric("AP50", "mask AP at IoU 0.5, whatever the class", _MASKS),
     "ap_agnostic": Metric("AP", "mask AP over IoU 0.5-0.95, whatever the class", _MASKS),
     "ap50_agnostic_single": Metric("AP50 single", "AP50 of each image's best mask, against one object", _MASKS),
@@ -43,15 +45,15 @@ METRICS = {
     "ap_single": Metric("class AP single", "class AP of each image's best mask", _CLUSTERED_MASKS),
     "purity": Metric(
         "purity",
-        "share of masks of the main class of their cluster; a mask's class is that of most of its pixels, background "
-        "being one",
+        "fraction of masks of the main class of their cluster; a mask's class is that of most of its pixels, "
+        "background being one",
         _CLUSTERED_MASKS,
     ),
     "nmi": Metric("NMI", "normalised mutual information of clusters and these classes of masks", _CLUSTERED_MASKS),
     "ari": Metric("ARI", "adjusted Rand index of clusters and these classes of masks, 0 = chance", _CLUSTERED_MASKS),
     "miou": Metric("mIoU", "mean IoU of the classes, background too, after Hungarian matching", _CLUSTERED),
     "miou_majority": Metric("majority mIoU", "the same after many-to-one matching, for K > classes", _CLUSTERED),
-    "pixel_accuracy": Metric("pixel accuracy", "share of pixels of the right class, Hungarian", _CLUSTERED),
+    "pixel_accuracy": Metric("pixel accuracy", "fraction of pixels of the right class, Hungarian", _CLUSTERED),
     "boundary_iou": Metric("boundary IoU", "mean boundary IoU of the classes, Hungarian", _CLUSTERED),
     "miou_crf": Metric("mIoU with CRF", "mIoU of the predictions after the CRF", ("segment",)),
     "miou_majority_crf": Metric("majority mIoU with CRF", "majority mIoU of the same", ("segment",)),

@@ -21,7 +21,7 @@ class Overlaps:
     """One image.
 
     Attributes:
-        iou: float64 (D, G), IoU of every mask with every object; with a crowd, the share of the mask inside it.
+        iou: float64 (D, G), IoU of every mask with every object; with a crowd, the fraction of the mask inside it.
         box_iou: float64 (D, G), IoU of the tight boxes.
         scores: float64 (D,).
         clusters: int64 (D,).

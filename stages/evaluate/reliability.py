@@ -19,7 +19,7 @@ def reliability(images: Sequence[Overlaps]) -> dict[str, Any]:
 
     Returns:
         `reliability`: a list of the score bins that hold candidates, lowest first, each with `low` and `high` (the
-        bin's scores, `high` excluded but in the last bin), `candidates`, `score` (their mean), `precision` (share of
+        bin's scores, `high` excluded but in the last bin), `candidates`, `score` (their mean), `precision` (fraction of
         right ones) and `ap50` (class-agnostic mask AP50 of this bin's candidates alone);
         `calibration_error`: mean distance of score and precision over the candidates, 0 to 1. {} without candidates.
     """

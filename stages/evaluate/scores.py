@@ -34,7 +34,7 @@ def miou(ious: Mapping[int, float]) -> float:
 
 
 def pixel_accuracy(confusion: IntArray, matching: IntArray) -> float:
-    """Share of the counted pixels whose class is right; 0 where no pixel counts."""
+    """Fraction of the counted pixels whose class is right; 0 where no pixel counts."""
     return float(by_class(confusion, matching).trace() / max(1, confusion.sum()))
 
 

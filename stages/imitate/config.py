@@ -38,7 +38,7 @@ class ImitateConfig(StageSettings):
     image_size: int = Field(224, ge=32)
     """Images are cut to their central square and resized to this side, px; a multiple of the ViT's patch size."""
     area: tuple[float, float] = (0.35, 1.0)
-    """Smallest and largest share of that square that is looked at."""
+    """Smallest and largest fraction of that square that is looked at."""
     rotation: float = Field(0.0, ge=0, le=180)
     """Largest turn to either side, degrees; 180 where the images have no up and down."""
     samples: int = Field(1_000_000, ge=1)

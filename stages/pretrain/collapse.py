@@ -30,7 +30,7 @@ def effective_rank(embeddings: Tensor) -> float:
 
 @torch.no_grad()
 def assignment_entropy(shares: Tensor) -> Tensor:
-    """Entropy of shares of prototypes, (..., K) with sum 1, as share of ln K: (...), 0 to 1.
+    """Entropy of shares of prototypes, (..., K) with sum 1, as fraction of ln K: (...), 0 to 1.
 
     Of the mean over samples it says how evenly they spread over the prototypes. What it exceeds the mean of the
     samples' own entropies by is the mutual information of sample and prototype: 0 where all get the same shares.
@@ -60,7 +60,7 @@ class CollapseMonitor(nn.Module):
 
         Args:
             step: Steps done.
-            share: Share of the training that is done; at first a student may well know nothing yet.
+            share: Fraction of the training that is done; at first a student may well know nothing yet.
             rank: Of `effective_rank`.
             entropy: Of the mean assignment, 0 to 1; None where the method assigns nothing.
             information: Mutual information of sample and prototype, 0 to 1; None likewise.

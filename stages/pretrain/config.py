@@ -24,11 +24,11 @@ class ViewsConfig(Settings):
     global_size: int = Field(64, ge=8)
     """Side of a large view, px; there are two of them."""
     global_area: tuple[float, float] = (0.35, 0.9)
-    """Smallest and largest share of the image that a large view shows."""
+    """Smallest and largest fraction of the image that a large view shows."""
     local_size: int = Field(32, ge=8)
     """Side of a small view, px."""
     local_area: tuple[float, float] = (0.1, 0.3)
-    """Smallest and largest share of the image that a small view shows."""
+    """Smallest and largest fraction of the image that a small view shows."""
     n_local: int = Field(4, ge=0)
     """Number of small views."""
     colours: Literal["erased", "jittered"] = "erased"

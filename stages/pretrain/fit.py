@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from maskdistill.stages.pretrain.collapse import CollapseMonitor, assignment_entropy, effective_rank
 from maskdistill.stages.pretrain.config import PretrainConfig, ViewsConfig
 from maskdistill.stages.pretrain.encoder import normalise
-from maskdistill.stages.pretrain.methods.method import BatchLosses, Method
+from maskdistill.stages.pretrain.methods.method import BatchLosses, PretrainMethod
 from maskdistill.stages.pretrain.views import multi_crop
 from maskdistill.stages.training.fit import Fit, Losses
 from maskdistill.stages.training.recipe import Recipe
@@ -51,7 +51,7 @@ class PretrainFit(Fit):
     """
 
     def __init__(
-        self, method: Method, config: PretrainConfig, draw_views: DrawViews = multi_crop, check_every: int = 25
+        self, method: PretrainMethod, config: PretrainConfig, draw_views: DrawViews = multi_crop, check_every: int = 25
     ) -> None:
         self.method, self.config, self.draw_views, self.check_every = method, config, draw_views, check_every
         self.monitor = CollapseMonitor()

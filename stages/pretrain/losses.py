@@ -30,7 +30,7 @@ def info_nce(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
 
 
 def assignment_loss(targets: Tensor, scores: Tensor, temperature: float) -> Tensor:
-    """Predict assignments: cross-entropy as a share of ln K, so that sets of different K weigh the same.
+    """Predict assignments: cross-entropy as a fraction of ln K, so that sets of different K weigh the same.
 
     Args:
         targets: float (..., K), rows sum to 1; broadcast against the scores.
@@ -54,7 +54,7 @@ def swapped_assignment_loss(targets: Tensor, large: Tensor, small: Tensor, tempe
         temperature: Divides the scores.
 
     Returns:
-        Mean over all pairs of views, as a share of ln K.
+        Mean over all pairs of views, as a fraction of ln K.
     """
     pairs = [assignment_loss(targets.flip(0), large, temperature) * 2]
     if len(small):
@@ -123,7 +123,7 @@ def moved_centre(centre: Tensor, teacher: Tensor, momentum: float) -> Tensor:
     Args:
         centre: float (K,).
         teacher: float (..., K); those of all processes count. Where there are none at all, the centre stays.
-        momentum: Share of the old centre in the new one.
+        momentum: Fraction of the old centre in the new one.
     """
     rows = teacher.float().flatten(0, -2)
     sums = mean_over_processes(torch.cat([rows.sum(dim=0), rows.new_tensor([len(rows)])]))

@@ -6,7 +6,7 @@ from torch import Tensor
 
 @torch.no_grad()
 def balanced_assignments(scores: Tensor, temperature: float, iterations: int = 3) -> Tensor:
-    """Assign samples to prototypes so that every prototype gets nearly the same share of them.
+    """Assign samples to prototypes so that every prototype gets nearly the same fraction of them.
 
     Args:
         scores: float (N, K), similarity of each sample to each prototype.

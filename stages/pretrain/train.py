@@ -17,7 +17,7 @@ from maskdistill.stages.pretrain.encoder import build_learner, normalise
 from maskdistill.stages.pretrain.fit import PretrainFit, recipe_of
 from maskdistill.stages.pretrain.initial import initialise
 from maskdistill.stages.pretrain.key_offset import estimate_offset, fold_offset
-from maskdistill.stages.pretrain.methods.method import Method
+from maskdistill.stages.pretrain.methods.method import PretrainMethod
 from maskdistill.stages.pretrain.views import multi_crop
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.registry import PRETRAINING
@@ -57,7 +57,7 @@ def train_vit(training: VitTraining, progress: Progress) -> None:
     vit = build_learner(config.model, config.overrides)
     images = torch.stack([samples[n][1] for n in range(min(_IMAGES_TO_WHITEN, len(pool)))]).float() / 255
     initialise(vit, normalise(multi_crop(images, config.views, strength=1.0)[0].flatten(0, 1), vit))
-    method: Method = PRETRAINING.chosen(config).load()(vit, config)
+    method: PretrainMethod = PRETRAINING.chosen(config).load()(vit, config)
     trainer = Trainer(
         fit=PretrainFit(method, config),
         samples=samples,

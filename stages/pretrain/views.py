@@ -53,7 +53,7 @@ def crop(images: Tensor, size: int, area: tuple[float, float], rotation: float, 
     Args:
         images: float (B, 3, S, S).
         size: Side of the crops, px.
-        area: Smallest and largest share of the image.
+        area: Smallest and largest fraction of the image.
         rotation: Largest turn to either side, degrees, at full strength.
         strength: Scales the turn and how often crops are flipped, 0 to 1.
     """

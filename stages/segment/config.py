@@ -66,11 +66,11 @@ class SegmentConfig(StageSettings):
     schedule: ScheduleName = "step"
     """"step" multiplies the rate by 0.1 at each of `step_at`; "poly" by (share that is left) ** 0.9."""
     step_at: tuple[float, ...] = (40 / 45,)
-    """Shares of the training, 0-1."""
+    """Fractions of the training, 0-1."""
     keep_fraction: float = Field(0.2, gt=0, le=1)
-    """Share of a batch's pixels, the hardest ones, that the loss is taken from; 1 = all."""
+    """Fraction of a batch's pixels, the hardest ones, that the loss is taken from; 1 = all."""
     keep_of: KeepOf = "valid"
-    """What that is a share of: "valid" pixels, or "all", padding of crops included (the published code, where images
+    """What that is a fraction of: "valid" pixels, or "all", padding of crops included (the published code, where images
     fill the crop)."""
     ema: float | None = Field(None, gt=0, lt=1)
     """Decay per step of the moving average of the weights, which then predicts; None = no average."""

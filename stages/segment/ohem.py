@@ -15,8 +15,8 @@ def ohem_cross_entropy(
     Args:
         logits: (B, C, ...) of any float type; computed in float32.
         target: integers (B, ...), a class below C or `ignore_index`.
-        keep_fraction: Share of the batch's pixels that count, 0-1; rounded down to whole pixels, at least one, at most
-            the number of valid ones.
+        keep_fraction: Fraction of the batch's pixels that count, 0-1; rounded down to whole pixels, at least one, at
+            most the number of valid ones.
         ignore_index: Target of pixels that count nowhere.
         keep_of: What the share is of: "all" pixels, ignored ones included (the published code), or "valid" ones. Where
             crops reach beyond their images, a fifth of all pixels is up to a third of the valid ones.

@@ -141,7 +141,7 @@ class PredictWorker:
 
 
 def describe(predictions: LabelStore, n_classes: int) -> dict[str, Any]:
-    """Share of all pixels that each class was given, background first."""
+    """Fraction of all pixels that each class was given, background first."""
     counts = np.zeros(n_classes, dtype=np.int64)
     for index in range(len(predictions)):
         counts += np.bincount(predictions.read(index).ravel(), minlength=n_classes)
@@ -149,7 +149,7 @@ def describe(predictions: LabelStore, n_classes: int) -> dict[str, Any]:
 
 
 def describe_round(folder: Path, learnt: Path, found: LabelStore) -> dict[str, Any]:
-    """Its losses, and the share of the training pixels whose label is another one for the next round."""
+    """Its losses, and the fraction of the training pixels whose label is another one for the next round."""
     return {"losses": final_losses(folder / TRAINING_LOG), "changed": share_changed(LabelStore.open(learnt), found)}
 
 

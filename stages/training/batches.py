@@ -35,7 +35,7 @@ def read_batches(
     workers: int,
     device: torch.device,
 ) -> Iterator[Batch]:
-    """This process's share of each batch that is left after `done` steps: every n-th sample of n processes."""
+    """This process's fraction of each batch that is left after `done` steps: every n-th sample of n processes."""
     share = n_processes()
     loader = DataLoader(
         samples,

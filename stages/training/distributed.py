@@ -1,7 +1,7 @@
 """Training on several devices of one machine: one process each, their gradients averaged.
 
 The batch of the configuration is split over the processes, so that the number of devices is no setting of the result.
-It is not bit-equal though: each process draws its own boxes and takes its own mean over its share of the batch.
+It is not bit-equal though: each process draws its own boxes and takes its own mean over its fraction of the batch.
 """
 
 import queue

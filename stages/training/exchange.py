@@ -1,6 +1,6 @@
 """What the processes of one training exchange, so that the whole batch counts as one.
 
-Each process works on its share of the batch. Losses that compare images with each other, and statistics of a batch,
+Each process works on its fraction of the batch. Losses that compare images with each other, and statistics of a batch,
 are taken over the rows of all processes, in each of them alike; losses that are means over images are taken over the
 process's own. Either way the mean of the processes' gradients is the gradient of one process with the whole batch.
 """

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from maskdistill.stages.training.schedules import Step
 
 Losses = Mapping[str, Tensor]
-"""Losses of this process's share of a batch, by name; their sum is minimised."""
+"""Losses of this process's fraction of a batch, by name; their sum is minimised."""
 
 
 class Fit(Protocol):

@@ -20,12 +20,12 @@ class Step:
 
     @property
     def share(self) -> float:
-        """Share of the training that is done before this step."""
+        """Fraction of the training that is done before this step."""
         return self.number / self.total
 
     @property
     def next_share(self) -> float:
-        """Share of the training that is done after this step."""
+        """Fraction of the training that is done after this step."""
         return (self.number + 1) / self.total
 
 
@@ -54,7 +54,7 @@ def warmed_up(step: int, warmup_steps: int) -> float:
 
 
 def ramp(share: float, between: tuple[float, float]) -> float:
-    """0 up to the first share of the training, 1 from the second on, linear in between."""
+    """0 up to the first fraction of the training, 1 from the second on, linear in between."""
     start, end = between
     if share >= end:
         return 1.0

@@ -3,20 +3,17 @@
 import pytest
 
 from maskdistill.stages.distill.config import has_detectron2
+from maskdistill.stages.registry import DETECTORS
 
-
-@pytest.fixture(
-    params=[
-        "torchvision",
-        pytest.param(
-            "detectron2",
-            marks=[
-                pytest.mark.detectron2,
-                pytest.mark.skipif(not has_detectron2(), reason="detectron2 is not installed"),
-            ],
-        ),
+_MARKS = {
+    "detectron2": [
+        pytest.mark.detectron2,
+        pytest.mark.skipif(not has_detectron2(), reason="detectron2 is not installed"),
     ]
-)
+}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=_MARKS.get(name, ())) for name in DETECTORS.methods])
 def backend(request: pytest.FixtureRequest) -> str:
     """Each library that a detector can come from."""
     return str(request.param)

@@ -78,8 +78,8 @@ def generate(
         size: Height and width, px.
         stream: Sequence of scenes that shares none with another stream: 0 training, 1 validation.
         objects: Fewest and most objects; those that find no free place are left out, but never the first.
-        scale: Smallest and largest diameter of an object, as share of the width.
-        gap: Smallest distance between two objects, as share of the width; None = they may overlap.
+        scale: Smallest and largest diameter of an object, as fraction of the width.
+        gap: Smallest distance between two objects, as fraction of the width; None = they may overlap.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(stream, index)))
     canvas, palette = draw_background(rng, size)

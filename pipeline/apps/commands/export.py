@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
-from maskdistill.pipeline.apps.views import VIEWS, stage_of
+from maskdistill.pipeline.apps.output_names import VIEWS, stage_of
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import show_progress
 

@@ -16,7 +16,7 @@ from maskdistill.pipeline.apps.commands.options import (
     output,
     print_json,
 )
-from maskdistill.pipeline.apps.views import VIEWS, stage_of
+from maskdistill.pipeline.apps.output_names import VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.dag import SEGMENT
 from maskdistill.pipeline.plan import Plan

@@ -9,9 +9,10 @@ from PIL import Image, ImageDraw
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.pipeline.apps.drawing.cells import fit, save_png
 from maskdistill.pipeline.apps.drawing.stage import draw_stage, draw_truth
+from maskdistill.pipeline.apps.output_names import VIEWS
 from maskdistill.pipeline.apps.outputs import Run
-from maskdistill.pipeline.apps.views import VIEWS
 from maskdistill.pipeline.dag import SEGMENT, STAGE_NAMES
+from maskdistill.stages.evaluate.truth import Truth
 
 _CELL = 200
 _GAP = 4
@@ -57,9 +58,10 @@ def _row(run: Run, index: int, class_of_cluster: Mapping[str, str]) -> list[UInt
     pictures = [image, *(draw_stage(run, stage, source.ids[index], image) for stage in VIEWS.values())]
     if source.class_names is None:
         return pictures
-    labels = source.read_labels(index)
-    truth = image if labels is None else draw_truth(image, labels, source.class_names, class_of_cluster)
-    return [*pictures, truth]
+    truth = Truth(run.plan.config.evaluate, source)
+    labels = truth.labels(index)
+    drawn = image if labels is None else draw_truth(image, labels, truth.class_names, class_of_cluster)
+    return [*pictures, drawn]
 
 
 def _assemble(titles: list[str], rows: list[list[UInt8Array]]) -> Image.Image:

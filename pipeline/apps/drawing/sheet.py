@@ -14,8 +14,8 @@ from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 from maskdistill.pipeline.apps.drawing.cut import cut_out
 from maskdistill.pipeline.apps.drawing.stage import draw_stage
 from maskdistill.pipeline.apps.inspect.typical import by_distance, largest_clusters
+from maskdistill.pipeline.apps.output_names import NAME_OF
 from maskdistill.pipeline.apps.outputs import Run
-from maskdistill.pipeline.apps.views import NAME_OF
 
 _CELL = 168
 _GAP = 6

@@ -15,8 +15,8 @@ from maskdistill.pipeline.apps.export.fiftyone_samples import write_fiftyone
 from maskdistill.pipeline.apps.export.label_pngs import write_label_pngs
 from maskdistill.pipeline.apps.export.names import ImageNames
 from maskdistill.pipeline.apps.export.supervision_detections import write_yolo
+from maskdistill.pipeline.apps.output_names import NAME_OF, VIEWS
 from maskdistill.pipeline.apps.outputs import Run
-from maskdistill.pipeline.apps.views import NAME_OF, VIEWS
 from maskdistill.stages.progress import Progress
 
 OnImage = Callable[[], None]

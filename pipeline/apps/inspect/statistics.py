@@ -52,7 +52,7 @@ def mask_statistics(masks: MaskStore) -> Statistics:
 
 
 def label_statistics(labels: LabelStore) -> Statistics:
-    """Of a store of label maps: share of all pixels, and number of images, by label value. Reads one map at a time."""
+    """Of label maps: fraction of all pixels, and number of images, by label value. Reads one map at a time."""
     pixels = np.zeros(256, dtype=np.int64)
     images = np.zeros(256, dtype=np.int64)
     for i in range(len(labels)):

@@ -56,7 +56,7 @@ def score_histogram(scores: ArrayLike, threshold: float | None) -> Chart:
 
 
 def reliability_chart(bins: Sequence[Mapping[str, Any]], threshold: float | None) -> Chart:
-    """Share of right candidates by score; on the diagonal a score means what it says."""
+    """Fraction of right candidates by score; on the diagonal a score means what it says."""
     pairs = "; ".join(f"{one['low']:.1f}-{one['high']:.1f}: {one['precision']:.2f}" for one in bins)
     summary = f"share right by score: {pairs}"
     plot = Plot((0, 1), (0, 1), ("score", "share with IoU ≥ 0.5"), summary)

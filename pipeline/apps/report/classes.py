@@ -39,7 +39,7 @@ def confusion_blocks(names: Sequence[str], px: NDArray[np.int64]) -> list[Block]
     predicted: list[int] = np.flatnonzero(px.sum(axis=0) + np.append(px.sum(axis=1), 1)).tolist()
     shares = px[np.ix_(true, predicted)] / px[true].sum(axis=1, keepdims=True)
     rows, columns = [names[i] for i in true], [(*names, "unmatched")[j] for j in predicted]
-    title = "Share of the pixels of each true class (row) by predicted class (column)"
+    title = "Fraction of the pixels of each true class (row) by predicted class (column)"
     chart = heat_map(title, shares, rows, columns)
     return [Charts([chart], wide=True), confusion_table(shares, rows, columns)]
 
@@ -55,7 +55,7 @@ def class_table(run: ReportedRun) -> Table:
 
 
 def confusion_table(shares: NDArray[np.float64], true: list[str], predicted: list[str]) -> Table:
-    """The largest confusions: true class, class it is taken for, share of its pixels."""
+    """The largest confusions: true class, class it is taken for, fraction of its pixels."""
     pairs = [
         (float(shares[i, j]), name, predicted[j])
         for i, name in enumerate(true)
@@ -64,7 +64,7 @@ def confusion_table(shares: NDArray[np.float64], true: list[str], predicted: lis
     ]
     largest = sorted(pairs, reverse=True)[:_MOST_CONFUSIONS]
     rows: list[Row] = [[name, other, Cell(share(value), bar=value)] for value, name, other in largest]
-    return Table("The largest confusions", ("true class", "taken for", "share of its pixels"), rows)
+    return Table("The largest confusions", ("true class", "taken for", "fraction of its pixels"), rows)
 
 
 def _iou_cell(iou: float | None) -> str | Cell:

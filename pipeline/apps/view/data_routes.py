@@ -8,13 +8,13 @@ from pydantic import Field
 
 from maskdistill.data.errors import MissingArtifact
 from maskdistill.data.settings import Settings
+from maskdistill.pipeline.apps.output_names import VIEWS
 from maskdistill.pipeline.apps.view.cluster_pages import pick_masks, summarise_clusters
 from maskdistill.pipeline.apps.view.layers import Layer
 from maskdistill.pipeline.apps.view.query import ImageQuery, LayerName, find_images
 from maskdistill.pipeline.apps.view.state import TheRun
 from maskdistill.pipeline.apps.view.threshold import Order
 from maskdistill.pipeline.apps.view.viewed_run import ViewedRun, check_number
-from maskdistill.pipeline.apps.views import VIEWS
 
 _EXAMPLES = 5
 _FEWEST_PER_PAGE, _MOST_PER_PAGE = 1, 500

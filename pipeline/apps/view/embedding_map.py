@@ -22,7 +22,7 @@ class EmbeddingMap:
 
     Attributes:
         points: uint16 (M, 2), x and y, each axis from 0 to 65535.
-        explained: Share of the variance that each of the two axes holds, 0-1.
+        explained: Fraction of the variance that each of the two axes holds, 0-1.
     """
 
     points: NDArray[np.uint16]

@@ -28,7 +28,7 @@ class Columns:
         image: int32 (M,), index into the image source, non-decreasing.
         cluster: int32 (M,), -1 = none.
         score: float32 (M,), 0-1.
-        area: float32 (M,), share of the image, 0-1.
+        area: float32 (M,), fraction of the image, 0-1.
     """
 
     image: NDArray[np.int32]

@@ -23,7 +23,7 @@ class MaskFilter(Settings):
     min_score: float | None = None
     max_score: float | None = None
     min_area: float | None = None
-    """Share of the image, 0-1."""
+    """Fraction of the image, 0-1."""
     max_area: float | None = None
 
     @property

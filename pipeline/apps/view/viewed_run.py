@@ -9,11 +9,11 @@ from maskdistill.data.config import ScenesConfig
 from maskdistill.data.errors import InputError, MaskDistillError, MissingArtifact, UnreadableImage
 from maskdistill.data.sources.files import FileSource
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
+from maskdistill.pipeline.apps.output_names import NAME_OF, VIEWS
 from maskdistill.pipeline.apps.outputs import Run
 from maskdistill.pipeline.apps.view.folders import check_file, check_tree
 from maskdistill.pipeline.apps.view.layers import Columns, LabelLayer, Layer, MaskLayer
 from maskdistill.pipeline.apps.view.threshold import WhatIf
-from maskdistill.pipeline.apps.views import VIEWS
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.upkeep.status import collect_status
 from maskdistill.stages.filter.confidence import resolve_threshold
@@ -39,11 +39,10 @@ class ViewedRun(Run):
         rows = collect_status(self.plan)
         arguments = self.plan.config_source.arguments()
         n_clusters = self.plan.config.cluster.k
-        shows = {spec.name: spec.shows for spec in self.plan.specs}
         stages = [
             {
                 **{name: row[name] for name in ("stage", "key", "state", "why", "items", "unit", "made")},
-                "layer": shows[row["stage"]],
+                "layer": NAME_OF.get(row["stage"], ""),
             }
             for row in rows
         ]

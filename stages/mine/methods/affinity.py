@@ -25,6 +25,7 @@ from maskdistill.stages.networks.resize import grid_to_image, resize, short_side
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.vit_inputs import Prepared, batches, grid_of, to_tensor
 from maskdistill.stages.progress import Progress
+from maskdistill.stages.registry import MINING
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.precision import autocast
 
@@ -39,7 +40,7 @@ class AffinityMiner(Miner):
 
     def __init__(self, config: MineConfig, inputs: StageInputs, prepared: Tensor | None = None) -> None:
         super().__init__(config, inputs, prepared)
-        self.rule: AffinityConfig = config.own  # type: ignore[assignment]
+        self.rule: AffinityConfig = MINING.settings(config)
         self.device = resolve_device(inputs.execution)
         vit = load_vit(
             config.model, config.weights, inputs.artifacts, seed=inputs.seed, section="mine", normalise=config.normalise
@@ -51,7 +52,7 @@ class AffinityMiner(Miner):
     @classmethod
     def prepare(cls, config: MineConfig, inputs: StageInputs, folder: Path, progress: Progress) -> Tensor | None:
         """The mean patch key of the training images, where keys are centred by it."""
-        if config.own.center_keys != "dataset":  # type: ignore[attr-defined]
+        if MINING.settings(config).center_keys != "dataset":
             return None
         progress.start("mean key", inputs.source.n_train, "images")
         return dataset_key_mean(KeySumJob(config, inputs), inputs, folder, progress.advance)

@@ -24,14 +24,14 @@ class AffinityConfig(MinerSettings):
     n_heads: int = Field(5, ge=1)
     """Heads, from the first, whose class attention is averaged; capped at the model's number of heads."""
     topk_fraction: float = Field(0.4, gt=0, le=1)
-    """Share of the patches that are proposed, those of the highest class attention."""
+    """Fraction of the patches that are proposed, those of the highest class attention."""
     attention_mass: float = Field(0.5, gt=0, le=1)
-    """Share of the class attention's total that is kept; patches outside it count as attention 0."""
+    """Fraction of the class attention's total that is kept; patches outside it count as attention 0."""
     max_masks: int = Field(1, ge=1)
     """Most masks per image. 1 is the paper's rule; with more, other parts of the image that resemble the most prominent
     object, but do not touch it, become masks too, the largest ones first."""
     min_area: float = Field(0.03, ge=0, le=1)
-    """Share of the image that such a further mask must cover."""
+    """Fraction of the image that such a further mask must cover."""
     fill_holes: bool = False
     """Whether what a mask encloses belongs to it; the paper leaves holes."""
     opening: int = Field(0, ge=0)

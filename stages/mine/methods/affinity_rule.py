@@ -50,11 +50,11 @@ def object_masks(
         keys: float (H, 1 + N, d).
         grid_hw: Height and width of the grid, patches.
         n_heads: Heads, from the first, whose class attention is averaged; capped at H.
-        topk_fraction: Share of the patches that are proposed, in (0, 1].
-        attention_mass: Share of the attention's total that is kept, in (0, 1].
+        topk_fraction: Fraction of the patches that are proposed, in (0, 1].
+        attention_mass: Fraction of the attention's total that is kept, in (0, 1].
         key_mean: float (H, d), subtracted from the keys where patches are compared with each other; None = nothing.
         max_masks: Most masks; 1 is the paper's rule.
-        min_area: Share of the patches that a further mask must hold, 0-1.
+        min_area: Fraction of the patches that a further mask must hold, 0-1.
         fill_holes, opening: See `tidy`; the paper does neither.
 
     Returns:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from maskdistill.stages.mine.methods.miner import Miner, Photo, Proposals
 from maskdistill.stages.mine.methods.otsu_masks import otsu_on_colour, otsu_on_edges
+from maskdistill.stages.registry import MINING
 
 _RULES = {"colour": otsu_on_colour, "edges": otsu_on_edges}
 
@@ -13,6 +14,6 @@ class OtsuMiner(Miner):
 
     def mine(self, photos: Iterable[Photo]) -> Iterator[tuple[int, Proposals]]:
         """The mask of each image."""
-        mask_of = _RULES[self.config.own.on]  # type: ignore[attr-defined]
+        mask_of = _RULES[MINING.settings(self.config).on]
         for photo in photos:
             yield photo.index, Proposals.of_masks(mask_of(photo.pixels)[None])

@@ -21,7 +21,7 @@ from maskdistill.stages.pretrain.losses import dino_loss, moved_centre, patch_lo
 from maskdistill.stages.pretrain.masking import hide_patches
 from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 from maskdistill.stages.pretrain.methods.dino_head import DinoHead
-from maskdistill.stages.pretrain.methods.method import BatchLosses, Method
+from maskdistill.stages.pretrain.methods.method import BatchLosses, PretrainMethod
 from maskdistill.stages.registry import PRETRAINING
 from maskdistill.stages.training.ema import frozen_copy, move_towards
 from maskdistill.stages.training.exchange import gather, mean_over_processes
@@ -47,7 +47,7 @@ class DinoNetwork(nn.Module):
         return finish(self.vit, last_input(self.vit, views.flatten(0, 1), corner, late=False, masked=masked))
 
 
-class DinoMethod(Method):
+class DinoMethod(PretrainMethod):
     """Student and teacher; the teacher is the student's average, and its ViT the result.
 
     Args:

@@ -28,9 +28,9 @@ class DinoConfig(MethodSettings):
     teacher_warmup: Share = (0.0, 0.1)
     """When the teacher's temperature rises."""
     centre_momentum: float = Field(0.9, ge=0, lt=1)
-    """Share of the old centre in the new one."""
+    """Fraction of the old centre in the new one."""
     frozen_until: float = Field(0.01, ge=0, le=1)
-    """Share of the training for which the head's last layer stays as it is."""
+    """Fraction of the training for which the head's last layer stays as it is."""
     patch_weight: float = Field(0.0, ge=0)
     """Weight of the patch loss, that of the class token being 1; 0 = no patch is hidden, 1 = iBOT."""
     shared_head: bool = True
@@ -38,9 +38,9 @@ class DinoConfig(MethodSettings):
     masking: Literal["blocks", "random"] = "blocks"
     """How patches are hidden: in rectangles, or each by itself."""
     masked_views: float = Field(0.5, ge=0, le=1)
-    """Share of the large views of which patches are hidden."""
+    """Fraction of the large views of which patches are hidden."""
     mask_ratio: tuple[float, float] = (0.1, 0.5)
-    """Smallest and largest share of the patches of such a view that are hidden."""
+    """Smallest and largest fraction of the patches of such a view that are hidden."""
 
     @model_validator(mode="after")
     def _ratios_are_in_order(self) -> "DinoConfig":

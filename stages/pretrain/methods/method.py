@@ -25,7 +25,7 @@ class BatchLosses:
     doubt: Tensor | None = None
 
 
-class Method(nn.Module, ABC):
+class PretrainMethod(nn.Module, ABC):
     """A network in training: its state dict holds all that a resumed training needs."""
 
     @abstractmethod
@@ -38,7 +38,7 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def after_update(self, step: int, share: float, next_share: float) -> None:
-        """Called after the optimiser's step, with the shares of the training before and after it."""
+        """Called after the optimiser's step, with the fractions of the training before and after it."""
 
     @abstractmethod
     def result(self) -> nn.Module:

@@ -17,7 +17,7 @@ from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.pretrain.encoder import class_attention, finish, last_input, random_corner
 from maskdistill.stages.pretrain.key_offset import shrink_unread_keys
 from maskdistill.stages.pretrain.losses import assignment_loss, info_nce, swapped_assignment_loss
-from maskdistill.stages.pretrain.methods.method import BatchLosses, Method
+from maskdistill.stages.pretrain.methods.method import BatchLosses, PretrainMethod
 from maskdistill.stages.pretrain.methods.prototypes_config import PrototypesConfig
 from maskdistill.stages.pretrain.sinkhorn import balanced_assignments
 from maskdistill.stages.registry import PRETRAINING
@@ -57,7 +57,7 @@ class PrototypeSets(nn.Module):
         return [cosine_similarity(projected, prototypes) for prototypes in self.sets]
 
 
-class PrototypesMethod(Method):
+class PrototypesMethod(PretrainMethod):
     """What is trained: the ViT, a projector and the prototypes; and the average of the ViT, which is the result."""
 
     def __init__(self, vit: nn.Module, config: PretrainConfig) -> None:

@@ -26,8 +26,8 @@ class PrototypesConfig(MethodSettings):
     ramp: Share = (0.2, 0.36)
     """When the weight of the assignments rises."""
     scrub_at: float = Field(0.33, ge=0, le=1)
-    """Share of the training after which the unread part of the last keys is shrunk, and patches start to predict."""
+    """Fraction of the training after which the unread part of the last keys is shrunk, and patches start to predict."""
     scrub: float = Field(0.2, ge=0, le=1)
     """What that part is multiplied by; 1 = nothing is shrunk."""
     late_until: float = Field(0.85, ge=0, le=1)
-    """Share of the training for which the class token joins the last block only."""
+    """Fraction of the training for which the class token joins the last block only."""

@@ -1,9 +1,15 @@
-"""What people call the outputs of the stages: `masks`, `clusters`, `candidates`, `pseudo-labels`, `predictions`."""
+"""What people call the outputs of the stages."""
 
 from maskdistill.data.errors import InputError
-from maskdistill.pipeline.dag import STAGES
+from maskdistill.pipeline.dag import CLUSTER, DISTILL, FILTER, MINE, SEGMENT
 
-VIEWS = {spec.shows: spec.name for spec in STAGES}
+VIEWS = {
+    "masks": MINE.name,
+    "clusters": CLUSTER.name,
+    "candidates": DISTILL.name,
+    "pseudo-labels": FILTER.name,
+    "predictions": SEGMENT.name,
+}
 """The stage whose output each of these is."""
 NAME_OF = {stage: view for view, stage in VIEWS.items()}
 """The same the other way round."""
