@@ -9,7 +9,7 @@ import torch
 
 from helpers.paths import ROOT
 from helpers.sources import BlobSource
-from maskdistill.data.catalog import VIT
+from maskdistill.data.catalog import VIT, VIT_ARGUMENTS
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.networks.vit import VisionBackbone, load_vit
 from maskdistill.stages.networks.vit_weights import read_architecture
@@ -30,7 +30,7 @@ def untrained(folder: Path, seed: int = 0, model: str = MODEL, **own: object) ->
     folder.mkdir(exist_ok=True)
     outputs = run(config, StageInputs(BlobSource(), {}, seed, ExecutionConfig(device="cpu")), folder, Silent())
     assert outputs.items == 0
-    assert [path.name for path in folder.iterdir()] == [VIT.file]
+    assert {path.name for path in folder.iterdir()} == {VIT.file, VIT_ARGUMENTS.file}
     return load_vit("-", WeightsSource.parse(str(folder / VIT.file)))
 
 
