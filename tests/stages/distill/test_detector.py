@@ -85,9 +85,9 @@ def test_prediction_does_not_depend_on_the_first_image(tiny: DistillConfig, bloc
 
 
 def test_backbone_with_weights_is_frozen_in_part(tiny: DistillConfig, tmp_path: Path) -> None:
-    path = str(tmp_path / "r18.pth")
+    path = tmp_path / "r18.pth"
     torch.save(build_resnet("resnet18", None).state_dict(), path)
-    given: Any = create_detector(tiny.model_copy(update={"weights": WeightsSource("file", path)}), 2, path).module
+    given: Any = create_detector(tiny.model_copy(update={"weights": WeightsSource("file", str(path))}), 2, path).module
     fixed = {name.split(".")[1] for name, p in given.backbone.named_parameters() if not p.requires_grad}
     assert fixed <= {"conv1", "layer1", "stem", "res2"} and len(fixed) == 2
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in given.modules())

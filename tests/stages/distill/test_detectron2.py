@@ -19,9 +19,14 @@ def test_backbone_weights_give_detectron2_the_same_features(tmp_path: Path, back
     resnet = build_resnet(backbone, None).train()
     with torch.no_grad():
         resnet(torch.randn(2, 3, 64, 64))  # statistics that are not 0 and 1
-    torch.save({"state_dict": {f"module.encoder_q.{k}": v for k, v in resnet.state_dict().items()}}, tmp_path / "r.pth")
-    path, heads = str(tmp_path / "r.pth"), "full" if neck == "c4" else "slim"
-    settings = {"backend": "detectron2", "backbone": backbone, "heads": heads, "weights": path}
+    path = tmp_path / "r.pth"
+    torch.save({"state_dict": {f"module.encoder_q.{k}": v for k, v in resnet.state_dict().items()}}, path)
+    settings = {
+        "backend": "detectron2",
+        "backbone": backbone,
+        "heads": "full" if neck == "c4" else "slim",
+        "weights": path,
+    }
     config = DistillConfig.model_validate({**settings, "detectron2": {"neck": neck}})
     model: Any = create_detector(config, 2, path).module.eval()
     image = torch.randn(1, 3, 64, 96)

@@ -20,7 +20,7 @@ from maskdistill.stages.cluster.stage import run as run_cluster
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.progress import Progress, Silent
-from maskdistill.stages.weights import WeightsSource
+from maskdistill.stages.weights import UNTRAINED
 
 
 def content_for(source: BlobSource, **first_image: object) -> Content:
@@ -64,7 +64,7 @@ def test_masks_and_scores_come_in_and_classes_do_not(tiny_source: BlobSource, tm
 
 def test_several_masks_of_an_image_are_clustered(tiny_source: BlobSource, tmp_path: Path) -> None:
     _, store = import_masks(mining_inputs(tiny_source), content_for(tiny_source), tmp_path)
-    config = ClusterConfig(k=2, model="vit_tiny_patch16_224", weights=WeightsSource("untrained"), max_side=64)
+    config = ClusterConfig(k=2, model="vit_tiny_patch16_224", weights=UNTRAINED, max_side=64)
     inputs = replace(mining_inputs(tiny_source), artifacts={"mine": tmp_path / "mine"})
     outputs = run_cluster(config, inputs, tmp_path, Silent())
     clusters = ClusterStore.open(tmp_path / CLUSTERS.file)

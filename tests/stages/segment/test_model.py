@@ -64,8 +64,8 @@ def test_three_stages_give_the_features_of_the_third(backbone: str, width: int) 
 def test_frozen_only_with_weights(tmp_path: Path) -> None:
     free = Segmenter(SETTINGS, 3, None)
     assert all(parameter.requires_grad for parameter in free.parameters())
-    path = str(tmp_path / "r18.pth")
+    path = tmp_path / "r18.pth"
     torch.save(build_resnet("resnet18", None).state_dict(), path)
-    fixed = Segmenter(SETTINGS.model_copy(update={"weights": WeightsSource("file", path)}), 3, path)
+    fixed = Segmenter(SETTINGS.model_copy(update={"weights": WeightsSource("file", str(path))}), 3, path)
     learns = {name.split(".")[0] for name, p in fixed.backbone.named_parameters() if p.requires_grad}
     assert learns == {"layer3", "layer4"}
