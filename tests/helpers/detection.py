@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from maskdistill.data.arrays import UInt8Array
+from helpers.clusters import save_clusters
+from helpers.sources import MemorySource
+from maskdistill.data.catalog import CLUSTERS, MINED
 from maskdistill.data.sources.image_source import ImageSource
-from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.distill.config import DistillConfig
@@ -31,50 +32,39 @@ SETTINGS = DistillConfig(
     schedule="cosine",
     precision="fp32",
 )
-
-
 SIZES_HW = [(64, 96), (80, 64), (64, 64), (64, 96), (72, 64), (64, 80)]
 
 
-class Blocks(ImageSource):
+def block_of(index: int) -> NDArray[np.bool_]:
+    """Mask of the block of an image."""
+    mask = np.zeros(SIZES_HW[index], dtype=bool)
+    mask[12 + 3 * index : 46 + 3 * index, 10 + 2 * index : 44 + 2 * index] = True
+    return mask
+
+
+def make_blocks(n_train: int = 4) -> MemorySource:
     """One bright block per image on noise: red ones are cluster 0, green ones cluster 1."""
-
-    def __init__(self) -> None:
-        self.ids = tuple(f"photo{i}" for i in range(len(SIZES_HW)))
-        self.n_train = 4
-        self.reads: list[int] = []
-
-    def fingerprint(self) -> str:
-        return "blocks"
-
-    def mask(self, index: int) -> NDArray[np.bool_]:
-        mask = np.zeros(SIZES_HW[index], dtype=bool)
-        mask[12 + 3 * index : 46 + 3 * index, 10 + 2 * index : 44 + 2 * index] = True
-        return mask
-
-    def read(self, index: int) -> UInt8Array:
-        self.reads.append(index)
-        pixels = np.random.default_rng(index).integers(0, 70, (*SIZES_HW[index], 3), dtype=np.uint8)
-        pixels[self.mask(index), index % 2] = 240
-        return pixels
+    images = {}
+    for index, size_hw in enumerate(SIZES_HW):
+        pixels = np.random.default_rng(index).integers(0, 70, (*size_hw, 3), dtype=np.uint8)
+        pixels[block_of(index), index % 2] = 240
+        images[f"photo{index}"] = pixels
+    return MemorySource(images, n_train)
 
 
 def save_inputs(folder: Path, masks: MaskStore, k: int = 2) -> dict[str, Path]:
     """Write masks, and clusters that take turns, as the stages before leave them; gives their folders."""
-    masks.save(folder / "mine" / "masks.zarr")
-    n = len(masks)
-    cluster = np.arange(n, dtype=np.int32) % k
-    zeros = np.zeros((n, 3), dtype=np.float32)
-    centroids = np.zeros((k, 3), dtype=np.float32)
-    ClusterStore(zeros, cluster, zeros[:, 0], centroids, centroids[0]).save(folder / "cluster" / "clusters.zarr")
-    return {name: folder / name for name in ("mine", "cluster")}
+    artifacts = {name: folder / name for name in ("mine", "cluster")}
+    masks.save(MINED.path(artifacts))
+    save_clusters(CLUSTERS.path(artifacts), np.arange(len(masks), dtype=np.int32) % k, k)
+    return artifacts
 
 
-def block_inputs(folder: Path) -> StageInputs:
-    """Blocks with the masks and clusters that they have."""
-    source, builder = Blocks(), MaskStoreBuilder()
+def block_inputs(folder: Path, source: ImageSource) -> StageInputs:
+    """Images with the masks and clusters of their blocks."""
+    builder = MaskStoreBuilder()
     for index, image_id in enumerate(source.ids):
-        builder.add(image_id, source.mask(index)[None])
+        builder.add(image_id, block_of(index)[None])
     artifacts = save_inputs(folder, builder.build())
     return StageInputs(source, artifacts, seed=2, execution=ExecutionConfig(device="cpu", part_size=4))
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.detection import SETTINGS, block_inputs
+from helpers.detection import SETTINGS, block_inputs, make_blocks
+from helpers.sources import MemorySource
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.distill.config import DistillConfig
 
@@ -16,6 +17,12 @@ def tiny(backend: str) -> DistillConfig:
 
 
 @pytest.fixture
-def inputs(tmp_path: Path) -> StageInputs:
-    """Six images of one block each, four of them for training, with masks and clusters."""
-    return block_inputs(tmp_path)
+def blocks() -> MemorySource:
+    """Six images of one block each, four of them for training."""
+    return make_blocks()
+
+
+@pytest.fixture
+def inputs(tmp_path: Path, blocks: MemorySource) -> StageInputs:
+    """These images with masks and clusters."""
+    return block_inputs(tmp_path, blocks)

@@ -10,12 +10,12 @@ from maskdistill.stages.distill.config import DistillConfig
     "fields",
     [{"scale": (2.0, 1.0)}, {"max_size": 600, "image_size": 640}, {"backend": "x"}, {"detectron2": {"neck": "c4"}}],
 )
-def test_settings_are_checked(fields):
+def test_settings_are_checked(fields: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(fields))):
         DistillConfig.model_validate(fields)
 
 
-def test_auto_is_what_is_installed():
+def test_auto_is_what_is_installed() -> None:
     assert DistillConfig().resolved(installed=True).backend == "detectron2"
     assert DistillConfig().resolved(installed=False).backend == "torchvision"
     assert DistillConfig(backend="torchvision").resolved(installed=True).backend == "torchvision"

@@ -1,12 +1,17 @@
 """A detector of either back end by itself: losses at the edge, predictions that depend on nothing else."""
 
 import copy
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from helpers.detection import predict
+from helpers.sources import MemorySource
+from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.detectors.build import create_detector
 from maskdistill.stages.distill.detectors.detector import Target
 from maskdistill.stages.distill.geometry import boxes_of
@@ -14,24 +19,24 @@ from maskdistill.stages.networks.resnet import build_resnet
 from maskdistill.stages.weights import WeightsSource
 
 
-def target_of(*masks: np.ndarray) -> Target:
+def target_of(*masks: NDArray[np.bool_]) -> Target:
     stacked = torch.from_numpy(np.stack(masks)) if masks else torch.zeros((0, 64, 64), dtype=torch.bool)
     return Target(boxes_xyxy=boxes_of(stacked), clusters=torch.zeros(len(masks), dtype=torch.int64), masks=stacked)
 
 
 @pytest.mark.parametrize("ignore_unmatched", [0.0, 0.1])
-def test_image_without_masks_trains(tiny, ignore_unmatched):
+def test_image_without_masks_trains(tiny: DistillConfig, ignore_unmatched: float) -> None:
     detector = create_detector(tiny.model_copy(update={"ignore_unmatched": ignore_unmatched}), 2, None)
     detector.module.train()
     images = [torch.zeros((3, 64, 64), dtype=torch.uint8)] * 2
     losses = detector.losses(images, [target_of(), target_of(np.eye(64, dtype=bool))])
-    sum(losses.values()).backward()
+    torch.autograd.backward(list(losses.values()))
     assert all(torch.isfinite(loss) for loss in losses.values())
     alone = detector.losses(images, [target_of(), target_of()])
     assert all(torch.isfinite(loss) for loss in alone.values())
 
 
-def test_unmatched_regions_have_no_say(tiny):
+def test_unmatched_regions_have_no_say(tiny: DistillConfig) -> None:
     """With a threshold, what happens far from the mask must not reach the classifier's loss."""
 
     def gradient_far_away(threshold: float) -> float:
@@ -45,31 +50,31 @@ def test_unmatched_regions_have_no_say(tiny):
                 module.eval()
         mask = np.zeros((512, 512), dtype=bool)
         mask[8:40, 8:40] = True
-        noise = torch.nn.Parameter(torch.rand(3, 512, 512) * 255)
+        noise = (torch.rand(3, 512, 512) * 255).requires_grad_()
         losses = detector.losses([noise], [target_of(mask)])
-        (losses["loss_objectness"] + losses["loss_classifier"]).backward()
-        return float(noise.grad[:, 400:, 400:].abs().sum())
+        (gradient,) = torch.autograd.grad(losses["loss_objectness"] + losses["loss_classifier"], noise)
+        return float(gradient[:, 400:, 400:].abs().sum())
 
     assert gradient_far_away(0.0) > 0
     assert gradient_far_away(0.3) == 0
 
 
-def test_prediction_does_not_depend_on_the_batch(tiny, inputs):
+def test_prediction_does_not_depend_on_the_batch(tiny: DistillConfig, blocks: MemorySource) -> None:
     torch.manual_seed(0)
     detector = create_detector(tiny.model_copy(update={"min_score": 0.0}), 2, None)
     detector.module.eval()
-    ids = list(inputs.source.ids)
-    alone, together = (predict(detector, inputs.source, ids, batch_size) for batch_size in (1, 6))
+    ids = list(blocks.ids)
+    alone, together = (predict(detector, blocks, ids, batch_size) for batch_size in (1, 6))
     assert len(alone) > 20
     np.testing.assert_array_equal(alone.image, together.image)
     np.testing.assert_allclose(alone.score, together.score, atol=1e-5)
 
 
-def test_prediction_does_not_depend_on_the_first_image(tiny, inputs):
+def test_prediction_does_not_depend_on_the_first_image(tiny: DistillConfig, blocks: MemorySource) -> None:
     torch.manual_seed(0)
     detector = create_detector(tiny.model_copy(update={"min_score": 0.0}), 2, None)
     detector.module.eval()
-    image = torch.from_numpy(inputs.source.read(0)).permute(2, 0, 1)
+    image = torch.from_numpy(blocks.read(0)).permute(2, 0, 1)
     untouched = copy.deepcopy(detector)
     with torch.inference_mode():
         # Padded to many times its height.
@@ -79,12 +84,12 @@ def test_prediction_does_not_depend_on_the_first_image(tiny, inputs):
     np.testing.assert_array_equal(found.masks, expected.masks)
 
 
-def test_backbone_with_weights_is_frozen_in_part(tiny, tmp_path):
-    path = str(tmp_path / "r18.pth")
+def test_backbone_with_weights_is_frozen_in_part(tiny: DistillConfig, tmp_path: Path) -> None:
+    path = tmp_path / "r18.pth"
     torch.save(build_resnet("resnet18", None).state_dict(), path)
-    given = create_detector(tiny.model_copy(update={"weights": WeightsSource("file", path)}), 2, path).module
+    given: Any = create_detector(tiny.model_copy(update={"weights": WeightsSource("file", str(path))}), 2, path).module
     fixed = {name.split(".")[1] for name, p in given.backbone.named_parameters() if not p.requires_grad}
     assert fixed <= {"conv1", "layer1", "stem", "res2"} and len(fixed) == 2
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in given.modules())
-    free = create_detector(tiny, 2, None).module.backbone
-    assert all(parameter.requires_grad for parameter in free.parameters())
+    free: Any = create_detector(tiny, 2, None).module
+    assert all(parameter.requires_grad for parameter in free.backbone.parameters())

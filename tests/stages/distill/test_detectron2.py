@@ -1,26 +1,34 @@
 """What only the detectron2 back end has: weights under other names, and the C4 neck."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
 from maskdistill.stages.distill.config import DistillConfig, has_detectron2
 from maskdistill.stages.distill.detectors.build import create_detector
-from maskdistill.stages.networks.resnet import build_resnet
+from maskdistill.stages.networks.resnet import ResNetName, build_resnet
 
 
 @pytest.mark.detectron2
 @pytest.mark.skipif(not has_detectron2(), reason="detectron2 is not installed")
 @pytest.mark.parametrize(("backbone", "neck"), [("resnet18", "fpn"), ("resnet50", "fpn"), ("resnet50", "c4")])
-def test_backbone_weights_give_detectron2_the_same_features(tmp_path, backbone, neck):
+def test_backbone_weights_give_detectron2_the_same_features(tmp_path: Path, backbone: ResNetName, neck: str) -> None:
     torch.manual_seed(4)
     resnet = build_resnet(backbone, None).train()
     with torch.no_grad():
         resnet(torch.randn(2, 3, 64, 64))  # statistics that are not 0 and 1
-    torch.save({"state_dict": {f"module.encoder_q.{k}": v for k, v in resnet.state_dict().items()}}, tmp_path / "r.pth")
-    path, heads = str(tmp_path / "r.pth"), "full" if neck == "c4" else "slim"
-    settings = {"backend": "detectron2", "backbone": backbone, "heads": heads, "weights": path}
+    path = tmp_path / "r.pth"
+    torch.save({"state_dict": {f"module.encoder_q.{k}": v for k, v in resnet.state_dict().items()}}, path)
+    settings = {
+        "backend": "detectron2",
+        "backbone": backbone,
+        "heads": "full" if neck == "c4" else "slim",
+        "weights": path,
+    }
     config = DistillConfig.model_validate({**settings, "detectron2": {"neck": neck}})
-    model = create_detector(config, 2, path).module.eval()
+    model: Any = create_detector(config, 2, path).module.eval()
     image = torch.randn(1, 3, 64, 96)
     with torch.no_grad():
         trunk = getattr(model.backbone, "bottom_up", model.backbone)

@@ -4,16 +4,16 @@ import contextlib
 import io
 from pathlib import Path
 
-import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from helpers.clusters import save_clusters
 from helpers.interruption import StopAfter
+from maskdistill.data.catalog import CANDIDATES, CLUSTERS, DETECTOR, MINED, TRAINING_LOG
 from maskdistill.data.coco.export import coco_dict
 from maskdistill.data.config import ScenesConfig
 from maskdistill.data.sources.scenes.source import SceneSource
-from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.distill.config import DistillConfig
@@ -54,11 +54,10 @@ def scenes() -> tuple[SceneSource, MaskStore]:
 def stage_inputs(scenes: tuple[SceneSource, MaskStore], folder: Path, execution: ExecutionConfig) -> StageInputs:
     """The scenes and their masks as the stage reads them."""
     source, masks = scenes
-    masks.save(folder / "mine" / "masks.zarr")
-    zeros = np.zeros((len(masks), 1), dtype=np.float32)
-    clusters = ClusterStore(zeros, masks.cluster, zeros[:, 0], np.zeros((K, 1), np.float32), np.ones(1, np.float32))
-    clusters.save(folder / "cluster" / "clusters.zarr")
-    return StageInputs(source, {name: folder / name for name in ("mine", "cluster")}, execution=execution)
+    artifacts = {name: folder / name for name in ("mine", "cluster")}
+    masks.save(MINED.path(artifacts))
+    save_clusters(CLUSTERS.path(artifacts), masks.cluster, K)
+    return StageInputs(source, artifacts, execution=execution)
 
 
 def train(scenes: tuple[SceneSource, MaskStore], folder: Path, config: DistillConfig, devices: int = 1) -> float:
@@ -66,7 +65,7 @@ def train(scenes: tuple[SceneSource, MaskStore], folder: Path, config: DistillCo
     inputs = stage_inputs(scenes, folder, ExecutionConfig(device="cpu", devices=devices))
     (folder / "work").mkdir()
     run(config, inputs, folder / "work", Silent())
-    return average_precision(scenes[1], MaskStore.open(folder / "work" / "candidates.zarr"))
+    return average_precision(scenes[1], MaskStore.open(folder / "work" / CANDIDATES.file))
 
 
 def average_precision(truth: MaskStore, found: MaskStore) -> float:
@@ -86,21 +85,23 @@ def average_precision(truth: MaskStore, found: MaskStore) -> float:
 
 
 @pytest.mark.slow
-def test_scenes_are_learned_by_heart(scenes, tmp_path, backend):
+def test_scenes_are_learned_by_heart(scenes: tuple[SceneSource, MaskStore], tmp_path: Path, backend: str) -> None:
     precision = train(scenes, tmp_path, CONFIG.model_copy(update={"backend": backend}))
     print(f"{backend}: mask AP50 {precision:.3f} after {ITERATIONS} iterations")
     assert precision >= 0.6
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_does(scenes, tmp_path, backend):
+def test_two_processes_learn_what_one_does(scenes: tuple[SceneSource, MaskStore], tmp_path: Path, backend: str) -> None:
     precision = train(scenes, tmp_path, CONFIG.model_copy(update={"backend": backend}), devices=2)
     print(f"{backend}, two processes: mask AP50 {precision:.3f} after {ITERATIONS} iterations")
     assert precision >= 0.6
 
 
 @pytest.mark.slow
-def test_two_killed_and_resumed_are_bit_identical(scenes, tmp_path, backend):
+def test_two_killed_and_resumed_are_bit_identical(
+    scenes: tuple[SceneSource, MaskStore], tmp_path: Path, backend: str
+) -> None:
     extras = {"copy_paste": 0.5, "ignore_unmatched": 0.01}
     config = CONFIG.model_copy(update={"backend": backend, "iterations": 6, **extras})
     inputs = stage_inputs(scenes, tmp_path, ExecutionConfig(device="cpu", devices=2, checkpoint_seconds=0))
@@ -110,7 +111,7 @@ def test_two_killed_and_resumed_are_bit_identical(scenes, tmp_path, backend):
     run(config, inputs, whole, Silent())
     with pytest.raises(KeyboardInterrupt):
         run(config, inputs, killed, StopAfter(3))
-    assert 3 <= len((killed / "training.jsonl").read_text().splitlines()) < 6
+    assert 3 <= len((killed / TRAINING_LOG).read_text().splitlines()) < 6
     run(config, inputs, killed, Silent())
-    for name in ("detector.safetensors", "training.jsonl"):
+    for name in (DETECTOR.file, TRAINING_LOG):
         assert (whole / name).read_bytes() == (killed / name).read_bytes()

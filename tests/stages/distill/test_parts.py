@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 from maskdistill.stages.distill.config import DistillConfig
@@ -17,10 +18,11 @@ from maskdistill.stages.distill.rounds import clusters_by_overlap, next_targets
 from maskdistill.stages.distill.unmatched import UnmatchedIgnored
 from maskdistill.stages.networks.batching import batch_by_shape
 
+Mask = NDArray[np.bool_]
 CONFIG = DistillConfig(image_size=64, max_size=128, scale=(1.0, 1.0))
 
 
-def test_boxes_span_whole_pixels():
+def test_boxes_span_whole_pixels() -> None:
     masks = torch.zeros(3, 4, 6, dtype=torch.bool)
     masks[0, 1, 2] = True
     masks[1] = True
@@ -31,7 +33,7 @@ def test_boxes_span_whole_pixels():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 20), st.integers(1, 20), st.integers(0, 99))
-def test_no_mask_is_lost_in_resizing(height, width, new_height, new_width, seed):
+def test_no_mask_is_lost_in_resizing(height: int, width: int, new_height: int, new_width: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
     masks = np.zeros((3, height, width), dtype=bool)
     masks[np.arange(3), generator.integers(height, size=3), generator.integers(width, size=3)] = True
@@ -46,12 +48,12 @@ def test_no_mask_is_lost_in_resizing(height, width, new_height, new_width, seed)
     ("size_hw", "expected"),
     [((100, 200), (50, 100)), ((200, 100), (100, 50)), ((10, 200), (6, 120)), ((1, 1), (50, 50)), ((1, 900), (1, 120))],
 )
-def test_resized_size(size_hw, expected):
+def test_resized_size(size_hw: tuple[int, int], expected: tuple[int, int]) -> None:
     assert resized_hw(size_hw, 50, 120) == expected
 
 
 @pytest.mark.parametrize("flip", [0.0, 1.0])
-def test_flip_takes_masks_and_boxes_along(flip):
+def test_flip_takes_masks_and_boxes_along(flip: float) -> None:
     mask = np.zeros((1, 64, 64), dtype=bool)
     mask[0, 10:20, 5:15] = True
     pixels = np.repeat(mask[0, :, :, None] * np.uint8(200), 3, axis=2)
@@ -63,7 +65,7 @@ def test_flip_takes_masks_and_boxes_along(flip):
     assert target["clusters"].tolist() == [1]
 
 
-def test_batches_of_one_shape():
+def test_batches_of_one_shape() -> None:
     batches = list(batch_by_shape(["a", "bb", "c", "dd", "e", "ff"], len, 2))
     assert sorted(map(sorted, batches)) == [["a", "c"], ["bb", "dd"], ["e"], ["ff"]]
     assert list(batch_by_shape([], len, 2)) == []
@@ -79,19 +81,19 @@ class Thresholds:
         return torch.where(best >= 0.5, index, -1)
 
 
-def test_boxes_far_from_every_mask_are_ignored():
+def test_boxes_far_from_every_mask_are_ignored() -> None:
     iou = torch.tensor([[0.9, 0.04, 0.0, 0.05, 0.3], [0.0, 0.02, 0.0, 0.0, 0.6]])
     assert Thresholds()(iou).tolist() == [0, -1, -1, -1, 1]
     assert UnmatchedIgnored(Thresholds(), 0.05)(iou).tolist() == [0, -2, -2, -1, 1]
 
 
-def square(top: int, left: int, side: int = 4, size_hw: tuple[int, int] = (10, 12)) -> np.ndarray:
+def square(top: int, left: int, side: int = 4, size_hw: tuple[int, int] = (10, 12)) -> Mask:
     mask = np.zeros(size_hw, dtype=bool)
     mask[top : top + side, left : left + side] = True
     return mask
 
 
-def store(*images: list[tuple[np.ndarray, float, int]]) -> MaskStore:
+def store(*images: list[tuple[Mask, float, int]]) -> MaskStore:
     builder = MaskStoreBuilder()
     for number, found in enumerate(images):
         masks = np.stack([mask for mask, _, _ in found]) if found else np.zeros((0, 10, 12), dtype=bool)
@@ -99,7 +101,7 @@ def store(*images: list[tuple[np.ndarray, float, int]]) -> MaskStore:
     return builder.build()
 
 
-def test_next_round_keeps_confident_candidates_and_the_masks_they_do_not_cover():
+def test_next_round_keeps_confident_candidates_and_the_masks_they_do_not_cover() -> None:
     targets = store([(square(0, 0), 1, 5), (square(6, 8), 1, 6)], [(square(2, 2), 1, 7)], [])
     candidates = store(
         [(square(0, 1), 0.9, 1), (square(6, 8), 0.3, 2)],  # the first has IoU 12 / 20 with its mask
@@ -113,7 +115,7 @@ def test_next_round_keeps_confident_candidates_and_the_masks_they_do_not_cover()
     assert np.array_equal(found.decode(0), square(0, 1)) and np.array_equal(found.decode(1), square(6, 8))
 
 
-def test_clusters_come_from_the_mask_that_is_covered():
+def test_clusters_come_from_the_mask_that_is_covered() -> None:
     mined = store([(square(0, 0), 1, 5), (square(4, 4, 6), 1, 6)], [(square(2, 2), 1, 7)], [])
     candidates = store(
         [(square(1, 1, 2), 0.9, 0), (square(2, 2, 8), 0.8, 0), (square(0, 8), 0.7, 0), (square(3, 3), 0.6, 0)],
@@ -126,7 +128,7 @@ def test_clusters_come_from_the_mask_that_is_covered():
     assert found.cluster.tolist() == [5, 6, 6, 7]
 
 
-def test_paste_covers_what_is_below():
+def test_paste_covers_what_is_below() -> None:
     pixels = np.full((10, 12, 3), 10, dtype=np.uint8)
     other = np.full((6, 20, 3), 200, dtype=np.uint8)
     masks = np.stack([square(0, 0), square(2, 2, 2), square(6, 6)])
@@ -148,7 +150,7 @@ def detections(boxes: list[list[float]], scores: list[float], clusters: list[int
         masks)  # fmt: skip
 
 
-def test_unflip_is_the_inverse_of_a_flip():
+def test_unflip_is_the_inverse_of_a_flip() -> None:
     there = detections([[1, 2, 5, 6]], [0.5], [3])
     back = unflip(there, 12)
     assert back.boxes_xyxy.tolist() == [[7, 2, 11, 6]]
@@ -157,7 +159,7 @@ def test_unflip_is_the_inverse_of_a_flip():
     assert np.array_equal(twice.boxes_xyxy, there.boxes_xyxy) and np.array_equal(twice.masks, there.masks)
 
 
-def test_joined_detections_keep_the_best_of_each_object():
+def test_joined_detections_keep_the_best_of_each_object() -> None:
     one = detections([[0, 0, 4, 4], [6, 6, 9, 9]], [0.9, 0.4], [0, 1])
     other = detections([[0, 0, 4, 4], [0, 0, 4, 4], [6, 6, 9, 9]], [0.8, 0.7, 0.6], [0, 1, 1])
     found = join(one, other, nms=0.5, most=3)

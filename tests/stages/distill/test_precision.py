@@ -1,6 +1,10 @@
 """Boxes and anchors of the detector keep float32 under autocast, with either back end."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
+from torch import Tensor
 
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.detectors.build import create_detector
@@ -19,16 +23,19 @@ def make_detector(backend: str, side: int) -> Detector:
 
 
 def find_module(detector: Detector, name: str) -> torch.nn.Module:
-    (found,) = (module for path, module in detector.module.named_modules() if path.endswith(name))
+    modules: dict[str, torch.nn.Module] = dict(detector.module.named_modules())
+    (found,) = (module for path, module in modules.items() if path.endswith(name))
     return found
 
 
-def record(module: torch.nn.Module, seen: list) -> None:
-    """Append the tensors that `module` gives for each image to `seen`."""
+def record(module: torch.nn.Module) -> list[list[Tensor]]:
+    """A list that gets, each time that `module` is called, the tensors that it gives for each image."""
+    seen: list[list[Tensor]] = []
     module.register_forward_hook(lambda _, __, output: seen.append([getattr(one, "tensor", one) for one in output]))
+    return seen
 
 
-def test_boxes_are_not_rounded_to_bf16(backend):
+def test_boxes_are_not_rounded_to_bf16(backend: str) -> None:
     detector = make_detector(backend, 320)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         found = detector.detect([torch.randint(256, (3, 320, 320), dtype=torch.uint8)])[0]
@@ -37,12 +44,11 @@ def test_boxes_are_not_rounded_to_bf16(backend):
     assert len(edges) and (edges != edges.bfloat16()).any()
 
 
-def test_anchors_are_those_of_float32(backend):
+def test_anchors_are_those_of_float32(backend: str) -> None:
     detector = make_detector(backend, 32)
     # Long enough for bfloat16 to round its corners to 8 px, and quickly looked at.
     image = torch.randint(256, (3, 32, 1056), dtype=torch.uint8)
-    seen: list = []
-    record(find_module(detector, "anchor_generator"), seen)
+    seen = record(find_module(detector, "anchor_generator"))
     with torch.inference_mode():
         detector.detect([image])
         with torch.autocast("cpu", torch.bfloat16):
@@ -53,10 +59,10 @@ def test_anchors_are_those_of_float32(backend):
     assert torch.equal(rounded, plain)
 
 
-def test_boxes_are_pooled_in_float32(backend):
+def test_boxes_are_pooled_in_float32(backend: str) -> None:
     detector = make_detector(backend, 64)
     image = torch.randint(256, (3, 64, 64), dtype=torch.uint8)
-    given: list = []
+    given: list[Sequence[Any]] = []
     name = "box_roi_pool" if backend == "torchvision" else "box_pooler"
     find_module(detector, name).register_forward_pre_hook(lambda _, inputs: given.append(inputs[:2]))
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):

@@ -1,6 +1,7 @@
 """The mask rule against the authors' masks and against a reference that forms the whole affinity matrix."""
 
 import json
+from typing import Any, TypedDict
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 from scipy import ndimage
+from torch import Tensor
 
 from helpers.paths import GOLDEN
 from maskdistill.stages.mine.methods.affinity_rule import keep_mass, object_mask, object_masks, propose, split_objects
@@ -17,29 +20,39 @@ from maskdistill.stages.mine.methods.tidy import tidy
 CASES = json.loads((GOLDEN / "affinity.json").read_text())["cases"]
 
 
-def reference_mask(queries, keys, grid_hw, n_heads, topk_fraction, attention_mass, key_mean=None):
+class Rule(TypedDict):
+    """The numbers of the mask rule."""
+
+    n_heads: int
+    topk_fraction: float
+    attention_mass: float
+
+
+def reference_mask(
+    queries: Tensor, keys: Tensor, grid_hw: tuple[int, int], rule: Rule, key_mean: Tensor | None
+) -> NDArray[np.bool_]:
     """Forms G. Written from the description, with loops."""
     n = grid_hw[0] * grid_hw[1]
-    attention = (queries[:n_heads, :1] * keys[:n_heads, 1:]).sum(-1).mean(0)
+    attention = (queries[: rule["n_heads"], :1] * keys[: rule["n_heads"], 1:]).sum(-1).mean(0)
     order = sorted(range(n), key=lambda i: attention[i].item())
     mass, total = 0.0, attention.sum().item()
     kept = attention.clone()
     for i in order:
         mass += attention[i].item() / total
-        if not mass > 1 - attention_mass:
+        if not mass > 1 - rule["attention_mass"]:
             kept[i] = 0
-    proposals = torch.topk(kept, max(1, int(topk_fraction * n))).indices.tolist()
+    proposals = torch.topk(kept, max(1, int(rule["topk_fraction"] * n))).indices.tolist()
     patches = keys[:, 1:] if key_mean is None else keys[:, 1:] - key_mean[:, None]
     affinity = sum(head @ head.T for head in patches.double()).numpy()
     source = proposals[0]
     rows = [affinity[j] for j in proposals if affinity[source, j] > 0]
     mask = (np.sum(rows, axis=0) > 0).reshape(grid_hw)
     labels, _ = ndimage.label(mask, structure=[[0, 1, 0], [1, 1, 1], [0, 1, 0]])
-    return (labels == labels.flat[source]) & mask
+    return np.asarray((labels == labels.flat[source]) & mask)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['rows']}x{case['cols']}")
-def test_masks_are_those_of_the_authors(case):
+def test_masks_are_those_of_the_authors(case: dict[str, Any]) -> None:
     mask = object_mask(
         torch.tensor(case["queries"]),
         torch.tensor(case["keys"]),
@@ -63,39 +76,45 @@ def test_masks_are_those_of_the_authors(case):
     centred=st.booleans(),
 )
 def test_equals_the_reference_that_forms_the_matrix(
-    seed, grid_hw, heads, n_heads, topk_fraction, attention_mass, centred
-):
+    seed: int,
+    grid_hw: tuple[int, int],
+    heads: int,
+    n_heads: int,
+    topk_fraction: float,
+    attention_mass: float,
+    centred: bool,
+) -> None:
     generator = torch.Generator().manual_seed(seed)
     shape = (heads, 1 + grid_hw[0] * grid_hw[1], 5)
     queries, keys = (torch.randn(shape, generator=generator) + 0.3 for _ in range(2))
     # The mean over a single patch would leave a key of zero, whose mask is empty by definition.
     key_mean = keys[:, 1:].mean(1) * 0.9 if centred else None
-    options = {"n_heads": n_heads, "topk_fraction": topk_fraction, "attention_mass": attention_mass}
-    (mask,) = object_masks(queries, keys, grid_hw, **options, key_mean=key_mean)
-    expected = reference_mask(queries, keys, grid_hw, **options, key_mean=key_mean)
+    rule = Rule(n_heads=n_heads, topk_fraction=topk_fraction, attention_mass=attention_mass)
+    (mask,) = object_masks(queries, keys, grid_hw, **rule, key_mean=key_mean)
+    expected = reference_mask(queries, keys, grid_hw, rule, key_mean)
     np.testing.assert_array_equal(mask, expected)
     assert mask.any()
 
 
-def test_the_kept_mass_is_the_strongest_half():
+def test_the_kept_mass_is_the_strongest_half() -> None:
     attention = torch.tensor([1.0, 4.0, 2.0, 3.0])
     assert keep_mass(attention, 0.5).tolist() == [0, 4, 0, 3]
     assert keep_mass(attention, 1.0).tolist() == [1, 4, 2, 3]
 
 
-def test_the_source_is_the_first_proposal():
+def test_the_source_is_the_first_proposal() -> None:
     assert propose(torch.tensor([0.0, 2.0, 5.0, 1.0]), 0.5).tolist() == [2, 1]
     assert propose(torch.tensor([3.0]), 0.1).tolist() == [0]
 
 
-def test_diagonal_neighbours_are_not_connected():
+def test_diagonal_neighbours_are_not_connected() -> None:
     mask = np.asarray([[1, 0, 0], [0, 1, 1], [0, 0, 1]], dtype=bool)
     (found,) = split_objects(mask, 4, max_masks=1, min_area=0)
     assert found.tolist() == [[False] * 3, [False, True, True], [False, False, True]]
     assert not split_objects(mask, 1, max_masks=1, min_area=0).any()
 
 
-def test_further_masks_are_the_largest_other_parts():
+def test_further_masks_are_the_largest_other_parts() -> None:
     mask = np.asarray([[1, 0, 1, 1], [0, 0, 1, 1], [1, 1, 0, 0], [1, 0, 0, 1]], dtype=bool)
     source = 0
     areas = [[int(part.sum()) for part in split_objects(mask, source, n, share)] for n, share in
@@ -106,7 +125,7 @@ def test_further_masks_are_the_largest_other_parts():
     assert parts[0, 0, 0]
 
 
-def test_keys_of_zero_give_the_source_patch_alone():
+def test_keys_of_zero_give_the_source_patch_alone() -> None:
     zeros = torch.zeros(2, 5, 3)
     masks = object_masks(zeros, zeros, (2, 2), n_heads=2, topk_fraction=0.5, attention_mass=0.5, max_masks=3)
     assert masks.shape == (1, 2, 2) and masks.sum() == 1
@@ -120,7 +139,7 @@ FRAME_WITH_THREAD = np.asarray(
      [0, 1, 1, 1, 1, 0, 0]], dtype=bool)  # fmt: skip
 
 
-def test_holes_are_filled_and_then_threads_are_cut_off():
+def test_holes_are_filled_and_then_threads_are_cut_off() -> None:
     as_it_was, _ = tidy(FRAME_WITH_THREAD, 8)
     np.testing.assert_array_equal(as_it_was, FRAME_WITH_THREAD)
     filled, source = tidy(FRAME_WITH_THREAD, 8, fill_holes=True)
@@ -137,7 +156,7 @@ def test_holes_are_filled_and_then_threads_are_cut_off():
     assert source == 19, "the end of the thread, (2, 6), is gone; (2, 5) is nearest"
 
 
-def test_a_mask_that_is_thin_all_over_survives_the_opening():
+def test_a_mask_that_is_thin_all_over_survives_the_opening() -> None:
     thread = np.zeros((5, 5), dtype=bool)
     thread[2] = True
     opened, source = tidy(thread, 10, opening=2)
@@ -147,7 +166,9 @@ def test_a_mask_that_is_thin_all_over_survives_the_opening():
 
 @settings(deadline=None, max_examples=50)
 @given(arrays(bool, (6, 9)), st.integers(0, 53), st.booleans(), st.integers(0, 2))
-def test_tidying_gives_a_patch_of_the_mask_and_never_an_empty_mask(mask, source, fill_holes, opening):
+def test_tidying_gives_a_patch_of_the_mask_and_never_an_empty_mask(
+    mask: NDArray[np.bool_], source: int, fill_holes: bool, opening: int
+) -> None:
     mask = mask.copy()
     mask.flat[source] = True
     tidied, patch = tidy(mask, source, fill_holes, opening)

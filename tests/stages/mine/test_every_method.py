@@ -1,51 +1,49 @@
 """What every mining method must do, whichever it is: a new one in the registry is tested here by its name."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import pytest
 import torch
-from pycocotools import mask as coco_mask
 
-from maskdistill.data.arrays import UInt8Array
+from helpers.coco_files import code_of
+from helpers.same_artifacts import assert_same_masks
+from helpers.sources import MemorySource
+from maskdistill.data.catalog import MINED
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.engines.local import LocalEngine
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.mine.stage import run
+from maskdistill.stages.parts import Engine
 from maskdistill.stages.progress import Silent
 from maskdistill.stages.registry import MINING
 
 VIT = {"model": "vit_tiny_patch16_224", "weights": "random"}
-SETTINGS: dict[str, dict[str, Any]] = {"affinity": {**VIT, "affinity": {"short_side": 64, "center_keys": "dataset"}}}
+SETTINGS: Mapping[str, Mapping[str, object]] = {
+    "affinity": {**VIT, "affinity": {"short_side": 64, "center_keys": "dataset"}}
+}
 """Of methods that need other settings than their own defaults here."""
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
-class Pictures(ImageSource):
+def pictures(*sizes_hw: tuple[int, int]) -> MemorySource:
     """Images of given sizes: noise, with a bright rectangle where there is room for one."""
-
-    def __init__(self, *sizes_hw: tuple[int, int]) -> None:
-        self.sizes_hw = sizes_hw
-        self.ids = tuple(f"picture{i}" for i in range(len(sizes_hw)))
-        self.n_train = len(sizes_hw)
-
-    def read(self, index: int) -> UInt8Array:
-        height, width = self.sizes_hw[index]
-        pixels = np.random.default_rng(index).integers(0, 60, (height, width, 3), dtype=np.uint8)
+    images = {}
+    for number, (height, width) in enumerate(sizes_hw):
+        pixels = np.random.default_rng(number).integers(0, 60, (height, width, 3), dtype=np.uint8)
         pixels[height // 4 : height // 2, width // 4 : width // 2] += 180
-        return pixels
-
-    def fingerprint(self) -> str:
-        return "pictures"
+        images[f"picture{number}"] = pixels
+    return MemorySource(images)
 
 
-PHOTOS = Pictures((48, 64), (64, 48), (48, 64), (50, 50), (33, 70))
+SIZES_HW = [(48, 64), (64, 48), (48, 64), (50, 50), (33, 70)]
+PHOTOS = pictures(*SIZES_HW)
 
 
 @pytest.fixture(params=list(MINING.methods))
@@ -57,20 +55,24 @@ def config(request: pytest.FixtureRequest, tmp_path: Path) -> MineConfig:
     return MineConfig.model_validate(settings)
 
 
-def write_proposals(source: Pictures, path: Path) -> str:
+def write_proposals(source: ImageSource, path: Path) -> str:
     """A COCO file with one box on every image."""
     images, annotations = [], []
-    for number, (height, width) in enumerate(source.sizes_hw):
-        mask = np.zeros((height, width), dtype=np.uint8, order="F")
-        mask[: height // 2, : width // 2] = 1
-        code = {"size": [height, width], "counts": coco_mask.encode(mask)["counts"].decode()}
-        images.append({"id": number, "file_name": f"{source.ids[number]}.jpg", "height": height, "width": width})
-        annotations.append({"id": number, "image_id": number, "category_id": 1, "segmentation": code, "score": 0.5})
+    for number, image_id in enumerate(source.ids):
+        height, width, _ = source.read(number).shape
+        mask = np.zeros((height, width), dtype=bool)
+        mask[: height // 2, : width // 2] = True
+        images.append({"id": number, "file_name": f"{image_id}.jpg", "height": height, "width": width})
+        annotation = {"id": number, "image_id": number, "category_id": 1, "segmentation": code_of(mask), "score": 0.5}
+        annotations.append(annotation)
     path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "x"}]}))
     return str(path)
 
 
-Mine = Callable[..., MaskStore]
+class Mine(Protocol):
+    """Mines the photos; settings of the execution by name."""
+
+    def __call__(self, engine: Engine | None = None, **execution: object) -> MaskStore: ...
 
 
 @pytest.fixture
@@ -78,24 +80,17 @@ def mine(config: MineConfig, tmp_path: Path) -> Mine:
     """Runs the stage with that method into a folder of its own."""
     runs: list[Path] = []
 
-    def run_it(source: ImageSource = PHOTOS, engine: Any = None, **execution: Any) -> MaskStore:
+    def run_it(engine: Engine | None = None, **execution: object) -> MaskStore:
         runs.append(tmp_path / f"run{len(runs)}")
-        settings = ExecutionConfig(**{"device": "cpu", "part_size": 2, **execution})
-        inputs = StageInputs(source, {}, execution=settings, engine=engine or LocalEngine())
+        settings = ExecutionConfig.model_validate({"device": "cpu", "part_size": 2, **execution})
+        inputs = StageInputs(PHOTOS, {}, execution=settings, engine=engine or LocalEngine())
         outputs = run(config, inputs, runs[-1], Silent())
-        store = MaskStore.open(runs[-1] / "masks.zarr")
+        store = MaskStore.open(runs[-1] / MINED.file)
         assert outputs.items == len(store)
-        assert [path.name for path in runs[-1].iterdir()] == ["masks.zarr"]
+        assert [path.name for path in runs[-1].iterdir()] == [MINED.file]
         return store
 
     return run_it
-
-
-def same(one: MaskStore, other: MaskStore) -> bool:
-    columns = ("image", "size_hw", "bbox_xywh", "area", "score", "cluster", "counts")
-    return one.image_ids == other.image_ids and all(
-        np.array_equal(getattr(one, name), getattr(other, name)) for name in columns
-    )
 
 
 def test_every_image_is_there_and_its_masks_have_its_size(mine: Mine) -> None:
@@ -103,7 +98,7 @@ def test_every_image_is_there_and_its_masks_have_its_size(mine: Mine) -> None:
     assert store.image_ids == PHOTOS.ids
     assert len(store) >= len(PHOTOS)
     for row, image in enumerate(store.image):
-        assert tuple(store.size_hw[row]) == PHOTOS.sizes_hw[image]
+        assert tuple(store.size_hw[row]) == SIZES_HW[image]
         assert 0 < store.decode(row).sum() == store.area[row]
     assert ((store.score >= 0) & (store.score <= 1)).all()
     assert (store.cluster == -1).all()
@@ -111,23 +106,23 @@ def test_every_image_is_there_and_its_masks_have_its_size(mine: Mine) -> None:
 
 def test_the_same_images_give_the_same_masks_however_the_work_is_cut(mine: Mine) -> None:
     first = mine()
-    assert same(first, mine())
-    assert same(first, mine(part_size=3, batch_size=1))
+    assert_same_masks(first, mine())
+    assert_same_masks(first, mine(part_size=3, batch_size=1))
 
 
 @pytest.mark.slow
 def test_two_processes_give_the_same_masks(mine: Mine, importable: None) -> None:
-    assert same(mine(), mine(engine=LocalEngine(2)))
+    assert_same_masks(mine(), mine(engine=LocalEngine(2)))
 
 
 @pytest.mark.parametrize("size_hw", [(1, 1), (1, 40), (40, 1), (16, 16)])
 def test_the_smallest_images_are_no_error(size_hw: tuple[int, int], config: MineConfig, tmp_path: Path) -> None:
-    source = Pictures(size_hw)
+    source = pictures(size_hw)
     if config.method == "import":
         settings = {"method": "import", "import": {"file": write_proposals(source, tmp_path / "small.json")}}
         config = MineConfig.model_validate(settings)
     outputs = run(config, StageInputs(source, {}, execution=ExecutionConfig(device="cpu")), tmp_path / "s", Silent())
-    assert MaskStore.open(tmp_path / "s" / "masks.zarr").image_ids == source.ids
+    assert MaskStore.open(tmp_path / "s" / MINED.file).image_ids == source.ids
     assert not outputs.failures
 
 

@@ -1,61 +1,57 @@
 """Masks of another program in place of mined ones."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pycocotools import mask as coco_mask
 
+from helpers.coco_files import Content, code_of
 from helpers.interruption import StopAfter
+from helpers.mining import mine, mining_inputs
+from helpers.sources import BlobSource
+from maskdistill.data.catalog import CLUSTERS, MINED
 from maskdistill.data.errors import InputError
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.masks import MaskStore
-from maskdistill.stages.cluster import stage as cluster_stage
 from maskdistill.stages.cluster.config import ClusterConfig
-from maskdistill.stages.contract import ExecutionConfig, StageInputs
-from maskdistill.stages.mine import stage
+from maskdistill.stages.cluster.stage import run as run_cluster
+from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.mine.config import MineConfig
-from maskdistill.stages.progress import Silent
-from maskdistill.stages.weights import WeightsSource
+from maskdistill.stages.progress import Progress, Silent
+from maskdistill.stages.weights import UNTRAINED
 
 
-def box(size_hw, x, y, width, height):
-    mask = np.zeros(size_hw, dtype=np.uint8, order="F")
-    mask[y : y + height, x : x + width] = 1
-    return {"size": list(size_hw), "counts": coco_mask.encode(mask)["counts"].decode()}
-
-
-def content_for(source, masks_per_image=2, **first_image):
-    """Boxes on every image but the last, under other names than the source's."""
-    images, annotations = [], []
+def content_for(source: BlobSource, **first_image: object) -> Content:
+    """Two boxes on every image but the last, under other names than the source's."""
+    images: list[Content] = []
+    annotations: list[Content] = []
     for i in range(len(source) - 1):
         height, width = source.size_hw(i)
         images.append({"id": 10 + i, "file_name": f"elsewhere/blob{i}.jpg", "height": height, "width": width})
-        for k in range(masks_per_image):
-            code = box((height, width), 4 + 9 * k, 5 + i, 8, 12)
-            annotations.append({"image_id": 10 + i, "category_id": 3, "segmentation": code, "score": 0.5 + k / 4})
+        for k in range(2):
+            mask = np.zeros((height, width), dtype=bool)
+            mask[5 + i : 17 + i, 4 + 9 * k : 12 + 9 * k] = True
+            score = 0.5 + k / 4
+            annotations.append({"image_id": 10 + i, "category_id": 3, "segmentation": code_of(mask), "score": score})
     images[0].update(first_image)
     images.append({"id": 99, "file_name": "unknown.jpg", "height": 5, "width": 5})
     return {"images": images, "annotations": annotations, "categories": [{"id": 3, "name": "dog"}]}
 
 
-def inputs_of(source, artifacts=None, **options):
-    execution = ExecutionConfig(device="cpu", batch_size=4, part_size=2)
-    return StageInputs(source=source, artifacts=artifacts or {}, execution=execution, **options)
+def import_masks(
+    inputs: StageInputs, content: Content, folder: Path, progress: Progress | None = None
+) -> tuple[StageOutputs, MaskStore]:
+    """Write the file, and mine from it into `folder/mine`."""
+    path = folder / "coco.json"
+    path.write_text(json.dumps(content))
+    config = MineConfig.model_validate({"method": "import", "import": {"file": path}})
+    return mine(config, inputs, folder / "mine", progress)
 
 
-def import_masks(source, content, folder: Path, progress=None, **options):
-    folder.mkdir(exist_ok=True)
-    (folder / "coco.json").write_text(json.dumps(content))
-    config = MineConfig.model_validate({"method": "import", "import": {"file": folder / "coco.json"}})
-    workdir = folder / "mine"
-    outputs = stage.run(config, inputs_of(source, **options), workdir, progress or Silent())
-    return outputs, MaskStore.open(workdir / "masks.zarr")
-
-
-def test_masks_and_scores_come_in_and_classes_do_not(tiny_source, tmp_path):
-    outputs, store = import_masks(tiny_source, content_for(tiny_source), tmp_path)
+def test_masks_and_scores_come_in_and_classes_do_not(tiny_source: BlobSource, tmp_path: Path) -> None:
+    outputs, store = import_masks(mining_inputs(tiny_source), content_for(tiny_source), tmp_path)
     assert store.image_ids == tiny_source.ids
     assert store.image.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert store.score.tolist() == [0.5, 0.75] * 5
@@ -63,23 +59,23 @@ def test_masks_and_scores_come_in_and_classes_do_not(tiny_source, tmp_path):
     assert (store.cluster == -1).all()
     expected = {"file_images": 6, "file_images_not_in_data": 1, "images_not_in_file": 1, "crowds_left_out": 0}
     assert outputs.metrics.items() >= expected.items()
-    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["masks.zarr"]
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == [MINED.file]
 
 
-def test_several_masks_of_an_image_are_clustered(tiny_source, tmp_path):
-    _, store = import_masks(tiny_source, content_for(tiny_source), tmp_path)
-    config = ClusterConfig(k=2, model="vit_tiny_patch16_224", weights=WeightsSource("untrained"), max_side=64)
-    inputs = inputs_of(tiny_source, {"mine": tmp_path / "mine"})
-    outputs = cluster_stage.run(config, inputs, tmp_path, Silent())
-    clusters = ClusterStore.open(tmp_path / "clusters.zarr")
+def test_several_masks_of_an_image_are_clustered(tiny_source: BlobSource, tmp_path: Path) -> None:
+    _, store = import_masks(mining_inputs(tiny_source), content_for(tiny_source), tmp_path)
+    config = ClusterConfig(k=2, model="vit_tiny_patch16_224", weights=UNTRAINED, max_side=64)
+    inputs = replace(mining_inputs(tiny_source), artifacts={"mine": tmp_path / "mine"})
+    outputs = run_cluster(config, inputs, tmp_path, Silent())
+    clusters = ClusterStore.open(tmp_path / CLUSTERS.file)
     assert outputs.items == len(clusters) == len(store) == 10
     assert not np.array_equal(clusters.embedding[0], clusters.embedding[1])
 
 
-def test_crowds_are_left_out_and_counted(tiny_source, tmp_path):
+def test_crowds_are_left_out_and_counted(tiny_source: BlobSource, tmp_path: Path) -> None:
     content = content_for(tiny_source)
     content["annotations"][0]["iscrowd"] = 1
-    outputs, store = import_masks(tiny_source, content, tmp_path)
+    outputs, store = import_masks(mining_inputs(tiny_source), content, tmp_path)
     assert len(store) == 9
     assert outputs.metrics["crowds_left_out"] == 1
 
@@ -91,41 +87,45 @@ def test_crowds_are_left_out_and_counted(tiny_source, tmp_path):
         ({"file_name": "blob1.png"}, r"both mean the image blob1"),
     ],
 )
-def test_files_that_do_not_fit_the_images_are_refused(tiny_source, tmp_path, first_image, message):
+def test_files_that_do_not_fit_the_images_are_refused(
+    tiny_source: BlobSource, tmp_path: Path, first_image: Content, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
-        import_masks(tiny_source, content_for(tiny_source, **first_image), tmp_path)
+        import_masks(mining_inputs(tiny_source), content_for(tiny_source, **first_image), tmp_path)
 
 
-def test_codes_of_another_size_than_the_image_are_refused_with_its_name(tiny_source, tmp_path):
+def test_codes_of_another_size_than_the_image_are_refused_with_its_name(
+    tiny_source: BlobSource, tmp_path: Path
+) -> None:
     content = content_for(tiny_source)
     for image in content["images"]:
         del image["height"], image["width"]
     content["annotations"][0]["segmentation"]["size"] = [50, 70]
     with pytest.raises(InputError, match=r"annotations\[0\]\.segmentation, image elsewhere/blob0\.jpg: its size"):
-        import_masks(tiny_source, content, tmp_path)
+        import_masks(mining_inputs(tiny_source), content, tmp_path)
 
 
-def test_a_file_for_other_images_is_refused(tiny_source, tmp_path):
+def test_a_file_for_other_images_is_refused(tiny_source: BlobSource, tmp_path: Path) -> None:
     content = content_for(tiny_source)
     content["images"] = content["images"][-1:]
     content["annotations"] = []
     with pytest.raises(InputError, match=r"names no image of the data set.*unknown\.jpg.*blob0"):
-        import_masks(tiny_source, content, tmp_path)
+        import_masks(mining_inputs(tiny_source), content, tmp_path)
 
 
-def test_unreadable_images_are_failures_here_too(make_source, tmp_path):
-    source = make_source(unreadable=(1,))
-    outputs, store = import_masks(source, content_for(source), tmp_path, max_failure_rate=0.2)
+def test_unreadable_images_are_failures_here_too(tmp_path: Path) -> None:
+    source = BlobSource(unreadable=(1,))
+    inputs = mining_inputs(source, max_failure_rate=0.2)
+    outputs, store = import_masks(inputs, content_for(source), tmp_path)
     assert list(outputs.failures) == ["blob1"]
     assert "blob1" not in store.image_ids
 
 
-def test_an_interrupted_import_repeats_no_part(make_source, tmp_path):
-    source = make_source()
-    content = content_for(source)
+def test_an_interrupted_import_repeats_no_part(tiny_source: BlobSource, tmp_path: Path) -> None:
+    inputs, content = mining_inputs(tiny_source), content_for(tiny_source)
     with pytest.raises(KeyboardInterrupt):
-        import_masks(source, content, tmp_path, progress=StopAfter(4))
-    source.reads.clear()
-    _, store = import_masks(source, content, tmp_path)
-    assert source.reads == [2, 3, 4, 5]
+        import_masks(inputs, content, tmp_path, StopAfter(4))
+    tiny_source.reads.clear()
+    _, store = import_masks(inputs, content, tmp_path)
+    assert tiny_source.reads == [2, 3, 4, 5]
     assert len(store) == 10

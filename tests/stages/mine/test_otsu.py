@@ -31,7 +31,7 @@ def test_no_threshold_separates_the_bins_better(seed: int) -> None:
 
 def test_lab_of_known_colours() -> None:
     pixels = np.asarray([[[255, 255, 255], [255, 0, 0], [0, 0, 0], [0, 0, 255]]], dtype=np.uint8)
-    expected = [[100, 0, 0], [53.24, 80.09, 67.20], [0, 0, 0], [32.30, 79.19, -107.86]]
+    expected = np.asarray([[100, 0, 0], [53.24, 80.09, 67.20], [0, 0, 0], [32.30, 79.19, -107.86]])
     np.testing.assert_allclose(rgb_to_lab(pixels)[0], expected, atol=0.02)
 
 

@@ -1,29 +1,26 @@
 """The segmenter in two processes on the CPU."""
 
-import numpy as np
+from pathlib import Path
 
+from helpers.segmentation import segment_inputs
+from maskdistill.data.catalog import PREDICTIONS, TRAINING_LOG
 from maskdistill.data.config import ScenesConfig
 from maskdistill.data.sources.scenes.source import SceneSource
-from maskdistill.data.stores.clusters import ClusterStore
-from maskdistill.data.stores.labels import LabelStore, write_labels
-from maskdistill.stages.contract import ExecutionConfig, StageInputs
+from maskdistill.data.stores.labels import LabelStore
+from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.progress import Silent
 from maskdistill.stages.segment.config import SegmentConfig
-from maskdistill.stages.segment.stage import run as segment
+from maskdistill.stages.segment.stage import run
 
 TWO = ExecutionConfig(device="cpu", devices=2, checkpoint_seconds=0)
 
 
-def test_segmenter_trains_in_two_processes(tmp_path):
+def test_segmenter_trains_in_two_processes(tmp_path: Path) -> None:
     source = SceneSource(ScenesConfig(kind="scenes", n_train=4, n_val=0, size=32))
-    write_labels(tmp_path / "filter" / "labels.zarr", [(i, source.read_labels(n)) for n, i in enumerate(source.ids)])
-    zeros = np.zeros((1, 1), dtype=np.float32)
-    k = len(source.class_names) - 1
-    clusters = ClusterStore(zeros, np.zeros(1, np.int32), zeros[0], np.zeros((k, 1), np.float32), zeros[0])
-    clusters.save(tmp_path / "cluster" / "clusters.zarr")
-    inputs = StageInputs(source, {name: tmp_path / name for name in ("filter", "cluster")}, execution=TWO)
+    inputs = segment_inputs(tmp_path, source, TWO, k=8)
     config = SegmentConfig(backbone="resnet18", output_stride=16, crop=32, iterations=2, batch_size=4)
-    (tmp_path / "work").mkdir()
-    outputs = segment(config, inputs, tmp_path / "work", Silent())
-    assert outputs.items == len(LabelStore.open(tmp_path / "work" / "predictions.zarr")) == 4
-    assert len((tmp_path / "work" / "training.jsonl").read_text().splitlines()) == 2
+    work = tmp_path / "work"
+    work.mkdir()
+    outputs = run(config, inputs, work, Silent())
+    assert outputs.items == len(LabelStore.open(work / PREDICTIONS.file)) == 4
+    assert len((work / TRAINING_LOG).read_text().splitlines()) == 2

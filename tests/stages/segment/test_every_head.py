@@ -47,7 +47,7 @@ def test_an_image_is_predicted_the_same_alone_and_in_a_batch(config: SegmentConf
 def test_every_part_of_the_head_learns(config: SegmentConfig) -> None:
     model = build(config).train()
     logits = model.full_logits(torch.randint(0, 255, (2, 3, 64, 64), dtype=torch.uint8), (64, 64))
-    torch.nn.functional.cross_entropy(logits, torch.randint(0, 5, (2, 64, 64))).backward()
+    torch.autograd.backward(torch.nn.functional.cross_entropy(logits, torch.randint(0, 5, (2, 64, 64))))
     assert all(parameter.grad is not None for parameter in model.head.parameters())
 
 

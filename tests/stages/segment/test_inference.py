@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
+from torch import Tensor
 
+from maskdistill.data.arrays import UInt8Array
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.inference import combine_views, view_scores, views_of, window_scores, window_starts
 from maskdistill.stages.segment.model import Segmenter
@@ -13,34 +14,38 @@ from maskdistill.stages.segment.predict import to_labels
 PLAIN = SegmentConfig(backbone="resnet18", output_stride=16, precision="fp32")
 
 
-def with_settings(**settings):
+def with_settings(**settings: object) -> SegmentConfig:
     return SegmentConfig.model_validate({**PLAIN.model_dump(), **settings})
 
 
 @pytest.fixture(scope="module")
-def model():
+def model() -> Segmenter:
     torch.manual_seed(0)
     return Segmenter(PLAIN, 3, None).eval().requires_grad_(False)
 
 
 @pytest.fixture
-def pixels():
+def pixels() -> UInt8Array:
     return np.random.default_rng(0).integers(0, 256, (70, 96, 3), dtype=np.uint8)
 
 
-def scores_of(model, pixels, config):
+def scores_of(model: Segmenter, pixels: UInt8Array, config: SegmentConfig) -> Tensor:
     """Scores of one image at its own size."""
     views = [view[None] for view in views_of(pixels, config)]
-    return combine_views([scores[0] for scores in view_scores(model, views, config)], pixels.shape[:2])
+    return combine_views(
+        [scores[0] for scores in view_scores(model, views, config)], (pixels.shape[0], pixels.shape[1])
+    )
 
 
 @pytest.mark.parametrize("settings", [{"window": 96}, {"window": 1000, "stride": 7}, {"inference_scales": (1.0,)}])
-def test_settings_that_ask_for_nothing_change_nothing(model, pixels, settings):
+def test_settings_that_ask_for_nothing_change_nothing(
+    model: Segmenter, pixels: UInt8Array, settings: dict[str, object]
+) -> None:
     whole = model.full_logits(torch.from_numpy(pixels).permute(2, 0, 1)[None], (70, 96))[0]
     assert torch.equal(scores_of(model, pixels, with_settings(**settings)), whole)
 
 
-def test_mirrored_image_gives_mirrored_scores(model, pixels):
+def test_mirrored_image_gives_mirrored_scores(model: Segmenter, pixels: UInt8Array) -> None:
     config = with_settings(inference_flip=True, inference_scales=(0.75, 1.25))
     there, back = (scores_of(model, image, config) for image in (pixels, pixels[:, ::-1].copy()))
     torch.testing.assert_close(back.flip(-1), there, atol=1e-4, rtol=1e-4)
@@ -48,13 +53,13 @@ def test_mirrored_image_gives_mirrored_scores(model, pixels):
     assert (plain[1].flip(-1) - plain[0]).abs().max() > 1e-3
 
 
-def test_probabilities_of_scales_are_averaged(model, pixels):
+def test_probabilities_of_scales_are_averaged(model: Segmenter, pixels: UInt8Array) -> None:
     both = scores_of(model, pixels, with_settings(inference_scales=(1.0, 0.5))).softmax(dim=0)
     single = [scores_of(model, pixels, with_settings(inference_scales=(scale,))).softmax(dim=0) for scale in (1.0, 0.5)]
     torch.testing.assert_close(both, (single[0] + single[1]) / 2)
 
 
-def test_windows_are_predicted_one_by_one_and_averaged(model, pixels):
+def test_windows_are_predicted_one_by_one_and_averaged(model: Segmenter, pixels: UInt8Array) -> None:
     """Two windows of 64 px over 70 x 96: tops at 0 and 6, lefts at 0 and 32."""
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
     found = window_scores(model, image, with_settings(window=64, stride=32)).softmax(dim=1)[0]
@@ -65,7 +70,6 @@ def test_windows_are_predicted_one_by_one_and_averaged(model, pixels):
             total[:, top : top + 64, left : left + 64] += model.full_logits(inside, (64, 64)).softmax(dim=1)[0]
             count[top : top + 64, left : left + 64] += 1
     torch.testing.assert_close(found, total / count)
-    assert count.min() >= 1
 
 
 @pytest.mark.parametrize(
@@ -78,19 +82,11 @@ def test_windows_are_predicted_one_by_one_and_averaged(model, pixels):
         (25, 10, 10, [0, 10, 15]),
     ],
 )
-def test_windows_cover_the_side(side, window, stride, expected):
+def test_windows_cover_the_side(side: int, window: int, stride: int, expected: list[int]) -> None:
     assert window_starts(side, window, stride) == expected
 
 
-@pytest.mark.parametrize(
-    "settings", [{"stride": 8}, {"window": 32, "stride": 33}, {"inference_scales": ()}, {"inference_scales": (0.0,)}]
-)
-def test_unusable_settings(settings):
-    with pytest.raises(ValidationError, match=r"stride|inference_scales"):
-        with_settings(**settings)
-
-
-def test_crf_works_on_a_smaller_copy_of_large_images():
+def test_crf_works_on_a_smaller_copy_of_large_images() -> None:
     """The result has the image's own size, and follows its colours where the scores know half of the object only."""
     pixels = np.full((60, 200, 3), 20, dtype=np.uint8)
     pixels[10:50, 40:160] = 220
@@ -102,16 +98,3 @@ def test_crf_works_on_a_smaller_copy_of_large_images():
     assert labels.shape == (60, 200)
     assert ((labels == 1) == (pixels[..., 0] > 100)).mean() > 0.98
     assert to_labels([scores], pixels, None).mean() == pytest.approx(100 * 40 / 12000)
-
-
-@pytest.mark.parametrize(
-    ("settings", "unused"),
-    [
-        ({}, {"freeze_stages", "crf"}),
-        ({"weights": "backbone", "crf": {"rounds": True}}, {"crf"}),
-        ({"weights": "backbone", "crf": {"rounds": True}, "rounds": 2}, set()),
-        ({"weights": "backbone", "crf": {"predictions": True}}, set()),
-    ],
-)
-def test_settings_that_change_nothing_are_known(settings, unused):
-    assert with_settings(**settings).unused() == unused
