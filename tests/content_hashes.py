@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import zarr
 from safetensors.torch import load_file
 
@@ -67,7 +68,7 @@ def hash_content(path: Path) -> str:
 def _hash_group(group: zarr.Group) -> str:
     parts: list[bytes | str] = []
     for name, array in sorted(group.arrays()):
-        values = array[...]
+        values = np.asarray(array[...])
         parts += [name, str(values.dtype), str(values.shape), values.tobytes()]
     for name, inner in sorted(group.groups()):
         parts += [name, _hash_group(inner)]

@@ -8,7 +8,9 @@ import torch
 from content_hashes import content_hashes, hash_content
 from safetensors.torch import save_file
 
+from maskdistill.data.catalog import PREDICTIONS, SEGMENTER
 from maskdistill.data.stores.labels import write_labels
+from maskdistill.pipeline.artifacts import MANIFEST
 
 
 def write_run(folder: Path, *, seconds: float = 1.0, pixel: int = 0, weight: float = 0.5) -> Path:
@@ -17,10 +19,10 @@ def write_run(folder: Path, *, seconds: float = 1.0, pixel: int = 0, weight: flo
     artifact.mkdir(parents=True)
     labels = np.zeros((4, 5), dtype=np.uint8)
     labels[0, 0] = pixel
-    write_labels(artifact / "predictions.zarr", [("one", labels)])
-    save_file({"w": torch.tensor([weight])}, artifact / "segmenter.safetensors", {"seconds": str(seconds)})
+    write_labels(artifact / PREDICTIONS.file, [("one", labels)])
+    save_file({"w": torch.tensor([weight])}, artifact / SEGMENTER.file, {"seconds": str(seconds)})
     made = {"items": 1, "unit": "maps", "metrics": {"loss": 0.1}, "failures": {}, "seconds": seconds}
-    (artifact / "manifest.json").write_text(json.dumps(made))
+    (artifact / MANIFEST).write_text(json.dumps(made))
     scores = folder / "evaluate" / "segment" / f"key{seconds}.json"
     scores.parent.mkdir(parents=True)
     scores.write_text(json.dumps({"val": {"miou": 0.25}, "seconds": seconds}))
@@ -33,14 +35,14 @@ def test_times_and_keys_do_not_count(tmp_path: Path) -> None:
     assert [line.rpartition(" ")[0] for line in content_hashes(first)] == [
         "evaluate segment",
         "segment made",
-        "segment predictions.zarr",
-        "segment segmenter.safetensors",
+        f"segment {PREDICTIONS.file}",
+        f"segment {SEGMENTER.file}",
     ]
 
 
 def test_one_pixel_and_one_weight_count(tmp_path: Path) -> None:
     before = set(content_hashes(write_run(tmp_path / "a")))
-    for name, change in (("predictions.zarr", {"pixel": 1}), ("segmenter.safetensors", {"weight": 0.25})):
+    for name, change in ((PREDICTIONS.file, {"pixel": 1}), (SEGMENTER.file, {"weight": 0.25})):
         after = set(content_hashes(write_run(tmp_path / name, **change)))
         assert {line.rpartition(" ")[0] for line in after - before} == {f"segment {name}"}
 

@@ -42,8 +42,9 @@ def test_imports_run_downwards(path: Path) -> None:
         assert top not in ("data", "stages", "pipeline"), f"{name} is not an installed name"
         if floor is None or top != "maskdistill":
             continue
-        assert floor_of(name) is not None, f"imports the public face: {name}"
-        assert floor_of(name) <= floor, f"imports upwards: {name}"
+        other = floor_of(name)
+        assert other is not None, f"imports the public face: {name}"
+        assert other <= floor, f"imports upwards: {name}"
     if floor is not None and floor < FLOORS.index("pipeline"):
         assert "prefect" not in {name.partition(".")[0] for name in imported_modules(path)}
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from rich.console import Console
 
+from helpers.sources import write_image
 from maskdistill.data.config import ScenesConfig
 from maskdistill.data.sources.scenes.source import SceneSource
 from maskdistill.pipeline.config import ConfigSource
@@ -18,7 +18,7 @@ from maskdistill.pipeline.runner import run_stage
 
 CONFIG = """
 data: {kind: folder, root: ROOT/images, val: val}
-mine: {model: vit_tiny_patch16_224, weights: random, short_side: 48}
+mine: {model: vit_tiny_patch16_224, weights: random, affinity: {short_side: 48}}
 cluster: {k: 2, max_side: 48}
 distill: {backbone: resnet18, heads: slim, image_size: 48, max_size: 48, iterations: 2, batch_size: 2,
           max_candidates: 3, min_score: 0.0}
@@ -33,7 +33,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Images, their labels, and the same labels in another order under other classes."""
     root = tmp_path_factory.mktemp("labelled")
     source = SceneSource(ScenesConfig(kind="scenes", n_train=6, n_val=2, size=48))
-    other_class = np.asarray([0, *np.roll(np.arange(1, len(source.class_names)), 1)], dtype=np.uint8)
+    names = source.class_names
+    assert names is not None
+    other_class = np.asarray([0, *np.roll(np.arange(1, len(names)), 1)], dtype=np.uint8)
     for i in range(len(source)):
         name = f"val/{i}.png" if i >= source.n_train else f"{i}.png"
         pictures = {
@@ -42,10 +44,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "shuffled": other_class[source.read_labels(len(source) - 1 - i)],
         }
         for kind, pixels in pictures.items():
-            path = root / kind / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(path)
-    (root / "classes.txt").write_text("\n".join(source.class_names))
+            write_image(root / kind / name, pixels)
+    (root / "classes.txt").write_text("\n".join(names))
     (root / "config.yaml").write_text(CONFIG.replace("ROOT", str(root)))
     return root
 
@@ -61,7 +61,7 @@ def run_all(folder: Path, labels: str | None) -> Plan:
 
 
 def result(plan: Plan, stage: str) -> dict[str, Any]:
-    """Key, content of every store and weights file, and figures of an artifact."""
+    """Key, content of every store and weights file, and metrics of an artifact."""
     manifest = plan.manifest(stage)
     assert manifest is not None
     files = {

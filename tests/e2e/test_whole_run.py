@@ -20,10 +20,12 @@ from PIL import Image
 
 from helpers.commands import children_of, finish, maskdistill, start, wait_until
 from helpers.same_artifacts import assert_same_artifacts
+from maskdistill.data.catalog import TRAINING_LOG
 from maskdistill.pipeline.artifacts import MANIFEST, read_manifest
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGE_NAMES
 from maskdistill.pipeline.plan import Plan
+from maskdistill.stages.training.trainer import CHECKPOINT
 
 CONFIG = """
 data: {kind: scenes, n_train: 12, n_val: 4, size: 64}
@@ -166,7 +168,7 @@ def test_single_stages_give_the_same_artifacts(unbroken: Plan, config_file: Path
 def progress_of(folder: Path) -> tuple[int, int]:
     """Finished parts and training steps that reached a checkpoint."""
     parts = len([path for path in folder.glob("parts*/*") if not path.name.startswith(".")])
-    return parts, int((folder / "training.pt").exists())
+    return parts, int((folder / CHECKPOINT).exists())
 
 
 def wait_for_work(process: "subprocess.Popen[str]", plan: Plan, stage: str) -> None:
@@ -216,5 +218,5 @@ def test_a_killed_run_resumes_to_the_same_result(
     assert {name: read_manifest(plan.path(name)) for name in earlier} == before
     assert_same_artifacts(unbroken, plan, [*earlier, stage])
     if stage in ("distill", "segment"):
-        lines = (plan.path(stage) / "training.jsonl").read_text().splitlines()
+        lines = (plan.path(stage) / TRAINING_LOG).read_text().splitlines()
         assert [json.loads(line)["iteration"] for line in lines] == list(range(1, 7))

@@ -10,6 +10,7 @@ from PIL import Image
 from maskdistill.data.arrays import IGNORE, FloatArray, UInt8Array
 from maskdistill.data.errors import UnreadableImage
 from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.instances import Instances
 
 
 class MemorySource(ImageSource):
@@ -85,6 +86,22 @@ class BlobSource(MemorySource):
         labels[y1:y2, x1:x2] = 1 + index % 2
         labels[0] = IGNORE
         return labels
+
+
+class SealedSource(BlobSource):
+    """Blobs whose ground truth is there, and fails who reads it."""
+
+    def read_labels(self, index: int) -> UInt8Array | None:
+        raise AssertionError("a label map was read")
+
+    def read_boxes(self, index: int) -> FloatArray | None:
+        raise AssertionError("boxes were read")
+
+    def read_instances(self, index: int) -> Instances | None:
+        raise AssertionError("objects were read")
+
+    def labels_fingerprint(self) -> str | None:
+        raise AssertionError("the hash of the labels was read")
 
 
 def write_image(path: Path, pixels: NDArray[np.uint8] | int = 0, size_hw: tuple[int, int] = (4, 6)) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from helpers.commands import maskdistill
 from maskdistill.data.errors import InputError, MissingArtifact
-from maskdistill.pipeline.apps import cli
 from maskdistill.pipeline.dag import STAGES
 from maskdistill.pipeline.launch import chosen_stages, run_stages
 from maskdistill.pipeline.plan import Plan
@@ -23,17 +23,6 @@ def file(tmp_path: Path) -> Path:
 
 def importing(file: Path) -> tuple[str, str]:
     return "mine.method=import", f"mine.import.file={file}"
-
-
-def options_for(file: Path) -> list[str]:
-    return [word for override in importing(file) for word in ("-s", override)]
-
-
-def maskdistill(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr("sys.argv", ["maskdistill", *arguments])
-    with pytest.raises(SystemExit) as caught:
-        cli.main()
-    return int(caught.value.code or 0)
 
 
 def test_the_content_of_the_file_is_the_key_and_no_setting_of_mining(
@@ -98,16 +87,16 @@ def test_from_cluster_reads_the_file_first(make_plan: Callable[..., Plan], file:
         run("cluster")
 
 
-def test_exported_masks_that_are_imported_are_exported_the_same(
-    monkeypatch: pytest.MonkeyPatch, config_file: Path, tmp_path: Path
-) -> None:
-    options = ["-c", str(config_file), "-s", "mine.affinity.short_side=32"]
+def test_exported_masks_that_are_imported_are_exported_the_same(config_file: Path, tmp_path: Path) -> None:
+    def run(verb: str, *arguments: str) -> int:
+        return maskdistill(config_file, tmp_path / "artifacts", verb, *arguments).returncode
+
     first, second = tmp_path / "first.json", tmp_path / "second.json"
-    assert maskdistill(monkeypatch, "stage", "mine", *options) == 0
-    assert maskdistill(monkeypatch, "export", "masks", *options, "--format", "coco", "--out", str(first)) == 0
+    imported = [word for override in importing(first) for word in ("-s", override)]
+    assert run("stage", "mine") == 0
+    assert run("export", "masks", "--format", "coco", "--out", str(first)) == 0
     assert len(json.loads(first.read_text())["annotations"]) == 4
-    imported = [*options, *options_for(first)]
-    assert maskdistill(monkeypatch, "stage", "mine", *imported) == 0
-    assert maskdistill(monkeypatch, "export", "masks", *imported, "--format", "coco", "--out", str(second)) == 0
+    assert run("stage", "mine", *imported) == 0
+    assert run("export", "masks", *imported, "--format", "coco", "--out", str(second)) == 0
     assert second.read_bytes() == first.read_bytes()
-    assert maskdistill(monkeypatch, "export", "masks", *imported, "--format", "coco", "--out", str(second)) == 2
+    assert run("export", "masks", *imported, "--format", "coco", "--out", str(second)) == 2

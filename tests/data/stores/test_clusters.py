@@ -34,6 +34,7 @@ def test_disk_changes_nothing(store: ClusterStore, tmp_path: Path) -> None:
     again = ClusterStore.open(tmp_path / "clusters")
     for name in ("embedding", "cluster", "distance", "centroids", "scale"):
         np.testing.assert_array_equal(getattr(again, name), getattr(store, name), err_msg=name)
+        assert getattr(again, name).dtype == getattr(store, name).dtype
     assert (len(again), again.k, read_k(tmp_path / "clusters")) == (3, 2, 2)
     assert read_cluster(tmp_path / "clusters").tolist() == [1, 0, 1]
 
@@ -43,8 +44,9 @@ def test_masks_get_their_clusters(store: ClusterStore, tmp_path: Path) -> None:
     assert with_clusters(masks(3), tmp_path / "clusters").cluster.tolist() == [1, 0, 1]
     with pytest.raises(CorruptArtifact, match="3 clusters for 2 masks: run the cluster stage again"):
         with_clusters(masks(2), tmp_path / "clusters")
-    with pytest.raises(MissingArtifact, match="no clusters store"):
-        with_clusters(masks(3), tmp_path / "elsewhere")
+    for look in (ClusterStore.open, lambda path: with_clusters(masks(3), path)):
+        with pytest.raises(MissingArtifact, match="no clusters store"):
+            look(tmp_path / "elsewhere")
 
 
 @pytest.mark.parametrize("wrong", [[1, 0, 2], [1, 0, -1]])
@@ -59,6 +61,7 @@ def test_clusters_that_do_not_exist_are_corrupt(store: ClusterStore, tmp_path: P
     ("name", "shape", "message"),
     [
         ("embedding", (2, 4), "not one row for each of the 3 masks"),
+        ("distance", (2,), "not one row for each of the 3 masks"),
         ("distance", (3, 1), "not one row for each of the 3 masks"),
         ("centroids", (2, 3), "do not have the 4 dimensions"),
         ("scale", (3,), "do not have the 4 dimensions"),

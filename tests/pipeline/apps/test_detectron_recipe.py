@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.clusters import save_clusters
 from helpers.paths import ROOT
 from helpers.runs import photo_plan, publish, write_photos
 from maskdistill.data.catalog import CLUSTERS, MINED
-from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.masks import MaskStoreBuilder
 from maskdistill.pipeline.apps.export.detectron import detectron_dicts
 from maskdistill.pipeline.apps.export.names import ImageNames
@@ -45,9 +45,7 @@ def run(tmp_path: Path) -> Run:
     for name in (*TRAINING, *VALIDATION):
         builder.add(name, np.ones((1, 5, 6), dtype=bool))
     builder.build().save(plan.path("mine") / MINED.file)
-    zeros = np.zeros((5, 2), dtype=np.float32)
-    cluster = np.asarray([0, 0, 0, 1, 1], dtype=np.int32)
-    ClusterStore(zeros, cluster, zeros[:, 0], zeros[:2], zeros[0]).save(plan.path("cluster") / CLUSTERS.file)
+    save_clusters(plan.path("cluster") / CLUSTERS.file, np.asarray([0, 0, 0, 1, 1], dtype=np.int32), 2)
     for stage in ("mine", "cluster"):
         publish(plan, stage)
     return Run(plan)

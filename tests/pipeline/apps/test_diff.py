@@ -10,15 +10,16 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
+from helpers.clusters import save_clusters
+from maskdistill.data.catalog import CLUSTERS, MINED
 from maskdistill.data.errors import InputError
-from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.labels import LabelStore, write_labels
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 from maskdistill.pipeline.apps import cli
 from maskdistill.pipeline.apps.compare.artifacts import diff_artifacts, find_artifact
 from maskdistill.pipeline.apps.compare.labels import diff_labels
 from maskdistill.pipeline.apps.compare.masks import diff_clusters, diff_masks
-from maskdistill.pipeline.artifacts import ArtifactStore, Manifest, write_manifest
+from maskdistill.pipeline.artifacts import MANIFEST, ArtifactStore, Manifest, write_manifest
 from maskdistill.stages.progress import Silent
 
 Masks = NDArray[np.bool_]
@@ -110,13 +111,10 @@ def artifacts(tmp_path: Path) -> ArtifactStore:
     made = ArtifactStore(tmp_path / "artifacts")
     for key, fraction, k, masks in (("aa11", 0.4, 2, boxes((0, 9), (12, 18))), ("ab22", 0.3, 3, boxes((0, 9)))):
         found = store({"x": masks})
-        found.save(publish(made, "mine", key, {}, topk_fraction=fraction) / "masks.zarr")
+        found.save(publish(made, "mine", key, {}, topk_fraction=fraction) / MINED.file)
         n = len(found)
-        zeros = np.zeros((n, 2), dtype=np.float32)
-        clusters = ClusterStore(
-            zeros, np.arange(n, dtype=np.int32), zeros[:, 0], np.zeros((k, 2), np.float32), zeros[0]
-        )
-        clusters.save(publish(made, "cluster", f"c{key}", {"mine": key}, k=k) / "clusters.zarr")
+        folder = publish(made, "cluster", f"c{key}", {"mine": key}, k=k)
+        save_clusters(folder / CLUSTERS.file, np.arange(n, dtype=np.int32), k)
     return made
 
 
@@ -128,7 +126,7 @@ def changes(artifacts: ArtifactStore) -> dict[str, tuple[object, object]]:
 
 def test_changes_are_followed_through_the_inputs(artifacts: ArtifactStore) -> None:
     assert changes(artifacts) == {"mine.topk_fraction": (0.4, 0.3), "cluster.k": (2, 3)}
-    (artifacts.path("mine", "aa11") / "manifest.json").unlink()
+    (artifacts.path("mine", "aa11") / MANIFEST).unlink()
     assert changes(artifacts)["input mine"] == ("aa11", "ab22")
 
 

@@ -10,8 +10,8 @@ from pycocotools import mask as coco_mask
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from maskdistill.data.catalog import CANDIDATES
 from maskdistill.data.errors import InputError, MissingArtifact
-from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.apps.cli import app
 from maskdistill.pipeline.apps.predict.files import png_names, prepare_out
 from maskdistill.pipeline.config import ConfigSource
@@ -86,7 +86,7 @@ def test_segmenter_writes_label_maps_and_goes_on_over_what_it_cannot_read(
 def test_detector_writes_masks_and_coco(config: Path, images: Path, tmp_path: Path) -> None:
     result = predict(config, images, tmp_path / "out", "--stage", "distill", "--overlays")
     assert result.exit_code == 0, result.output
-    store = MaskStore.open(tmp_path / "out" / "candidates.zarr")
+    store = CANDIDATES.open({"distill": tmp_path / "out"})
     assert store.image_ids == ("a.jpg", "a.png", "deep/b.webp")
     assert len(store)
     coco = json.loads((tmp_path / "out" / "candidates.json").read_text())

@@ -11,19 +11,19 @@ from sklearn.metrics import accuracy_score, jaccard_score
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from maskdistill.stages.evaluate import scores
-from maskdistill.stages.evaluate.confusion import ConfusionMatrix
+from maskdistill.stages.evaluate.confusion import ConfusionMatrix, IntArray
 from maskdistill.stages.evaluate.matching import hungarian, majority, pairwise_iou
 
 
-def best_by_trying_everything(confusion):
+def best_by_trying_everything(confusion: IntArray) -> float:
     iou = pairwise_iou(confusion)
     iou = iou if iou.shape[0] <= iou.shape[1] else iou.T
     rows = np.arange(iou.shape[0])
-    return max(iou[rows, list(chosen)].sum() for chosen in permutations(range(iou.shape[1]), iou.shape[0]))
+    return max(float(iou[rows, list(chosen)].sum()) for chosen in permutations(range(iou.shape[1]), iou.shape[0]))
 
 
 @given(seed=st.integers(0, 9999), n_true=st.integers(1, 5), n_predicted=st.integers(1, 5))
-def test_hungarian_reaches_the_best_sum_one_to_one(seed, n_true, n_predicted):
+def test_hungarian_reaches_the_best_sum_one_to_one(seed: int, n_true: int, n_predicted: int) -> None:
     rng = np.random.default_rng(seed)
     confusion = rng.integers(0, 50, (n_true, n_predicted)) * rng.integers(0, 2, (n_true, n_predicted))
     matching = hungarian(confusion)
@@ -34,19 +34,19 @@ def test_hungarian_reaches_the_best_sum_one_to_one(seed, n_true, n_predicted):
     assert reached == pytest.approx(best_by_trying_everything(confusion))
 
 
-def test_a_permutation_is_undone():
+def test_a_permutation_is_undone() -> None:
     confusion = np.diag([5, 6, 7])[:, [2, 0, 1]]
     assert hungarian(confusion).tolist() == [2, 0, 1]
     assert scores.miou(scores.iou_per_class(confusion, hungarian(confusion))) == 1
 
 
-def test_majority_is_many_to_one_and_leaves_unused_ids_out():
+def test_majority_is_many_to_one_and_leaves_unused_ids_out() -> None:
     confusion = np.asarray([[9, 0, 0, 1], [0, 4, 0, 6], [1, 3, 0, 0]])
     assert majority(confusion).tolist() == [0, 1, -1, 1]
     assert scores.iou_per_class(confusion, majority(confusion))[1] == pytest.approx(10 / 14)
 
 
-def test_iou_by_hand_with_an_unmatched_id_and_an_absent_class():
+def test_iou_by_hand_with_an_unmatched_id_and_an_absent_class() -> None:
     confusion = np.asarray([[6, 1, 1], [2, 4, 0], [0, 0, 0]])
     ious = scores.iou_per_class(confusion, np.asarray([0, 1, -1]))
     assert ious == {0: pytest.approx(6 / 10), 1: pytest.approx(4 / 7)}
@@ -54,7 +54,7 @@ def test_iou_by_hand_with_an_unmatched_id_and_an_absent_class():
     assert scores.foreground_iou(confusion) == pytest.approx(4 / 8)
 
 
-def test_nothing_is_nan_where_there_is_nothing():
+def test_nothing_is_nan_where_there_is_nothing() -> None:
     confusion = np.zeros((3, 3), dtype=np.int64)
     matching = hungarian(confusion)
     assert matching.tolist() == [-1, -1, -1]
@@ -63,17 +63,17 @@ def test_nothing_is_nan_where_there_is_nothing():
     assert scores.foreground_iou(confusion) == 0
 
 
-def test_boxes_by_hand():
+def test_boxes_by_hand() -> None:
     boxes = np.asarray([[0, 0, 10, 10], [20, 20, 20, 20]], dtype=np.float32)
     others = np.asarray([[0, 0, 10, 5], [5, 5, 15, 15], [50, 50, 60, 60]], dtype=np.float32)
-    np.testing.assert_allclose(scores.box_iou(boxes, others), [[0.5, 25 / 175, 0], [0, 0, 0]])
+    np.testing.assert_allclose(scores.box_iou(boxes, others), [[0.5, 25 / 175, 0.0], [0.0, 0.0, 0.0]])
     assert scores.is_localised(boxes, others[:1])
     assert not scores.is_localised(boxes, others[1:])
     assert not scores.is_localised(boxes[:0], others)
 
 
 @given(seed=st.integers(0, 999))
-def test_scores_equal_torchmetrics_and_scikit_learn(seed):
+def test_scores_equal_torchmetrics_and_scikit_learn(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth, prediction = rng.integers(0, 4, (2, 200))
     truth[:20] = 255

@@ -2,18 +2,20 @@
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from maskdistill.stages.evaluate.overlaps import Overlaps
 from maskdistill.stages.evaluate.reliability import reliability
 
 
-def overlaps(iou, scores, crowd):
-    iou = np.asarray(iou, dtype=float)
-    n_masks, n_objects = iou.shape
-    return Overlaps(iou, iou, np.asarray(scores), np.zeros(n_masks, int), np.ones(n_objects, int), np.asarray(crowd))
+def overlaps(iou: ArrayLike, scores: list[float], crowd: list[bool]) -> Overlaps:
+    table = np.asarray(iou, dtype=float)
+    n_masks, n_objects = table.shape
+    classes = np.zeros(n_masks, int), np.ones(n_objects, int)
+    return Overlaps(table, table, np.asarray(scores), *classes, np.asarray(crowd))
 
 
-def test_by_hand_with_a_crowd():
+def test_by_hand_with_a_crowd() -> None:
     images = [
         overlaps([[0.7, 0.0], [0.6, 0.0], [0.1, 0.9]], [0.95, 1.0, 0.42], [False, True]),
         overlaps([[0.2], [0.1]], [0.91, 0.4], [False]),
@@ -30,6 +32,6 @@ def test_by_hand_with_a_crowd():
     assert found["calibration_error"] == pytest.approx((0.4 + 3 * abs(2.86 / 3 - 2 / 3)) / 4)
 
 
-def test_nothing_without_candidates():
+def test_nothing_without_candidates() -> None:
     assert reliability([]) == {}
     assert reliability([overlaps(np.zeros((0, 1)), [], [False])]) == {}

@@ -1,14 +1,20 @@
 """Both overlap rules on masks drawn by hand."""
 
+from collections.abc import Callable
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from maskdistill.stages.filter.overlap import RULES, drop, occlude
 
+Masks = NDArray[np.bool_]
 
-def draw(*pictures: str) -> np.ndarray:
+
+def draw(*pictures: str) -> Masks:
     """Masks from rows of # and ., separated by spaces."""
     return np.array([[[pixel == "#" for pixel in row] for row in picture.split()] for picture in pictures])
 
@@ -16,29 +22,29 @@ def draw(*pictures: str) -> np.ndarray:
 STRONG, CROSSING, ASIDE, INSIDE = "##.. ##.. ....", ".### .#.. ....", ".... ..## ..##", "#... .... ...."
 
 
-def test_drop_removes_what_overlaps():
+def test_drop_removes_what_overlaps() -> None:
     kept = drop(draw(STRONG, CROSSING, ASIDE, INSIDE))
     assert np.array_equal(kept, draw(STRONG, ".... .... ....", ASIDE, ".... .... ...."))
 
 
-def test_drop_asks_only_the_kept_ones():
+def test_drop_asks_only_the_kept_ones() -> None:
     chain = draw("##.... ......", ".###.. ......", "...### ......")
     assert drop(chain).any(axis=(1, 2)).tolist() == [True, False, True]
 
 
-def test_occlude_leaves_free_pixels():
+def test_occlude_leaves_free_pixels() -> None:
     left = occlude(draw(STRONG, CROSSING, ASIDE, INSIDE))
     assert np.array_equal(left, draw(STRONG, "..## .... ....", ASIDE, ".... .... ...."))
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES.keys())
-def test_no_masks(rule):
+def test_no_masks(rule: Callable[[Masks], Masks]) -> None:
     assert rule(np.zeros((0, 3, 4), dtype=bool)).shape == (0, 3, 4)
 
 
 @pytest.mark.parametrize("name", RULES)
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 6))
-def test_disjoint_subsets_and_the_best_stays(name, seed, n):
+def test_disjoint_subsets_and_the_best_stays(name: Literal["drop", "occlude"], seed: int, n: int) -> None:
     masks = np.random.default_rng(seed).random((n, 4, 5)) < 0.3
     before = masks.copy()
     result = RULES[name](masks)

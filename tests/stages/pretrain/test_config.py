@@ -5,6 +5,7 @@ import yaml
 
 from helpers.paths import ROOT
 from maskdistill.data.config import ScenesConfig
+from maskdistill.stages.networks.weights_file import read_description
 from maskdistill.stages.pretrain.config import PretrainConfig, ViewsConfig
 from maskdistill.stages.pretrain.fit import recipe_of
 from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
@@ -17,8 +18,18 @@ def test_weights_are_trained_on_scenes_that_the_demo_never_shows() -> None:
     demo = yaml.safe_load((CONFIGS / "demo.yaml").read_text())
     assert ScenesConfig(**sections["data"]).seed != ScenesConfig(**demo["data"]).seed
     config = PretrainConfig(**sections["pretrain"])
-    assert config.iterations == 1953
     assert config.views.global_size <= config.image_size <= config.overrides["img_size"]
+
+
+def test_weights_are_those_of_their_configuration() -> None:
+    """What the file says of its training is what the configuration beside it says."""
+    section = yaml.safe_load((CONFIGS / "weights" / "scenes.yaml").read_text())["pretrain"]
+    trained = read_description(CONFIGS / "weights" / "scenes_vit.safetensors")["config"]
+    for name, value in section.items():
+        if isinstance(value, dict):
+            assert value.items() <= trained[name].items()
+        else:
+            assert value == trained[name]
 
 
 def test_iterations_are_whole_batches() -> None:

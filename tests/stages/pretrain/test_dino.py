@@ -1,32 +1,32 @@
 """DINO against numbers worked out by hand, and its method's duties."""
 
 import math
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from helpers.small_vit import OVERRIDES
 from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.pretrain.encoder import build_learner
 from maskdistill.stages.pretrain.losses import dino_loss, moved_centre
 from maskdistill.stages.pretrain.methods.dino import DinoMethod
-from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 
 K = 5
 
 
-def make_method(**settings: Any) -> DinoMethod:
+def make_method(**settings: object) -> DinoMethod:
     torch.manual_seed(0)
-    overrides = {"img_size": 32, "patch_size": 8, "depth": 2, "embed_dim": 24, "num_heads": 3}
-    config = PretrainConfig(
-        method="dino",
-        overrides=overrides,
-        views={"global_size": 24, "local_size": 16},
-        dino=DinoConfig(outputs=K, hidden=8, bottleneck=4, **settings),
-        ema_decay=(0.5, 1.0),
+    config = PretrainConfig.model_validate(
+        {
+            "method": "dino",
+            "overrides": OVERRIDES,
+            "views": {"global_size": 24, "local_size": 16},
+            "dino": {"outputs": K, "hidden": 8, "bottleneck": 4, **settings},
+            "ema_decay": (0.5, 1.0),
+        }
     )
-    return DinoMethod(build_learner(config.model, overrides), config)
+    return DinoMethod(build_learner(config.model, config.overrides), config)
 
 
 def make_views(n_small: int = 2) -> tuple[Tensor, Tensor]:

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from helpers.sources import BlobSource
+from helpers.sources import BlobSource, SealedSource
 from maskdistill.data.catalog import VIT, VIT_ARGUMENTS
+from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.pretrain.config import PretrainConfig
@@ -40,9 +40,9 @@ def config(request: pytest.FixtureRequest) -> PretrainConfig:
     return PretrainConfig.model_validate({**COMMON, "method": name, **own})
 
 
-def train(config: PretrainConfig, folder: Path, seed: int = 0) -> Path:
+def train(config: PretrainConfig, folder: Path, seed: int = 0, source: ImageSource | None = None) -> Path:
     folder.mkdir()
-    run(config, StageInputs(BlobSource(), {}, seed, ExecutionConfig(device="cpu")), folder, Silent())
+    run(config, StageInputs(source or BlobSource(), {}, seed, ExecutionConfig(device="cpu")), folder, Silent())
     return folder / VIT.file
 
 
@@ -64,12 +64,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(config: Pre
 
 
 def test_labels_are_never_read(config: PretrainConfig, tmp_path: Path) -> None:
-    class Unlabelled(BlobSource):
-        def read_labels(self, index: int) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
-            raise AssertionError("labels were read")
-
-    (tmp_path / "run").mkdir()
-    run(config, StageInputs(Unlabelled(), {}, 0, ExecutionConfig(device="cpu")), tmp_path / "run", Silent())
+    train(config, tmp_path / "run", source=SealedSource())
 
 
 def test_settings_of_methods_that_are_not_chosen_are_no_part_of_the_key(config: PretrainConfig) -> None:

@@ -22,14 +22,17 @@ from maskdistill.stages.progress import Progress, Silent
 from maskdistill.stages.training.samples import SampleStream
 from maskdistill.stages.training.trainer import Trainer
 
-CONFIG = PretrainConfig(
-    model=MODEL,
-    overrides=OVERRIDES,
-    samples=48,
-    batch_size=4,
-    views=ViewsConfig(global_size=24, local_size=16, n_local=1),
-    prototypes=PrototypesConfig(counts=(3, 5), dense_patches=2),
-    precision="fp32",
+PROTOTYPES = PrototypesConfig(counts=(3, 5), dense_patches=2)
+CONFIG = PretrainConfig.model_validate(
+    {
+        "model": MODEL,
+        "overrides": OVERRIDES,
+        "samples": 48,
+        "batch_size": 4,
+        "views": {"global_size": 24, "local_size": 16, "n_local": 1},
+        "prototypes": PROTOTYPES,
+        "precision": "fp32",
+    }
 )
 DINO = CONFIG.model_copy(update={"method": "dino", "dino": DinoConfig(outputs=16, hidden=8, bottleneck=4)})
 
@@ -72,7 +75,7 @@ def test_unread_keys_are_shrunk_once_when_their_time_has_come() -> None:
     method = PrototypesMethod(make_small_vit(), CONFIG)
     before = deepcopy(method.vit)
     expected = deepcopy(method.vit)
-    shrink_unread_keys(expected, CONFIG.prototypes.scrub)
+    shrink_unread_keys(expected, PROTOTYPES.scrub)
     times = [(0.31, 0.32, before), (0.32, 0.34, expected), (0.34, 0.35, expected)]
     for share, next_share, wanted in times:
         method.after_update(1000, share, next_share)

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_score
 from torch import Tensor
 
+from maskdistill.data.catalog import VIT
 from maskdistill.data.config import ScenesConfig
 from maskdistill.data.sources.scenes.source import Scene, SceneSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
@@ -77,7 +78,7 @@ def test_a_short_training_beats_random_weights(tmp_path: Path) -> None:
     stage.run(CONFIG, StageInputs(source, {}, 0, ExecutionConfig(device="cpu")), tmp_path, Silent())
     unseen = scenes(1_000_001, 240)
     held_out = [unseen.scene(i) for i in range(len(unseen))]
-    trained = load_vit(MODEL, WeightsSource.parse(str(tmp_path / "vit.safetensors")))
+    trained = load_vit(MODEL, WeightsSource.parse(str(tmp_path / VIT.file)))
     torch.manual_seed(0)
     random = VisionBackbone(build_vit(MODEL, CONFIG.overrides))
     probes = [probe_accuracy(vit, held_out) for vit in (trained, random)]

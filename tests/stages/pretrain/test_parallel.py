@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from helpers.interruption import StopAfter
+from helpers.small_vit import OVERRIDES
+from maskdistill.data.catalog import TRAINING_LOG, VIT
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.pretrain import stage
@@ -34,7 +36,7 @@ WHOLE_GRID = {"global_size": 32, "local_size": 32, "n_local": 1}
 """Views of the model's own size have one place only in its grid of positions."""
 PROTOTYPES = PretrainConfig.model_validate(
     {
-        "overrides": {"img_size": 32, "patch_size": 8, "depth": 2, "embed_dim": 24, "num_heads": 3},
+        "overrides": OVERRIDES,
         "image_size": 32,
         "samples": 40,
         "batch_size": 8,
@@ -64,7 +66,7 @@ def fixed_views(images: Tensor, config: ViewsConfig, strength: float) -> tuple[T
     return torch.stack([images, images.flip(3)]), images.flip(2)[None]
 
 
-def hide_some(n_views: int, *_: Any) -> Tensor:
+def hide_some(n_views: int, grid_hw: tuple[int, int], config: DinoConfig) -> Tensor:
     """Of image number n of the whole batch, n patches are hidden: in one process's share more than in the other's."""
     images_here = n_views // 2
     image = torch.arange(n_views) % images_here * n_processes() + rank()
@@ -144,8 +146,7 @@ def test_rows_and_gradients_are_those_of_one_process(trained: tuple[Path, Path])
 def test_two_processes_train_as_one(method: str, names: set[str], trained: tuple[Path, Path]) -> None:
     """Sinkhorn, InfoNCE, batch norm and the centres are those of the whole batch."""
     logs = [
-        [json.loads(line) for line in (folder / method / "training.jsonl").read_text().splitlines()]
-        for folder in trained
+        [json.loads(line) for line in (folder / method / TRAINING_LOG).read_text().splitlines()] for folder in trained
     ]
     assert set(logs[0][-1]) == names | {"iteration", "loss", "lr"}
     assert len(logs[0]) == len(logs[1]) == 5
@@ -168,7 +169,7 @@ def test_two_killed_and_resumed_are_bit_identical(tmp_path: Path, tiny_source: I
         stage.run(config, inputs, tmp_path / "killed", StopAfter(3, "train"))
     outputs = [stage.run(config, inputs, tmp_path / name, Silent()) for name in ("whole", "killed")]
     assert outputs[0] == outputs[1]
-    logs = [(tmp_path / name / "training.jsonl").read_text() for name in ("whole", "killed")]
+    logs = [(tmp_path / name / TRAINING_LOG).read_text() for name in ("whole", "killed")]
     assert logs[0] == logs[1]
-    first, second = (load_file(tmp_path / name / "vit.safetensors") for name in ("whole", "killed"))
+    first, second = (load_file(tmp_path / name / VIT.file) for name in ("whole", "killed"))
     assert all(torch.equal(first[name], second[name]) for name in first)

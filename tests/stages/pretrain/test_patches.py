@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from helpers.small_vit import OVERRIDES
 from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.pretrain.encoder import build_learner, last_input
 from maskdistill.stages.pretrain.losses import moved_centre, patch_loss
@@ -17,17 +18,13 @@ from maskdistill.stages.pretrain.methods.dino_config import DinoConfig
 K, GRID = 5, (3, 3)
 
 
-def make_method(hide: Hide = hide_patches, **settings: Any) -> DinoMethod:
+def make_method(hide: Hide = hide_patches, **settings: object) -> DinoMethod:
     torch.manual_seed(0)
-    overrides = {"img_size": 32, "patch_size": 8, "depth": 2, "embed_dim": 24, "num_heads": 3}
-    settings = {"patch_weight": 1.0, "masked_views": 1.0, "mask_ratio": (0.3, 0.7), **settings}
-    config = PretrainConfig(
-        method="dino",
-        overrides=overrides,
-        views={"global_size": 24, "local_size": 16},
-        dino=DinoConfig(outputs=K, hidden=8, bottleneck=4, **settings),
-    )
-    return DinoMethod(build_learner(config.model, overrides), config, hide)
+    small = {"outputs": K, "hidden": 8, "bottleneck": 4}
+    dino = {**small, "patch_weight": 1.0, "masked_views": 1.0, "mask_ratio": (0.3, 0.7), **settings}
+    views = {"global_size": 24, "local_size": 16}
+    config = PretrainConfig.model_validate({"method": "dino", "overrides": OVERRIDES, "views": views, "dino": dino})
+    return DinoMethod(build_learner(config.model, config.overrides), config, hide)
 
 
 def make_views() -> tuple[Tensor, Tensor]:
@@ -135,7 +132,7 @@ def test_heads_are_shared_or_not(shared: bool) -> None:
 
 
 def test_without_a_weight_nothing_is_hidden() -> None:
-    def refuse(*_: Any) -> Tensor:
+    def refuse(n_views: int, grid_hw: tuple[int, int], config: DinoConfig) -> Tensor:
         raise AssertionError("patches were hidden")
 
     assert list(make_method(refuse, patch_weight=0.0).losses(*make_views(), share=0.5).losses) == ["dino"]

@@ -1,9 +1,7 @@
 """Pre-training as a stage: exact resume, what it writes, and that it learns."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import timm
@@ -11,6 +9,9 @@ import torch
 from safetensors.torch import load_file
 
 from helpers.interruption import StopAfter
+from helpers.small_vit import OVERRIDES
+from helpers.sources import BlobSource
+from maskdistill.data.catalog import TRAINING_LOG, VIT, VIT_ARGUMENTS
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs, StageOutputs
@@ -21,7 +22,7 @@ from maskdistill.stages.progress import Progress, Silent
 
 CONFIG = PretrainConfig.model_validate(
     {
-        "overrides": {"img_size": 32, "patch_size": 8, "depth": 2, "embed_dim": 24, "num_heads": 3},
+        "overrides": OVERRIDES,
         "image_size": 32,
         "samples": 48,
         "batch_size": 4,
@@ -59,9 +60,9 @@ def test_a_killed_training_ends_with_the_same_weights(
             run(tiny_source, tmp_path / "cut", StopAfter(steps, "train"), config)
     cut = run(tiny_source, tmp_path / "cut", config=config)
     assert cut == whole
-    first, second = (load_file(tmp_path / name / "vit.safetensors") for name in ("whole", "cut"))
+    first, second = (load_file(tmp_path / name / VIT.file) for name in ("whole", "cut"))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    logs = [(tmp_path / name / "training.jsonl").read_text() for name in ("whole", "cut")]
+    logs = [(tmp_path / name / TRAINING_LOG).read_text() for name in ("whole", "cut")]
     assert logs[0] == logs[1]
     assert [json.loads(line)["iteration"] for line in logs[0].splitlines()] == list(range(1, 13))
 
@@ -81,38 +82,29 @@ def test_settings_of_the_other_method_may_change(tiny_source: ImageSource, tmp_p
 
 def test_every_phase_comes_up(tiny_source: ImageSource, tmp_path: Path) -> None:
     run(tiny_source, tmp_path / "run")
-    lines = [json.loads(line) for line in (tmp_path / "run" / "training.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "run" / TRAINING_LOG).read_text().splitlines()]
     assert ["prototypes" in line for line in lines] == [False] * 3 + [True] * 9
     assert ["dense" in line for line in lines] == [False] * 4 + [True] * 8
 
 
-def test_what_is_written(tiny_source: Any, tmp_path: Path) -> None:
+def test_what_is_written(tiny_source: BlobSource, tmp_path: Path) -> None:
     outputs = run(tiny_source, tmp_path / "run")
     assert (outputs.items, outputs.unit, outputs.failures) == (48, "samples", {})
     written = {path.name for path in (tmp_path / "run").iterdir()}
-    assert written - {"tensorboard"} == {"training.jsonl", "vit.json", "vit.safetensors"}
-    description = json.loads((tmp_path / "run" / "vit.json").read_text())
+    assert written - {"tensorboard"} == {TRAINING_LOG, VIT_ARGUMENTS.file, VIT.file}
+    description = json.loads((tmp_path / "run" / VIT_ARGUMENTS.file).read_text())
     vit = timm.create_model(description["model"], num_classes=0, **description["overrides"])
-    state = load_file(tmp_path / "run" / "vit.safetensors")
+    state = load_file(tmp_path / "run" / VIT.file)
     vit.load_state_dict(state)  # a plain timm ViT: strict
     assert {value.dtype for value in state.values()} == {torch.float16}
     assert set(tiny_source.reads) == {0, 1, 2, 3}  # never a validation image
-
-
-def test_labels_are_never_read(tiny_source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: ImageSource, index: int) -> None:
-        raise AssertionError("a label was read")
-
-    monkeypatch.setattr(type(tiny_source), "read_labels", refuse)
-    monkeypatch.setattr(type(tiny_source), "read_boxes", refuse)
-    run(tiny_source, tmp_path / "run")
 
 
 def test_the_key_offset_is_folded_in(tiny_source: ImageSource, tmp_path: Path) -> None:
     folded, raw = tmp_path / "folded", tmp_path / "raw"
     run(tiny_source, folded)
     run(tiny_source, raw, config=CONFIG.model_copy(update={"key_offset": None}))
-    states = load_file(folded / "vit.safetensors"), load_file(raw / "vit.safetensors")
+    states = load_file(folded / VIT.file), load_file(raw / VIT.file)
     different = [name for name in states[0] if not torch.equal(states[0][name], states[1][name])]
     assert different == ["blocks.1.attn.qkv.bias"]
     change = (states[0][different[0]] - states[1][different[0]]).float().abs()
@@ -120,12 +112,12 @@ def test_the_key_offset_is_folded_in(tiny_source: ImageSource, tmp_path: Path) -
     assert change[:24].max() == change[48:].max() == 0
 
 
-def test_unreadable_images_are_skipped_up_to_the_limit(make_source: Callable[..., ImageSource], tmp_path: Path) -> None:
-    outputs = run(make_source(6, 4, unreadable=(2,)), tmp_path / "some")
+def test_unreadable_images_are_skipped_up_to_the_limit(tmp_path: Path) -> None:
+    outputs = run(BlobSource(unreadable=(2,)), tmp_path / "some")
     assert list(outputs.failures) == ["blob2"]
     assert outputs.metrics["training_images"] == 3
     with pytest.raises(InputError, match="3 of 4 images cannot be read"):
-        run(make_source(6, 4, unreadable=(0, 1, 2)), tmp_path / "most")
+        run(BlobSource(unreadable=(0, 1, 2)), tmp_path / "most")
 
 
 def test_a_loss_that_is_not_finite_stops(tiny_source: ImageSource, tmp_path: Path) -> None:

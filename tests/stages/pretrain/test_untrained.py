@@ -1,6 +1,7 @@
 """A ViT that has learnt nothing: what it has in common with the trained one that it stands beside."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_it_sees_pixels_as_the_trained_one_does(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key_offset", [None, 0.0])
 def test_its_keys_lose_their_mean_where_the_trained_ones_did(key_offset: float | None, tmp_path: Path) -> None:
-    overrides = {"img_size": 64, "patch_size": 16, "depth": 2}
+    overrides: dict[str, Any] = {"img_size": 64, "patch_size": 16, "depth": 2}
     network = timm.create_model(MODEL, num_classes=0, **overrides)
     description = {"model": MODEL, "overrides": overrides, "config": {"key_offset": key_offset, "image_size": 64}}
     save_weights(tmp_path / "trained.safetensors", network, description)

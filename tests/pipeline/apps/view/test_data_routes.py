@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from helpers.runs import publish
-from maskdistill.data.stores.masks import MaskStore
+from maskdistill.data.catalog import CANDIDATES, MINED
 from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.filter.config import FilterConfig
 from maskdistill.stages.filter.stage import select_candidates
@@ -109,7 +109,7 @@ def test_a_cluster_shows_typical_atypical_and_random_masks(client: TestClient) -
 def test_the_threshold_keeps_what_the_filter_stage_keeps(
     client: TestClient, finished_plan: Plan, threshold: float
 ) -> None:
-    candidates = MaskStore.open(finished_plan.path("distill") / "candidates.zarr")
+    candidates = CANDIDATES.open({"distill": finished_plan.path("distill")})
     kept = select_candidates(candidates, FilterConfig(threshold=threshold))
     answer = get(client, "threshold", threshold=threshold, order="order")
     assert (answer["kept"], answer["candidates"]) == (len(kept), 36)
@@ -160,14 +160,14 @@ def test_a_stage_that_is_finished_later_is_found(
 
 def test_an_artifact_made_anew_is_opened_anew(finished_plan: Plan, client: TestClient) -> None:
     assert get(client, "images")["masks"] == 11
-    path = finished_plan.path("mine") / "masks.zarr"
-    MaskStore.open(path).select(np.arange(11) < 4).save(path)
+    path = finished_plan.path("mine") / MINED.file
+    MINED.open({"mine": path.parent}).select(np.arange(11) < 4).save(path)
     publish(finished_plan, "mine", 4, "masks")
     assert get(client, "images")["masks"] == 4
 
 
 def test_damaged_stores_are_told_as_such(finished_plan: Plan, client: TestClient) -> None:
-    (finished_plan.path("mine") / "masks.zarr" / "zarr.json").write_text("{}")
+    (finished_plan.path("mine") / MINED.file / "zarr.json").write_text("{}")
     response = client.get("/api/layers/masks")
     assert response.status_code == 500
-    assert "masks.zarr" in response.json()["detail"]
+    assert MINED.file in response.json()["detail"]

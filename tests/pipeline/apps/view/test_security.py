@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from maskdistill.data.catalog import MINED
 from maskdistill.pipeline.apps.view.app import STATIC
 from maskdistill.pipeline.apps.view.serve import allowed_hosts
 from maskdistill.pipeline.plan import Plan
@@ -113,7 +114,7 @@ def test_an_image_that_is_a_link_out_of_its_folder_is_refused(
     assert visit(finished_plan, follow_links=True).get("/api/images/3/photo").status_code == 200
 
 
-@pytest.mark.parametrize("linked", ["masks.zarr", "masks.zarr/score/c/0", "."])
+@pytest.mark.parametrize("linked", [MINED.file, f"{MINED.file}/score/c/0", "."])
 def test_an_artifact_that_is_a_link_out_of_its_folder_is_refused(
     finished_plan: Plan, visit: Visit, tmp_path: Path, linked: str
 ) -> None:
