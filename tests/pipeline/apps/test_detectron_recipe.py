@@ -61,9 +61,10 @@ def test_the_documented_recipe_registers_training_images_alone(
     (tmp_path / "my.yaml").write_text((tmp_path / "photos.yaml").read_text().replace("photos}", "photos, val: val}"))
     recipe = re.search(r"own trainer.*?```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
     assert recipe is not None
-    cfg = SimpleNamespace(DATASETS=SimpleNamespace(), INPUT=SimpleNamespace())
-    exec(recipe[1], {"cfg": cfg})
-    entries = catalogues.registered[cfg.DATASETS.TRAIN[0]]()
+    told = re.search(r'DATASETS\.TRAIN = \("(\w+)",\)', recipe[1])
+    assert told is not None, "the recipe does not say what the trainer is to be told"
+    exec(recipe[1], {})
+    entries = catalogues.registered[told[1]]()
     assert [entry["file_name"] for entry in entries] == [str(tmp_path / "photos" / name) for name in TRAINING]
     assert all(len(entry["annotations"]) == 1 for entry in entries)
     # Classes are those of the whole run, whichever of them the training images show.
