@@ -59,8 +59,8 @@ def test_crops_hold_the_same_part_of_image_and_labels(height: int, width: int, s
     assert crop.shape == (3, 64, 64)
     assert crop.dtype == labels.dtype == torch.uint8
     assert set(labels.flatten().tolist()) <= {0, 7, 255}
-    agree = (crop[0] > 105) == (labels == 7)
-    assert agree[labels != 255].float().mean() > 0.85
+    differ = ((crop[0] > 105) != (labels == 7)) & (labels != 255)
+    assert differ.any(dim=0).sum() <= 1, "they may differ in the column where the two classes meet"
 
 
 def test_padding_is_ignored() -> None:
