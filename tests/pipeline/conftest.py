@@ -26,18 +26,18 @@ def config_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stages() -> RecordedStages:
+def recorded() -> RecordedStages:
     """Stages that only write a file."""
     return RecordedStages(writing_stage)
 
 
 @pytest.fixture
-def calls(stages: RecordedStages) -> list[str]:
+def calls(recorded: RecordedStages) -> list[str]:
     """The name of each stage that ran."""
-    return stages.calls
+    return recorded.calls
 
 
 @pytest.fixture
-def make_plan(config_file: Path, stages: RecordedStages) -> Callable[..., Plan]:
+def make_plan(config_file: Path, recorded: RecordedStages) -> Callable[..., Plan]:
     """Makes plans of those photos, settings changed as given, with those stages."""
-    return lambda *overrides: Plan(ConfigSource((config_file,), overrides), stages.specs)
+    return lambda *overrides: Plan(ConfigSource((config_file,), overrides), recorded.specs)
