@@ -1,5 +1,7 @@
 """The first images of each split of another source: for a quick look, and for what need not see them all."""
 
+from pathlib import Path
+
 from maskdistill.data.arrays import FloatArray, UInt8Array
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.instances import Instances
@@ -19,6 +21,10 @@ class FirstImages(ImageSource):
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (H, W, 3) RGB."""
         return self._source.read(self._items[index])
+
+    def file(self, index: int) -> Path | None:
+        """The file of an image; None where it is none of its own."""
+        return self._source.file(self._items[index])
 
     def fingerprint(self) -> str:
         """That of the other source, and how many images of it there are."""

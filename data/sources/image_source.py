@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,10 @@ class ImageSource(ABC):
     @abstractmethod
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (H, W, 3) RGB. Raises UnreadableImage with the file and the reason."""
+
+    def file(self, index: int) -> Path | None:
+        """The file of an image; None where it is none of its own."""
+        return None
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from maskdistill.data.errors import InputError
-from maskdistill.data.sources.files import FileSource
 from maskdistill.data.sources.image_source import ImageSource
 
 
@@ -33,7 +32,7 @@ class ImageNames:
 
     def path_of(self, image_id: str) -> Path | None:
         """File of the image; None where it is generated."""
-        return self.source.file(self._index(image_id)) if isinstance(self.source, FileSource) else None
+        return self.source.file(self._index(image_id))
 
     def size_of(self, image_id: str) -> tuple[int, int]:
         """Height and width of the image, px; it is decoded."""

@@ -7,7 +7,6 @@ from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.catalog import MASKS, stages_read
 from maskdistill.data.config import ScenesConfig
 from maskdistill.data.errors import InputError, MaskDistillError, MissingArtifact, UnreadableImage
-from maskdistill.data.sources.files import FileSource
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 from maskdistill.pipeline.apps.output_names import NAME_OF, VIEWS
 from maskdistill.pipeline.apps.outputs import Run
@@ -69,8 +68,9 @@ class ViewedRun(Run):
         """Pixels of an image. Raises NotThere, UnreadableImage, and LeavesFolder where its file is a link out."""
         check_number("image", image, len(self.source))
         config = self.plan.config.data
-        if isinstance(self.source, FileSource) and not isinstance(config, ScenesConfig) and not self._follow_links:
-            check_file(self.source.file(image), config.root)
+        file = self.source.file(image)
+        if file is not None and not isinstance(config, ScenesConfig) and not self._follow_links:
+            check_file(file, config.root)
         try:
             return self.source.read(image)
         except OSError as error:

@@ -1,10 +1,12 @@
 """The first images of each split of another source."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from helpers.sources import BlobSource
-from maskdistill.data.config import ScenesConfig
+from helpers.sources import BlobSource, write_image
+from maskdistill.data.config import FolderConfig, ScenesConfig
 from maskdistill.data.sources.first import FirstImages
 from maskdistill.data.sources.open import open_source
 
@@ -36,3 +38,11 @@ def test_the_number_of_images_is_in_the_fingerprint() -> None:
 def test_the_setting_cuts_any_source() -> None:
     source = open_source(ScenesConfig(kind="scenes", n_train=3, n_val=2, size=32, first=1))
     assert list(source.ids) == ["train/000000", "val/000000"]
+
+
+def test_files_are_those_of_the_images(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        write_image(tmp_path / f"{name}.png", np.zeros((4, 4, 3), dtype=np.uint8))
+    source = open_source(FolderConfig(kind="folder", root=tmp_path, first=2))
+    assert [source.file(i) for i in range(len(source))] == [tmp_path / "a.png", tmp_path / "b.png"]
+    assert FirstImages(BlobSource(), 2).file(0) is None

@@ -111,6 +111,7 @@ def test_an_image_that_is_a_link_out_of_its_folder_is_refused(
         assert response.status_code == 403
         assert "--follow-links" in response.json()["detail"]
     assert client.get("/api/images/4/photo").status_code == 200
+    assert visit(finished_plan.varied("data.first=5")).get("/api/images/3/photo").status_code == 403
     assert visit(finished_plan, follow_links=True).get("/api/images/3/photo").status_code == 200
 
 
