@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from maskdistill.stages.registry import KINDS
+
 Tree = Mapping[str, Any]
 Changes = dict[str, tuple[Any, Any]]
 """By name, the values in the first and in the second; None where one of them lacks it."""
-CHOICES = ("method", "head", "backend")
-"""The settings that choose a method, which has a section of its own."""
 FindIngredients = Callable[[str, str], Tree | None]
 """Gives the ingredients of an artifact by stage and key; None where the artifact is not there."""
 
@@ -38,7 +38,7 @@ def changed_ingredients(first: Tree, second: Tree, find: FindIngredients = lambd
     """
     stage, found = second["stage"], changed_values(first, second)
     # Where the method is another one, that it brings settings of its own says nothing.
-    chosen = (found.get(f"settings.{field}", ()) for field in CHOICES)
+    chosen = (found.get(f"settings.{field}", ()) for field in {kind.field for kind in KINDS})
     methods = tuple(f"settings.{method}." for methods in chosen for method in methods)
     found = {name: values for name, values in found.items() if not name.startswith(methods)}
     changes: Changes = {}

@@ -135,3 +135,6 @@ PRETRAINING = Kind(
 _IMITATE = "maskdistill.stages.imitate.methods"
 IMITATION = Kind("method", {"imitate": Method(f"{_IMITATE}.imitate:ImitateMethod")})
 """`imitate.method`: how a ResNet learns from images alone."""
+
+KINDS = (MINING, DETECTORS, HEADS, PRETRAINING, IMITATION)
+"""Every kind of method there is."""

@@ -1,18 +1,16 @@
 """Stage 1: object masks without labels, by the method that `mine.method` names. Writes `masks.zarr`."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from maskdistill.data.catalog import MINED
-from maskdistill.data.errors import UnreadableImage
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.failures import check_failures
 from maskdistill.stages.mine.config import MineConfig
-from maskdistill.stages.mine.methods.miner import Miner, Photo
+from maskdistill.stages.mine.methods.miner import Miner, read_photos
 from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.registry import MINING
@@ -78,7 +76,7 @@ class MineWorker:
         """Write `masks.zarr` of all readable ones of some images."""
         failures: dict[str, str] = {}
         with float32_products(tf32=False):
-            found = dict(self.miner.mine(self._read(items, failures)))
+            found = dict(self.miner.mine(read_photos(self.source, items, failures)))
         builder = MaskStoreBuilder()
         for index in items:
             if index in found:
@@ -86,15 +84,6 @@ class MineWorker:
         builder.build().save(folder / MINED.file)
         advance(len(items))
         return PartReport(len(items), failures, self.miner.facts())
-
-    def _read(self, items: range, failures: dict[str, str]) -> Iterator[Photo]:
-        """The readable images; the reasons of the others go into the dict."""
-        for index in items:
-            image_id = self.source.ids[index]
-            try:
-                yield Photo(index, image_id, self.source.read(index))
-            except UnreadableImage as error:
-                failures[image_id] = str(error)
 
 
 def _metrics(store: MaskStore) -> dict[str, Any]:

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from maskdistill.data.arrays import UInt8Array
-from maskdistill.data.errors import UnreadableImage
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.mine.methods.affinity_config import AffinityConfig
 from maskdistill.stages.mine.methods.affinity_rule import affinity_map, object_masks
 from maskdistill.stages.mine.methods.key_mean import KeySum, dataset_key_mean
-from maskdistill.stages.mine.methods.miner import Miner, Photo, Proposals
+from maskdistill.stages.mine.methods.miner import Miner, Photo, Proposals, read_photos
 from maskdistill.stages.networks.resize import grid_to_image, resize, short_side_size
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.vit_inputs import Prepared, batches, grid_of, to_tensor
@@ -70,7 +69,8 @@ class AffinityMiner(Miner):
 
     def patch_keys(self, items: range) -> Iterator[Tensor]:
         """Patch keys (B, H, N, d) of the readable ones of some images."""
-        for batch in self._batches(self._readable(items), {}):
+        # What cannot be read is named where its masks are looked for.
+        for batch in self._batches(read_photos(self.inputs.source, items, {}), {}):
             yield self._queries_keys(batch)[1][:, :, 1:]
 
     def affinity(self, pixels: UInt8Array) -> tuple[NDArray[np.float32], tuple[float, float]]:
@@ -96,13 +96,6 @@ class AffinityMiner(Miner):
         )
         grid = affinity.reshape(grid_of(size_hw, side)).cpu().numpy().astype(np.float32)
         return grid, (size_hw[0] / side, size_hw[1] / side)
-
-    def _readable(self, items: range) -> Iterator[Photo]:
-        for index in items:
-            try:
-                yield Photo(index, self.inputs.source.ids[index], self.inputs.source.read(index))
-            except UnreadableImage:  # it is named where its masks are looked for
-                continue
 
     def _batches(self, photos: Iterable[Photo], sizes: dict[int, tuple[int, int]]) -> Iterator[list[Prepared]]:
         """Resized images of equal padded size; the sizes before go into the dict."""

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.errors import UnreadableImage
+from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.rle import Rle
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.progress import Progress
@@ -37,6 +39,16 @@ class Photo:
     def size_hw(self) -> tuple[int, int]:
         """Height and width, px."""
         return self.pixels.shape[0], self.pixels.shape[1]
+
+
+def read_photos(source: ImageSource, items: Iterable[int], failures: dict[str, str]) -> Iterator[Photo]:
+    """The readable ones of some images of a source; the reason of each other goes into `failures`, under its id."""
+    for index in items:
+        image_id = source.ids[index]
+        try:
+            yield Photo(index, image_id, source.read(index))
+        except UnreadableImage as error:
+            failures[image_id] = str(error)
 
 
 @dataclass(frozen=True, eq=False)
