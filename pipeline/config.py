@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
@@ -27,6 +27,10 @@ from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.old_names import modernise
 from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.segment.config import SegmentConfig
+
+S = TypeVar("S", bound=Settings)
+B = TypeVar("B", bound=DistillConfig)
+"""A section with `backbone`, `weights` and `vit`."""
 
 
 class Config(Settings):
@@ -49,17 +53,26 @@ class Config(Settings):
 
     def resolved(self) -> "Config":
         """The same with the settings filled in that one stage takes over from another."""
-        followers: dict[str, ImitateConfig | ClusterConfig] = {"imitate": self.imitate, "cluster": self.cluster}
-        update: dict[str, Any] = {
-            name: section.model_copy(
-                update={
-                    field: getattr(section, field) or getattr(self.mine, field)
-                    for field in ("model", "weights", "normalise")
-                }
-            )
-            for name, section in followers.items()
+        vit = ("model", "weights", "normalise")
+        update = {
+            "imitate": _filled(self.imitate, self.mine, vit),
+            "cluster": _filled(self.cluster, self.mine, vit),
+            "distill": _with_vit(self.distill.resolved(), self.mine),
         }
-        return self.model_copy(update={**update, "distill": self.distill.resolved()})
+        return self.model_copy(update=update)
+
+
+def _filled(section: S, mine: MineConfig, fields: Sequence[str]) -> S:
+    """The same section, with what some of its fields leave open taken from `mine`."""
+    return section.model_copy(update={field: getattr(section, field) or getattr(mine, field) for field in fields})
+
+
+def _with_vit(section: B, mine: MineConfig) -> B:
+    """The same section, with what it leaves open of a backbone that is a ViT taken from `mine`."""
+    if section.backbone != "vit":
+        return section
+    vit = _filled(section.vit, mine, ("model", "normalise"))
+    return _filled(section, mine, ("weights",)).model_copy(update={"vit": vit})
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from maskdistill.stages.distill.detectors.options import Detectron2Options
 from maskdistill.stages.registry import DETECTORS
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
-from maskdistill.stages.weights import ResNetWeights
+from maskdistill.stages.vit_backbone_config import VitBackboneConfig
+from maskdistill.stages.weights import BackboneWeights
 
 
 def has_detectron2() -> bool:
@@ -31,16 +32,18 @@ class DistillConfig(StageSettings):
 
     backend: str = "auto"
     """Library that the Mask R-CNN comes from; "auto" = detectron2 where it is installed, else torchvision."""
-    backbone: Literal["resnet18", "resnet50"] = "resnet50"
-    """Depth of the ResNet under the feature pyramid."""
-    weights: ResNetWeights | None = None
-    """Self-supervised weights of the backbone: a .pth or .safetensors file; `imitate` = the result of the imitate
-    stage, which then runs first; None = from nothing."""
+    backbone: Literal["resnet18", "resnet50", "vit"] = "resnet50"
+    """The network under the feature pyramid: a ResNet, or `vit` = the Vision Transformer of `vit` and `weights`."""
+    weights: BackboneWeights | None = None
+    """Self-supervised weights of the backbone. Of a ResNet: a .pth or .safetensors file; `imitate` = the result of the
+    imitate stage, which then runs first; None = from nothing. Of a ViT: as `mine.weights`; None = the same as there."""
+    vit: VitBackboneConfig = Field(default_factory=VitBackboneConfig)
+    """Of `backbone: vit`."""
     freeze_stages: int = Field(1, ge=0, le=4)
-    """Stages of the backbone that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
+    """Stages of a ResNet that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
     freeze_norm: bool = True
-    """Whether the backbone's batch norm keeps the statistics of its weights, which those of a few images would spoil.
-    Only where `weights` are given."""
+    """Whether a ResNet's batch norm keeps the statistics of its weights, which those of a few images would spoil. Only
+    where `weights` are given."""
     heads: Literal["full", "slim"] = "full"
     """"full" is the standard Mask R-CNN; "slim" has a narrower pyramid and heads and learns from fewer boxes per
     image, for a CPU."""
@@ -129,9 +132,11 @@ class DistillConfig(StageSettings):
         return self.weights.files("weights") if self.weights else {}
 
     def unused(self) -> set[str]:
-        """What is frozen where nothing is given, and the score for a further round where there is none."""
-        frozen = {"freeze_stages", "freeze_norm"} if self.weights is None else set()
-        return super().unused() | frozen | ({"round_score"} if self.rounds == 1 else set())
+        """What is of another backbone or of weights that are not given, and the score for a round that there is not."""
+        is_vit = self.backbone == "vit"
+        frozen = {"freeze_stages", "freeze_norm"} if is_vit or self.weights is None else set()
+        vit = set() if is_vit else {"vit"}
+        return super().unused() | frozen | vit | ({"round_score"} if self.rounds == 1 else set())
 
     def resolved(self, installed: bool | None = None) -> "DistillConfig":
         """The same with the back end that "auto" stands for here.

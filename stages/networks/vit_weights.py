@@ -1,5 +1,6 @@
 """The weights of a ViT from a file, of this project or of others: renaming, and saying what does not fit."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -26,19 +27,28 @@ class Architecture(NamedTuple):
     overrides: dict[str, int]
     pixels: PixelStatistics | None = None
 
+    def described(self) -> dict[str, Any]:
+        """The same as JSON values, for the description of a file of weights."""
+        pixels = {} if self.pixels is None else {"pixels": self.pixels._asdict()}
+        return {"model": self.model, "overrides": self.overrides, **pixels}
+
+    @classmethod
+    def of(cls, description: Mapping[str, Any]) -> "Architecture":
+        """Read what `described` gives, whatever stands beside it. Raises KeyError, TypeError or ValueError."""
+        model, overrides = description["model"], description["overrides"]
+        known = isinstance(model, str) and isinstance(overrides, dict) and set(overrides) <= set(get_args(Override))
+        if not known or not all(isinstance(value, int) for value in overrides.values()):
+            raise ValueError(f"no architecture of a ViT: {model}, {overrides}")
+        pixels = _read_pixels(description["pixels"]) if "pixels" in description else None
+        return cls(model, overrides, pixels)
+
 
 def read_architecture(path: Path) -> Architecture | None:
     """What a file of the pretrain stage, or of its method `untrained`, was written with; None for any other file."""
     try:
-        description = read_description(path)
-        model, overrides = description["model"], description["overrides"]
-        pixels = _read_pixels(description["pixels"]) if "pixels" in description else None
+        return Architecture.of(read_description(path))
     except (MaskDistillError, KeyError, TypeError, ValueError):
         return None
-    known = isinstance(model, str) and isinstance(overrides, dict) and set(overrides) <= set(get_args(Override))
-    if not known or not all(isinstance(value, int) for value in overrides.values()):
-        return None
-    return Architecture(model, overrides, pixels)
 
 
 def _read_pixels(described: Any) -> PixelStatistics:

@@ -11,7 +11,7 @@ from maskdistill.stages.registry import HEADS
 from maskdistill.stages.segment.crf.config import CrfConfig
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
-from maskdistill.stages.weights import ResNetWeights
+from maskdistill.stages.weights import BackboneWeights
 
 KeepOf = Literal["valid", "all"]
 
@@ -25,7 +25,7 @@ class SegmentConfig(StageSettings):
 
     backbone: Literal["resnet18", "resnet50"] = "resnet50"
     """Depth of the ResNet."""
-    weights: ResNetWeights | None = None
+    weights: BackboneWeights | None = None
     """Self-supervised weights of the backbone: a .pth or .safetensors file; `imitate` = the result of the imitate
     stage, which then runs first; None = from nothing."""
     freeze_stages: int = Field(2, ge=0, le=4)

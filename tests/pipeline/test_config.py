@@ -63,6 +63,17 @@ def test_clusters_and_the_resnet_see_pixels_as_mining_does(tmp_path: Path) -> No
     assert load(tmp_path, "data: {kind: scenes}").cluster.normalise == "auto"
 
 
+def test_a_detector_on_a_vit_takes_over_that_of_mine(tmp_path: Path) -> None:
+    mine = ("mine.model=vit_tiny_patch16_224", "mine.weights=pretrain", "mine.normalise=half")
+    found = load(tmp_path, "data: {kind: scenes}", "distill.backbone=vit", *mine).distill
+    assert (found.vit.model, str(found.weights), found.vit.normalise) == ("vit_tiny_patch16_224", "pretrain", "half")
+    assert found.inputs() == ("mine", "cluster", "pretrain")
+    own = load(tmp_path, "data: {kind: scenes}", "distill.backbone=vit", "distill.weights=random", *mine).distill
+    assert (str(own.weights), own.inputs()) == ("random", ("mine", "cluster"))
+    resnet = load(tmp_path, "data: {kind: scenes}", *mine).distill
+    assert (resnet.vit.model, resnet.weights) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
@@ -72,6 +83,11 @@ def test_clusters_and_the_resnet_see_pixels_as_mining_does(tmp_path: Path) -> No
         ("pretrain.overrides={img_size:128}", "pretrain.overrides.img_size:128: input should be 'img_size', "),
         ("data.n_trian=3", "data.n_trian: no such field; did you mean data.n_train?"),
         ("cluster.k=1", "cluster.k: input should be greater than or equal to 2 (got 1)"),
+        ("distill.weights=pretrain", "distill.weights: must be imitate, a path, or null for none, as it is a ResNet's"),
+        (
+            "distill={backbone: vit, weights: imitate}",
+            "distill.weights: must be pretrained, random, pretrain or a path",
+        ),
         ("mine.method=slots", "mine.method: must be one of affinity, otsu, import (got 'slots')"),
         ("mine.affinty.block=3", "mine.affinty: no such field; did you mean mine.affinity?"),
         ("mine.affinity.blok=3", "mine.affinity.blok: no such field; did you mean mine.affinity.block?"),
