@@ -10,6 +10,9 @@ from maskdistill.stages.networks.normalise import Normalise
 Freeze = Literal["all", "none"] | Annotated[int, Field(ge=1)]
 """What of a ViT stays as its weights are: all, its patch embedding and so many blocks, or nothing."""
 
+Upsample = Literal["interpolate", "deconvolve"]
+"""How maps finer than the patches come from theirs: between them, or by transposed convolutions, which learn how."""
+
 
 class VitBackboneConfig(Settings):
     """Of `backbone: vit`; its weights are the `weights` of the section around it."""

@@ -8,11 +8,10 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from maskdistill.data.errors import InputError
-from maskdistill.stages.distill.detectors.options import Detectron2Options
+from maskdistill.stages.distill.detectors.options import DetectorVitConfig, Detectron2Options
 from maskdistill.stages.registry import DETECTORS
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
-from maskdistill.stages.vit_backbone_config import VitBackboneConfig
 from maskdistill.stages.weights import BackboneWeights
 
 
@@ -37,7 +36,7 @@ class DistillConfig(StageSettings):
     weights: BackboneWeights | None = None
     """Self-supervised weights of the backbone. Of a ResNet: a .pth or .safetensors file; `imitate` = the result of the
     imitate stage, which then runs first; None = from nothing. Of a ViT: as `mine.weights`; None = the same as there."""
-    vit: VitBackboneConfig = Field(default_factory=VitBackboneConfig)
+    vit: DetectorVitConfig = Field(default_factory=DetectorVitConfig)
     """Of `backbone: vit`."""
     freeze_stages: int = Field(1, ge=0, le=4)
     """Stages of a ResNet that stay fixed, with the stem; 0 = none. Only where `weights` are given."""

@@ -26,7 +26,7 @@ class VisionBackbone(nn.Module):
     Attributes:
         architecture: What `build_backbone` needs to make the same network again, its weights aside.
         patch_size: Side of a patch, px.
-        mean, std: What the weights expect of pixels in 0-1, one value per channel.
+        pixels, mean, std: What the weights expect of pixels in 0-1, one value per channel.
         n_prefix: Tokens before the patches: the class token, then registers.
         n_heads: Attention heads per block.
         n_blocks: Number of blocks.
@@ -40,9 +40,9 @@ class VisionBackbone(nn.Module):
         super().__init__()
         self.model = model
         self.eval().requires_grad_(False)
-        pixels = architecture.pixels or _statistics_of(model)
-        self.architecture = architecture._replace(pixels=pixels)
-        self.mean, self.std = pixels
+        self.pixels = architecture.pixels or _statistics_of(model)
+        self.mean, self.std = self.pixels
+        self.architecture = architecture._replace(pixels=self.pixels)
         self.patch_size = int(self.model.patch_embed.patch_size[0])
         self.n_prefix = int(self.model.num_prefix_tokens)
         self.n_heads = int(self.model.blocks[0].attn.num_heads)
@@ -166,7 +166,7 @@ def load_vit(
         weights: Where its weights come from.
         artifacts: Folder of the pretrain stage's artifact by the name of that stage, where they come from there.
         seed: Seed of random weights.
-        section: Configuration section that errors name.
+        section: Configuration section that holds the model's name, for errors.
         normalise: How pixels are normalised for a file that does not say it, under a name without tag; None = "auto".
 
     Raises:

@@ -11,6 +11,7 @@ from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.networks.foreign_weights import ForeignWeights, check_values, listed, read_weights
 from maskdistill.stages.networks.normalise import PixelStatistics
 from maskdistill.stages.networks.timm_arguments import Override
+from maskdistill.stages.networks.vit_build import weights_setting
 from maskdistill.stages.networks.weights_file import read_description
 
 _PREFIXES = ("module.", "backbone.", "encoder.")
@@ -62,7 +63,7 @@ def load_weights(network: nn.Module, path: Path, section: str) -> ForeignWeights
     Raises:
         InputError: The file is missing, unreadable, or its parameters are not those of the model.
     """
-    where = f"{section}.weights: {path}"
+    where = f"{weights_setting(section)}: {path}"
     found = read_weights(path, where)
     state = strip_names(found.tensors)
     # Before timm resamples position embeddings, which makes floats of integers, and after it has renamed tensors.
