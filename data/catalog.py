@@ -77,6 +77,8 @@ VIT_ARGUMENTS = OutputFile("pretrain", "vit.json")
 """What timm needs to build the network of these weights: its name and arguments."""
 RESNET = OutputFile("imitate", "resnet.safetensors")
 MINED = OutputStore("mine", "masks.zarr", _masks)
+INITIAL = OutputStore("mine", "initial.zarr", _masks)
+"""The masks as they were before foreground was learnt from them; only where that was done."""
 CLUSTERS = OutputStore("cluster", "clusters.zarr", _clusters)
 DETECTOR = OutputFile("distill", "detector.safetensors")
 CANDIDATES = OutputStore("distill", "candidates.zarr", _masks)
@@ -92,7 +94,7 @@ those before the last have theirs in folders `round1`, `round2`, ..."""
 
 OPENERS: Mapping[str, Callable[[Path], object]] = {
     output.file: output.open_store
-    for output in (MINED, CLUSTERS, CANDIDATES, KEPT, PSEUDO_LABELS, PREDICTIONS, PREDICTIONS_CRF)
+    for output in (MINED, INITIAL, CLUSTERS, CANDIDATES, KEPT, PSEUDO_LABELS, PREDICTIONS, PREDICTIONS_CRF)
 }
 """How a store of that name is opened, whichever stage left it."""
 MASKS: Mapping[str, "OutputStore[MaskStore]"] = {"mine": MINED, "cluster": MINED, "distill": CANDIDATES, "filter": KEPT}

@@ -1,16 +1,20 @@
-"""Stage 1: object masks without labels, by the method that `mine.method` names. Writes `masks.zarr`."""
+"""Stage 1: object masks without labels, by the method that `mine.method` names, and what is learnt from them.
+
+Writes `masks.zarr`.
+"""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskdistill.data.catalog import MINED
+from maskdistill.data.catalog import INITIAL, MINED
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.failures import check_failures
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.mine.methods.miner import Miner, read_photos
+from maskdistill.stages.mine.refine import refine
 from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.registry import MINING
@@ -22,8 +26,11 @@ def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progre
 
     Args:
         config: The settings of the stage.
-        inputs: The images; and the artifact of `pretrain` where the ViT is its result.
-        workdir: Where `masks.zarr` is written; its images are all readable ones, in the order of the source.
+        inputs: The images; the artifact of `pretrain` where the ViT is its result, and that of `features` where masks
+            are refined.
+        workdir: Where `masks.zarr` is written; its images are all readable ones, in the order of the source. With
+            `mine.refine`, the masks as the method found them lie in `initial.zarr`, and weights and log of each round in
+            `round1` and so on.
         progress: Told about every image.
 
     Returns:
@@ -46,10 +53,25 @@ def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progre
         progress.advance,
         lambda failures: check_failures(failures, n_images, inputs.max_failure_rate),
     )
-    store = merge_parts([part / MINED.file for part in parts.folders], workdir / MINED.file)
+    rounds = config.refine.rounds
+    mined = workdir / (INITIAL if rounds else MINED).file
+    if not mined.exists():
+        merge_parts([part / MINED.file for part in parts.folders], mined)
+    store = MaskStore.open(_refined(config, inputs, mined, workdir, progress))
     for folder in ("parts", "prepare"):
         shutil.rmtree(workdir / folder, ignore_errors=True)
     return StageOutputs(len(store), "masks", {**_metrics(store), **parts.facts}, parts.failures)
+
+
+def _refined(config: MineConfig, inputs: StageInputs, mined: Path, workdir: Path, progress: Progress) -> Path:
+    """Learn foreground from the mined masks, as often as is set; gives the path of the masks in the end."""
+    final = workdir / MINED.file
+    if not final.exists():
+        masks = mined
+        for number in range(1, config.refine.rounds + 1):
+            masks = refine(config.refine, inputs, masks, workdir / f"round{number}", number, progress)
+        masks.rename(final)
+    return final
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from maskdistill.data.errors import CorruptArtifact, InputError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.stages.contract import StageInputs
+from maskdistill.stages.features.crops import TokenCrops
 from maskdistill.stages.known_images import read_known
 from maskdistill.stages.networks.vit import VisionBackbone, build_backbone, load_vit
 from maskdistill.stages.networks.vit_tuning import freeze_vit, rate_factors
@@ -27,7 +28,6 @@ from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.inference import views_of
 from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.segment.ohem import ohem_cross_entropy
-from maskdistill.stages.segment.stored import StoredData
 from maskdistill.stages.segment.trunks.vit import VitTrunk
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import rank
@@ -112,7 +112,7 @@ def find_vit(config: SegmentConfig, inputs: StageInputs) -> VisionBackbone | Non
     return vit
 
 
-Learnt = tuple[SegmentationData | StoredData, SimpleFit]
+Learnt = tuple[SegmentationData | TokenCrops, SimpleFit]
 
 
 def _from_images(
@@ -137,7 +137,13 @@ def _from_stored(
     assert isinstance(trunk, VitTrunk)
     features = FEATURES.open(training.inputs.artifacts)
     trunk.standard.set(torch.from_numpy(features.mean), torch.from_numpy(features.std))
-    data = StoredData(features, labels, images, config, trunk.vit.patch_size)
+    data = TokenCrops(
+        features,
+        [labels.image_ids[image] for image in images],
+        lambda item: labels.read(int(images[item])),
+        max(1, config.crop // trunk.vit.patch_size),
+        config.flip,
+    )
     module = nn.Sequential(trunk.neck, model.head)
     return data, SimpleFit(module, lambda batch: _losses(module(batch[0]), batch[1], config))
 

@@ -11,6 +11,7 @@ from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from maskdistill.stages.networks.standardise import Standardise
 from maskdistill.stages.networks.vit import VisionBackbone
 from maskdistill.stages.segment.vit_config import SegmentVitConfig
 
@@ -65,27 +66,6 @@ class VitTrunk(nn.Module):
         """Take mean and deviation of each channel from those of some images, uint8 (3, H, W) RGB."""
         found = torch.cat([self.tokens(image[None]).flatten(2)[0] for image in images], dim=1)
         self.standard.set(found.mean(dim=1), found.std(dim=1).clamp(min=1e-6))
-
-
-class Standardise(nn.Module):
-    """Gives each channel the mean 0 and the deviation 1 that it has over many images; those have to be set."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("std", torch.ones(dim))
-
-    def set(self, mean: Tensor, std: Tensor) -> None:
-        """Take over mean and deviation of each channel, (D,)."""
-        self.mean.copy_(mean)
-        self.std.copy_(std)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Of tokens (B, D, h, w) of any float type, in that of the mean."""
-        return (tokens.to(self.mean) - self.mean[:, None, None]) / self.std[:, None, None]
 
 
 def _finer(dim: int, channels: int, doublings: int) -> list[nn.Module]:
