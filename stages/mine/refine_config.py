@@ -1,11 +1,9 @@
 """Settings of learning foreground from mined masks."""
 
-from math import ceil
-
 from pydantic import Field
 
 from maskdistill.data.settings import Settings
-from maskdistill.stages.training.recipe import Recipe
+from maskdistill.stages.training.recipe import Recipe, steps_of
 
 
 class RefineConfig(Settings):
@@ -18,9 +16,9 @@ class RefineConfig(Settings):
     rounds: int = Field(0, ge=0)
     """Times that this is done, each from the masks of the one before; 0 = the mined masks are left as they are."""
     epochs: float = Field(15.0, gt=0)
-    """Passes over the training images; there are at least `min_iterations` steps."""
-    min_iterations: int = Field(500, ge=1)
-    """Fewest steps, for few images."""
+    """Passes over the training images."""
+    iterations_range: tuple[int, int] = (300, 5000)
+    """Fewest and most steps that these may come to, for very few images and for very many."""
     batch_size: int = Field(16, ge=1)
     """Images per step."""
     lr: float = Field(1e-3, gt=0)
@@ -34,9 +32,8 @@ class RefineConfig(Settings):
 
     def recipe(self, n_images: int) -> Recipe:
         """How the layer is trained, on so many images."""
-        iterations = max(self.min_iterations, ceil(self.epochs * n_images / self.batch_size))
         return Recipe(
-            iterations=iterations,
+            iterations=steps_of(self.epochs, n_images, self.batch_size, self.iterations_range),
             batch_size=self.batch_size,
             lr=self.lr,
             optimizer="adamw",

@@ -1,7 +1,6 @@
 """Settings of the segment stage."""
 
 from collections.abc import Mapping
-from math import ceil
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -11,7 +10,7 @@ from maskdistill.stages.registry import HEADS
 from maskdistill.stages.segment.crf.config import CrfConfig
 from maskdistill.stages.segment.vit_config import SegmentVitConfig
 from maskdistill.stages.settings import StageSettings
-from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
+from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision, steps_of
 from maskdistill.stages.weights import BackboneWeights
 
 KeepOf = Literal["valid", "all"]
@@ -53,7 +52,9 @@ class SegmentConfig(StageSettings):
     epochs: float = Field(45.0, gt=0)
     """Passes over the training images; may be a fraction."""
     iterations: int | None = Field(None, ge=1)
-    """Optimiser steps; None = as many as `epochs` need."""
+    """Optimiser steps; None = as many as `epochs` need, within `iterations_range`."""
+    iterations_range: tuple[int, int] | None = None
+    """Fewest and most steps that `epochs` may come to, for very few images and for very many; None = any number."""
     batch_size: int = Field(16, ge=2)
     """Crops per step; at least 2, as batch norm sees one value per crop in the image-level branch."""
     lr: float = Field(0.002, gt=0)
@@ -136,12 +137,15 @@ class SegmentConfig(StageSettings):
         stored = {"scale", "rotation"} if self.learns_from_stored else set()
         regions = set() if self.whole_regions else {"whole_regions"}
         with_crf = self.crf.predictions or (self.crf.rounds and self.rounds > 1)
+        steps = {"epochs", "iterations_range"} if self.iterations else set()
+        if self.iterations_range is None:
+            steps.add("iterations_range")
         return super().unused() | other | frozen | stored | regions | (set() if with_crf else {"crf"})
 
     def recipe(self, n_images: int) -> Recipe:
         """What the training loop needs to know, for `n_images` training images."""
         return Recipe(
-            iterations=self.iterations or ceil(self.epochs * n_images / self.batch_size),
+            iterations=self.iterations or steps_of(self.epochs, n_images, self.batch_size, self.iterations_range),
             batch_size=self.batch_size,
             lr=self.lr,
             optimizer=self.optimizer,
