@@ -137,9 +137,7 @@ class SegmentConfig(StageSettings):
         stored = {"scale", "rotation"} if self.learns_from_stored else set()
         regions = set() if self.whole_regions else {"whole_regions"}
         with_crf = self.crf.predictions or (self.crf.rounds and self.rounds > 1)
-        steps = {"epochs", "iterations_range"} if self.iterations else set()
-        if self.iterations_range is None:
-            steps.add("iterations_range")
+        steps = {"iterations_range"} if self.iterations or self.iterations_range is None else set()
         return super().unused() | other | frozen | stored | regions | (set() if with_crf else {"crf"})
 
     def recipe(self, n_images: int) -> Recipe:
