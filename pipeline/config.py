@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field, ValidationError
 from maskdistill.data.config import DataConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.settings import Settings
-from maskdistill.pipeline.config_files import read_config
+from maskdistill.pipeline.config_files import config_names, read_config
+from maskdistill.pipeline.profiles import chosen_profile, has_gpu
 from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.distill.config import DistillConfig
@@ -29,7 +30,7 @@ from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.segment.config import SegmentConfig
 
 S = TypeVar("S", bound=Settings)
-B = TypeVar("B", bound=DistillConfig)
+B = TypeVar("B", DistillConfig, SegmentConfig)
 """A section with `backbone`, `weights` and `vit`."""
 
 
@@ -45,6 +46,9 @@ class Config(Settings):
     filter: FilterConfig = Field(default_factory=FilterConfig)
     segment: SegmentConfig = Field(default_factory=SegmentConfig)
     evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
+    profile: str = "none"
+    """Settings that fit an experiment to the hardware, over those of the file that asks for it: `cpu`, `none`, or
+    `auto` = `cpu` where there is no GPU."""
     seed: int = Field(default=0, ge=0)
     """Base of every random number."""
     artifacts: Path = Path("artifacts")
@@ -58,6 +62,7 @@ class Config(Settings):
             "imitate": _filled(self.imitate, self.mine, vit),
             "cluster": _filled(self.cluster, self.mine, vit),
             "distill": _with_vit(self.distill.resolved(), self.mine),
+            "segment": _with_vit(self.segment, self.mine),
         }
         return self.model_copy(update=update)
 
@@ -69,6 +74,9 @@ def _filled(section: S, mine: MineConfig, fields: Sequence[str]) -> S:
 
 def _with_vit(section: B, mine: MineConfig) -> B:
     """The same section, with what it leaves open of a backbone that is a ViT taken from `mine`."""
+    if section.backbone == "auto":
+        backbone = "vit" if section.weights is None else "resnet50"
+        section = section.model_copy(update={"backbone": backbone})
     if section.backbone != "vit":
         return section
     vit = _filled(section.vit, mine, ("model", "normalise"))
@@ -104,19 +112,39 @@ class ConfigSource:
         files = [f"-c {shlex.quote(str(path))}" for path in self.paths]
         return " ".join([*files, *(f"-s {shlex.quote(override)}" for override in self.overrides)])
 
-    def load(self) -> Config:
-        """Read, override and validate. Raises InputError that names the file, the field and the remedy."""
-        tree: dict[str, Any] = {}
-        for path in self.paths:
-            _merge(tree, _modern(read_config(path), str(path)))
-        for override in self.overrides:
-            _merge(tree, _modern(_parse_override(override), f"-s {override}"))
+    def load(self, *, gpu: bool | None = None) -> Config:
+        """Read, override and validate. Raises InputError that names the file, the field and the remedy.
+
+        `gpu` says whether there is one, for `profile: auto`; None = look.
+        """
+        tree = self._read(has_gpu() if gpu is None else gpu)
         try:
             return Config.model_validate(tree).resolved()
         except ValidationError as error:
             problems = [f"  {_explain(dict(problem), tree)}" for problem in error.errors()]
             files = ", ".join(map(str, self.paths))
             raise InputError("\n".join([f"{files}: not a usable configuration", *problems])) from None
+
+
+    def _read(self, gpu: bool) -> dict[str, Any]:
+        """All files and overrides as one tree. A profile changes what stands up to the file that asks for it."""
+        files = [_modern(read_config(path), str(path)) for path in self.paths]
+        overrides: dict[str, Any] = {}
+        for override in self.overrides:
+            _merge(overrides, _modern(_parse_override(override), f"-s {override}"))
+        asking = max((place for place, tree in enumerate(files) if "profile" in tree), default=len(files) - 1)
+        asked: dict[str, Any] = {}
+        for part in (*files, overrides):
+            _merge(asked, {name: part[name] for name in ("profile", "execution") if name in part})
+        execution = asked.get("execution")
+        device = execution.get("device") if isinstance(execution, dict) else None
+        profile = chosen_profile(asked.get("profile") or "none", device, gpu=gpu)
+        if profile != "none":
+            files.insert(asking + 1, _modern(read_config(config_names()[profile]), profile))
+        tree: dict[str, Any] = {}
+        for part in (*files, overrides):
+            _merge(tree, part)
+        return {**tree, "profile": profile}
 
 
 def _modern(tree: dict[str, Any], where: str) -> dict[str, Any]:

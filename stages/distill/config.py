@@ -31,8 +31,9 @@ class DistillConfig(StageSettings):
 
     backend: str = "auto"
     """Library that the Mask R-CNN comes from; "auto" = detectron2 where it is installed, else torchvision."""
-    backbone: Literal["resnet18", "resnet50", "vit"] = "resnet50"
-    """The network under the feature pyramid: a ResNet, or `vit` = the Vision Transformer of `vit` and `weights`."""
+    backbone: Literal["resnet18", "resnet50", "vit", "auto"] = "resnet50"
+    """The network under the feature pyramid: a ResNet, `vit` = the Vision Transformer of `vit` and `weights`,
+    or `auto` = `vit` where no weights are given, else `resnet50`."""
     weights: BackboneWeights | None = None
     """Self-supervised weights of the backbone. Of a ResNet: a .pth or .safetensors file; `imitate` = the result of the
     imitate stage, which then runs first; None = from nothing. Of a ViT: as `mine.weights`; None = the same as there."""

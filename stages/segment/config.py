@@ -23,8 +23,9 @@ class SegmentConfig(StageSettings):
     version: ClassVar[int] = 2
     trains: ClassVar[bool] = True
 
-    backbone: Literal["resnet18", "resnet50", "vit"] = "resnet50"
-    """The network under the head: a ResNet, or `vit` = the Vision Transformer of `vit` and `weights`."""
+    backbone: Literal["resnet18", "resnet50", "vit", "auto"] = "resnet50"
+    """The network under the head: a ResNet, `vit` = the Vision Transformer of `vit` and `weights`,
+    or `auto` = `vit` where no weights are given, else `resnet50`."""
     weights: BackboneWeights | None = None
     """Self-supervised weights of the backbone. Of a ResNet: a .pth or .safetensors file; `imitate` = the result of the
     imitate stage, which then runs first; None = from nothing. Of a ViT: as `mine.weights`; None = the same as there."""

@@ -54,6 +54,8 @@ class Segmenter(nn.Module):
 
 
 def _trunk(config: SegmentConfig, weights: Path | None, vit: VisionBackbone | None) -> ResNetTrunk | VitTrunk:
+    if config.backbone == "auto":
+        raise InputError("segment.backbone: must be set here; the pipeline fills in what `auto` stands for")
     if config.backbone != "vit":
         return ResNetTrunk(config.backbone, config, weights)
     if vit is None:
