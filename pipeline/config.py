@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
@@ -17,6 +17,7 @@ from maskdistill.data.config import DataConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.settings import Settings
 from maskdistill.pipeline.config_files import config_names, read_config
+from maskdistill.pipeline.followers import filled, on_stored, with_vit
 from maskdistill.pipeline.profiles import chosen_profile, has_gpu
 from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.contract import ExecutionConfig
@@ -29,10 +30,6 @@ from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.old_names import modernise
 from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.segment.config import SegmentConfig
-
-S = TypeVar("S", bound=Settings)
-B = TypeVar("B", DistillConfig, SegmentConfig)
-"""A section with `backbone`, `weights` and `vit`."""
 
 
 class Config(Settings):
@@ -60,30 +57,15 @@ class Config(Settings):
     def resolved(self) -> "Config":
         """The same with the settings filled in that one stage takes over from another."""
         vit = ("model", "weights", "normalise")
+        features = filled(self.features, self.mine, vit)
         update = {
-            "features": _filled(self.features, self.mine, vit),
-            "imitate": _filled(self.imitate, self.mine, vit),
-            "cluster": _filled(self.cluster, self.mine, vit),
-            "distill": _with_vit(self.distill.resolved(), self.mine),
-            "segment": _with_vit(self.segment, self.mine),
+            "features": features,
+            "imitate": filled(self.imitate, self.mine, vit),
+            "cluster": filled(self.cluster, self.mine, vit),
+            "distill": with_vit(self.distill.resolved(), self.mine),
+            "segment": with_vit(on_stored(self.segment, features), self.mine),
         }
         return self.model_copy(update=update)
-
-
-def _filled(section: S, mine: MineConfig, fields: Sequence[str]) -> S:
-    """The same section, with what some of its fields leave open taken from `mine`."""
-    return section.model_copy(update={field: getattr(section, field) or getattr(mine, field) for field in fields})
-
-
-def _with_vit(section: B, mine: MineConfig) -> B:
-    """The same section, with what it leaves open of a backbone that is a ViT taken from `mine`."""
-    if section.backbone == "auto":
-        backbone = "vit" if section.weights is None else "resnet50"
-        section = section.model_copy(update={"backbone": backbone})
-    if section.backbone != "vit":
-        return section
-    vit = _filled(section.vit, mine, ("model", "normalise"))
-    return _filled(section, mine, ("weights",)).model_copy(update={"vit": vit})
 
 
 @dataclass(frozen=True)
@@ -127,7 +109,6 @@ class ConfigSource:
             problems = [f"  {_explain(dict(problem), tree)}" for problem in error.errors()]
             files = ", ".join(map(str, self.paths))
             raise InputError("\n".join([f"{files}: not a usable configuration", *problems])) from None
-
 
     def _read(self, gpu: bool) -> dict[str, Any]:
         """All files and overrides as one tree. A profile changes what stands up to the file that asks for it."""
@@ -206,7 +187,7 @@ def _suggest(name: str, kind: str | None) -> str:
     section = name.rpartition(".")[0]
     same_section = [other for other in names if other.rpartition(".")[0] == section]
     same_leaf = [other for other in names if other.rpartition(".")[2] == name.rpartition(".")[2]]
-    nearest = difflib.get_close_matches(name, same_section, 1, 0.5) or same_leaf
+    nearest = difflib.get_close_matches(name, same_section, 1, 0.6) or same_leaf
     nearest = nearest or difflib.get_close_matches(name, names, 1, 0.6)
     if nearest:
         return f"; did you mean {nearest[0]}?"

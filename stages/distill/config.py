@@ -22,6 +22,15 @@ def has_detectron2() -> bool:
     return spec is not None and spec.origin is not None
 
 
+def resnet_name(config: "DistillConfig") -> Literal["resnet18", "resnet50"]:
+    """The ResNet under the detector. Raises InputError where `backbone` names none."""
+    if config.backbone == "vit" or config.backbone == "auto":
+        raise InputError(
+            f"distill.backbone: {config.backbone} is no ResNet; the pipeline fills in what `auto` stands for"
+        )
+    return config.backbone
+
+
 @DETECTORS.sections
 class DistillConfig(StageSettings):
     """The detector that learns from mined masks and their clusters (section 3 of the paper)."""

@@ -29,7 +29,7 @@ def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progre
         inputs: The images; the artifact of `pretrain` where the ViT is its result, and that of `features` where masks
             are refined.
         workdir: Where `masks.zarr` is written; its images are all readable ones, in the order of the source. With
-            `mine.refine`, the masks as the method found them lie in `initial.zarr`, and weights and log of each round in
+            `mine.refine`, the masks as the method found them lie in `initial.zarr`, and weights and log of a round in
             `round1` and so on.
         progress: Told about every image.
 

@@ -122,7 +122,7 @@ class SegmentConfig(StageSettings):
         return self.backbone == "vit" and self.vit.freeze == "all"
 
     def inputs(self) -> tuple[str, ...]:
-        """The clusters, of which it needs the number, and the pseudo-labels; and what makes the backbone or features."""
+        """The clusters, of which it needs the number, the pseudo-labels, and what makes the backbone or the tokens."""
         stored = ("features",) if self.learns_from_stored else ()
         return ("cluster", "filter", *(self.weights.inputs() if self.weights else ()), *stored)
 
@@ -139,7 +139,7 @@ class SegmentConfig(StageSettings):
         regions = set() if self.whole_regions else {"whole_regions"}
         with_crf = self.crf.predictions or (self.crf.rounds and self.rounds > 1)
         steps = {"iterations_range"} if self.iterations or self.iterations_range is None else set()
-        return super().unused() | other | frozen | stored | regions | (set() if with_crf else {"crf"})
+        return super().unused() | other | frozen | stored | regions | steps | (set() if with_crf else {"crf"})
 
     def recipe(self, n_images: int) -> Recipe:
         """What the training loop needs to know, for `n_images` training images."""

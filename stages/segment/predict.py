@@ -1,7 +1,8 @@
 """Class scores of images of a source, and the label maps that they become."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -9,9 +10,11 @@ from torch import Tensor
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.stores.labels import write_labels
 from maskdistill.stages.known_images import read_known
 from maskdistill.stages.networks.batching import batch_by_shape
 from maskdistill.stages.networks.resize import limit_long_side, resize
+from maskdistill.stages.parts import Advance
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.crf.config import CrfConfig
 from maskdistill.stages.segment.crf.dense_crf import refine
@@ -49,6 +52,40 @@ def score_images(
             scores = view_scores(model, views, config)
         for number, item in enumerate(batch):
             yield Scored(item.image_id, item.pixels, [view[number] for view in scores])
+
+
+def predict_part(
+    model: Segmenter,
+    source: ImageSource,
+    image_ids: Sequence[str],
+    config: SegmentConfig,
+    batch_size: int,
+    device: torch.device,
+    advance: Advance,
+    path: Path,
+    *,
+    with_crf: bool = False,
+) -> None:
+    """Write a LabelStore of some images at `path`; as `score_images`."""
+    scored = score_images(model, source, image_ids, config, batch_size, device)
+    write_scored(scored, image_ids, config, advance, path, with_crf=with_crf)
+
+
+def write_scored(
+    scored: Iterable[Scored],
+    image_ids: Sequence[str],
+    config: SegmentConfig,
+    advance: Advance,
+    path: Path,
+    *,
+    with_crf: bool,
+) -> None:
+    """Write a LabelStore at `path` of images whose scores come in any order."""
+    found: dict[str, UInt8Array] = {}
+    for image in scored:
+        found[image.image_id] = to_labels(image.scores, image.pixels, config, with_crf=with_crf)
+        advance(1)
+    write_labels(path, [(image_id, found[image_id]) for image_id in image_ids])
 
 
 def to_labels(scores: list[Tensor], pixels: UInt8Array, config: SegmentConfig, *, with_crf: bool) -> UInt8Array:

@@ -9,17 +9,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from maskdistill.data.catalog import CLUSTERS, FEATURES, PREDICTIONS, PREDICTIONS_CRF, PSEUDO_LABELS, SEGMENTER, TRAINING_LOG
-from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.catalog import (
+    CLUSTERS,
+    FEATURES,
+    PREDICTIONS,
+    PREDICTIONS_CRF,
+    PSEUDO_LABELS,
+    SEGMENTER,
+    TRAINING_LOG,
+)
 from maskdistill.data.stores.clusters import read_k
 from maskdistill.data.stores.features import FeatureStore
-from maskdistill.data.stores.labels import LabelStore, merge_label_parts, write_labels
+from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.model import Segmenter
-from maskdistill.stages.segment.predict import score_images, to_labels
+from maskdistill.stages.segment.predict import score_images, write_scored
 from maskdistill.stages.segment.stored import answers, score_stored
 from maskdistill.stages.segment.train import (
     SegmenterTraining,
@@ -138,11 +145,8 @@ class PredictWorker:
         else:
             batch_size = job.inputs.execution.batch_size
             scored = score_images(self.model, source, image_ids, job.config, batch_size, self.device)
-        found: dict[str, UInt8Array] = {}
-        for image in scored:
-            found[image.image_id] = to_labels(image.scores, image.pixels, job.config, with_crf=job.with_crf)
-            advance(1)
-        write_labels(folder / PREDICTIONS.file, [(image_id, found[image_id]) for image_id in image_ids])
+        path = folder / PREDICTIONS.file
+        write_scored(scored, image_ids, job.config, advance, path, with_crf=job.with_crf)
         return PartReport(len(items))
 
 

@@ -14,6 +14,7 @@ from maskdistill.stages.segment.predict import Scored
 from maskdistill.stages.segment.trunks.vit import VitTrunk
 from maskdistill.stages.training.precision import autocast
 
+
 def score_stored(
     model: Segmenter,
     features: FeatureStore,
@@ -30,9 +31,7 @@ def score_stored(
         yield Scored(image_id, read_known(source, image_id), scores)
 
 
-def _scores(
-    model: Segmenter, features: FeatureStore, image_id: str, device: torch.device, *, mirrored: bool
-) -> Tensor:
+def _scores(model: Segmenter, features: FeatureStore, image_id: str, device: torch.device, *, mirrored: bool) -> Tensor:
     """Scores (C, h, w) of an image, or of its mirror image turned back."""
     assert isinstance(model.backbone, VitTrunk)
     tokens = torch.from_numpy(features.read(features.index(image_id), mirrored=mirrored)).to(device)

@@ -17,7 +17,7 @@ from detectron2.structures import BitMasks, Boxes, Instances
 from detectron2.utils.events import EventStorage
 from torch import Tensor, nn
 
-from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.config import DistillConfig, resnet_name
 from maskdistill.stages.distill.detectors.detector import Detections, Target
 from maskdistill.stages.distill.detectors.detectron2_config import detectron2_config
 from maskdistill.stages.distill.detectors.detectron2_vit import build_on_vit
@@ -48,7 +48,7 @@ class Detectron2Detector:
         else:
             self._model = build_model(detectron2_config(config, n_clusters))
             if weights is not None:
-                load_backbone(self._model, config.backbone, weights)
+                load_backbone(self._model, resnet_name(config), weights)
         heads = self._model.roi_heads
         # The backbone too: detectron2 rounds the boxes that it pools to the type of the features.
         keep_float32(

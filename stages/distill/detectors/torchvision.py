@@ -21,7 +21,7 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import MultiScaleRoIAlign
 
-from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.config import DistillConfig, resnet_name
 from maskdistill.stages.distill.detectors.architecture import ANCHOR_SHARES, ASPECT_RATIOS, SIZES
 from maskdistill.stages.distill.detectors.detector import Detections, Target
 from maskdistill.stages.distill.detectors.float32_parts import keep_float32
@@ -150,7 +150,7 @@ def _pyramid(config: DistillConfig, channels: int, weights: Path | None, vit: Vi
     """Backbone and feature pyramid with `channels` channels on each level."""
     if config.backbone == "vit":
         return VitLevels(config, vit, (*_POOLED, "pool"))
-    body = build_resnet(config.backbone, weights)
+    body = build_resnet(resnet_name(config), weights)
     if config.weights is not None:
         body = freeze_norm(body) if config.freeze_norm else body
         freeze_stages(body, config.freeze_stages)

@@ -38,8 +38,7 @@ class VitTrunk(nn.Module):
         super().__init__()
         self.vit, self.blocks = vit, config.blocks_of(vit.n_blocks)
         dim = vit.dim * len(self.blocks)
-        self.standard = Standardise(dim)
-        self.neck = nn.Sequential(self.standard)
+        self.neck = nn.Sequential(Standardise(dim))
         self.width = dim
         if config.upsample == "learnt":
             doublings = max(0, round(log2(vit.patch_size / _LEARNT_STRIDE)))
@@ -47,6 +46,13 @@ class VitTrunk(nn.Module):
             self.width = _LEARNT_CHANNELS
         for buffer, values in {"mean": vit.mean, "std": vit.std}.items():
             self.register_buffer(buffer, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def standard(self) -> Standardise:
+        """What brings all channels to one scale; it has to be told theirs."""
+        first = self.neck[0]
+        assert isinstance(first, Standardise)
+        return first
 
     def forward(self, images: Tensor) -> Tensor:
         """Features of images uint8 (B, 3, H, W) RGB: (B, width, h, w), h x w patches or finer."""

@@ -53,9 +53,9 @@ def save_masks(path: Path, masks: dict[str, np.ndarray]) -> Path:
 
 
 def test_what_most_images_agree_on_mends_a_wrong_mask(inputs: StageInputs, tmp_path: Path) -> None:
-    """Three right masks outweigh one of the wrong half; the validation images get masks of their own too."""
+    """A quarter too much in one of four does not last; the validation images get masks of their own too."""
     masks = {image_id: halves(i) for i, image_id in enumerate(inputs.source.ids)}
-    masks["photo3"] = ~masks["photo3"]
+    masks["photo3"][:30] = True
     masks["photo5"] = np.eye(*masks["photo5"].shape, dtype=bool)
     found = MaskStore.open(refine(FEW, inputs, save_masks(tmp_path / "a.zarr", masks), tmp_path / "1", 1, Silent()))
     assert found.image_ids == inputs.source.ids

@@ -1,13 +1,14 @@
 """Each connected region takes one class."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskdistill.stages.segment.regions import unite_regions
 
 
-def scores_of(labels: np.ndarray, n_classes: int, strength: float = 4.0) -> np.ndarray:
+def scores_of(labels: NDArray[np.uint8], n_classes: int, strength: float = 4.0) -> NDArray[np.float32]:
     """Logits that make each px its own class."""
-    return (strength * np.eye(n_classes, dtype=np.float32)[labels]).transpose(2, 0, 1)
+    return np.moveaxis(strength * np.eye(n_classes, dtype=np.float32)[labels], -1, 0)
 
 
 def test_a_region_becomes_what_most_of_it_is() -> None:
