@@ -24,11 +24,11 @@ def has_detectron2() -> bool:
 
 def resnet_name(config: "DistillConfig") -> Literal["resnet18", "resnet50"]:
     """The ResNet under the detector. Raises InputError where `backbone` names none."""
-    if config.backbone == "vit" or config.backbone == "auto":
+    if config.backbone in {"vit", "auto"}:
         raise InputError(
-            f"distill.backbone: {config.backbone} is no ResNet; the pipeline fills in what `auto` stands for"
+            f"distill.backbone: {config.backbone} names no ResNet; the pipeline fills in what auto stands for"
         )
-    return config.backbone
+    return "resnet18" if config.backbone == "resnet18" else "resnet50"
 
 
 @DETECTORS.sections
