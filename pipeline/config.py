@@ -21,6 +21,7 @@ from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.evaluate.config import EvaluateConfig
+from maskdistill.stages.features.config import FeaturesConfig
 from maskdistill.stages.filter.config import FilterConfig
 from maskdistill.stages.imitate.config import ImitateConfig
 from maskdistill.stages.mine.config import MineConfig
@@ -38,6 +39,7 @@ class Config(Settings):
 
     data: DataConfig
     pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
+    features: FeaturesConfig = Field(default_factory=FeaturesConfig)
     imitate: ImitateConfig = Field(default_factory=ImitateConfig)
     mine: MineConfig = Field(default_factory=MineConfig)
     cluster: ClusterConfig = Field(default_factory=ClusterConfig)
@@ -55,6 +57,7 @@ class Config(Settings):
         """The same with the settings filled in that one stage takes over from another."""
         vit = ("model", "weights", "normalise")
         update = {
+            "features": _filled(self.features, self.mine, vit),
             "imitate": _filled(self.imitate, self.mine, vit),
             "cluster": _filled(self.cluster, self.mine, vit),
             "distill": _with_vit(self.distill.resolved(), self.mine),

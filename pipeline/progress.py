@@ -35,6 +35,10 @@ class BarProgress:
         self._progress = progress
         self._task: TaskID | None = None
 
+    def say(self, line: str) -> None:
+        """Print above the bars."""
+        self._progress.console.print(f"{self._stage}: {line}", highlight=False)
+
     def start(self, phase: str, total: int, unit: str) -> None:
         """Begin a new bar."""
         self._task = self._progress.add_task(f"{self._stage} · {phase}", total=total, unit=unit, info="")
@@ -58,6 +62,10 @@ class LineProgress:
         self._phase, self._unit, self._total = "", "", 0
         self._done = 0
         self._began = self._last = 0.0
+
+    def say(self, line: str) -> None:
+        """Print it."""
+        self._console.print(f"{self._stage}: {line}", highlight=False)
 
     def start(self, phase: str, total: int, unit: str) -> None:
         """Begin a phase."""

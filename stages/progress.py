@@ -6,6 +6,9 @@ from typing import Protocol
 class Progress(Protocol):
     """Receives the phases of a stage, one after the other."""
 
+    def say(self, line: str) -> None:
+        """Something to know before the work begins, such as how much of it there is."""
+
     def start(self, phase: str, total: int, unit: str) -> None:
         """A new phase begins: `total` things named `unit`."""
 
@@ -15,6 +18,9 @@ class Progress(Protocol):
 
 class Silent:
     """A Progress that shows nothing."""
+
+    def say(self, line: str) -> None:
+        """Ignore the line."""
 
     def start(self, phase: str, total: int, unit: str) -> None:
         """Ignore the phase."""

@@ -122,6 +122,9 @@ class _Relay:
     def __init__(self, messages: Any) -> None:
         self.messages = messages
 
+    def say(self, line: str) -> None:
+        self.messages.put(("say", (line,), {}))
+
     def start(self, phase: str, total: int, unit: str) -> None:
         self.messages.put(("start", (phase, total, unit), {}))
 
