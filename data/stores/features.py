@@ -116,6 +116,11 @@ class FeatureStore:
         return read_rows(array, start, start + height * width).reshape(height, width, self.dim)
 
     @property
+    def n_parts(self) -> int:
+        """Number of groups that the tokens are in."""
+        return len(self._parts)
+
+    @property
     def mean(self) -> NDArray[np.float32]:
         """Mean of each number over the patches of the training images, mirror images left out, float32 (D,)."""
         return (self.total / self._count).astype(np.float32)

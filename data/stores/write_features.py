@@ -109,7 +109,7 @@ def join_features(parts: Sequence[Path], path: Path) -> FeatureStore:
     for store in stores:
         if (store.description, store.dim) != (stores[0].description, stores[0].dim):
             raise CorruptArtifact(f"{store.path}: holds other tokens than {stores[0].path}")
-    starts = np.cumsum([0, *(len(store._parts) for store in stores)])
+    starts = np.cumsum([0, *(store.n_parts for store in stores)])
     columns = {name: np.concatenate([getattr(store, name) for store in stores]) for name in COLUMNS}
     columns["part"] = np.concatenate([store.part + start for store, start in zip(stores, starts[:-1], strict=True)])
     statistics = {name: sum(getattr(store, name) for store in stores) for name in STATISTICS}
@@ -117,7 +117,7 @@ def join_features(parts: Sequence[Path], path: Path) -> FeatureStore:
         group.attrs[DESCRIPTION] = stores[0].description
         group.create_group(PARTS)
         for store, start in zip(stores, starts[:-1], strict=True):
-            for number in range(len(store._parts)):
+            for number in range(store.n_parts):
                 link_group(store.path / PARTS / str(number), group, f"{PARTS}/{start + number}")
         _write_columns(group, [image_id for store in stores for image_id in store.image_ids], columns, statistics)
     return FeatureStore.open(path)

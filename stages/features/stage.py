@@ -35,6 +35,7 @@ def run(
         InputError: Unusable model, weights or blocks, a disk with too little space left, or more unreadable images than
             `inputs.max_failure_rate` allows.
     """
+    workdir.mkdir(parents=True, exist_ok=True)
     job, n_images = FeaturesJob(config, inputs), len(inputs.source)
     expected = estimate(job.open(), inputs.source)
     progress.say(str(expected))
