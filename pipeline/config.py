@@ -62,8 +62,8 @@ class Config(Settings):
             "features": features,
             "imitate": filled(self.imitate, self.mine, vit),
             "cluster": filled(self.cluster, self.mine, vit),
-            "distill": with_vit(self.distill.resolved(), self.mine),
-            "segment": with_vit(on_stored(self.segment, features), self.mine),
+            "distill": with_vit(on_stored(self.distill.resolved(), features, "distill"), self.mine),
+            "segment": with_vit(on_stored(self.segment, features, "segment"), self.mine),
         }
         return self.model_copy(update=update)
 

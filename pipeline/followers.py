@@ -1,7 +1,7 @@
 """Settings that one stage takes over from another: which ViT looks at the images."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from maskdistill.data.errors import InputError
 from maskdistill.data.settings import Settings
@@ -15,26 +15,39 @@ B = TypeVar("B", DistillConfig, SegmentConfig)
 """A section with `backbone`, `weights` and `vit`."""
 
 
-def on_stored(segment: SegmentConfig, features: FeaturesConfig) -> SegmentConfig:
-    """The same section with what the stored tokens are of, where it learns from them.
+def on_stored(section: B, features: FeaturesConfig, name: str) -> B:
+    """The same section with what the stored tokens are of, where it learns from them: their size and their ViT.
 
     Raises:
-        InputError: It says something else itself.
+        InputError: It names another ViT or other blocks itself.
     """
-    segment = _with_backbone(segment)
-    if not segment.learns_from_stored:
-        return segment
-    own = {"weights": features.weights, "image_size": features.short_side}
-    of_vit = {"model": features.model, "normalise": features.normalise, "blocks": features.blocks}
-    for section, values, name in ((segment, own, "segment"), (segment.vit, of_vit, "segment.vit")):
-        for field, value in values.items():
-            if getattr(section, field) not in (None, value):
-                there = "short_side" if field == "image_size" else field
-                raise InputError(
-                    f"{name}.{field}: with segment.vit.freeze: all the segmenter learns from stored tokens, and "
-                    f"features.{there} is {value}; leave {name}.{field} out and set features.{there}"
-                )
-    return segment.model_copy(update={**own, "vit": segment.vit.model_copy(update=of_vit)})
+    section = _with_backbone(section)
+    if not section.learns_from_stored:
+        return section
+    taken_by = "regions" if isinstance(section, DistillConfig) else "vit"
+    theirs = {
+        "weights": features.weights,
+        "vit.model": features.model,
+        "vit.normalise": features.normalise,
+        f"{taken_by}.blocks": features.blocks,
+    }
+    for place, value in theirs.items():
+        section = _taken_over(section, place.split("."), value, f"{name}.{place}")
+    return section.model_copy(update={"backbone": "vit", "image_size": features.short_side})
+
+
+def _taken_over(section: S, place: list[str], value: Any, name: str) -> S:
+    """The same section with a value of the features stage at a place that is open, or has it already."""
+    field, *inner = place
+    own = getattr(section, field)
+    if inner:
+        return section.model_copy(update={field: _taken_over(own, inner, value, name)})
+    if own not in (None, value):
+        raise InputError(
+            f"{name}: {own}: what learns from stored tokens has the ViT and the blocks of the features stage; leave it "
+            f"out, and set features.{field}"
+        )
+    return section.model_copy(update={field: value})
 
 
 def _with_backbone(section: B) -> B:

@@ -12,7 +12,7 @@ from maskdistill.data.sources.open import open_source
 from maskdistill.pipeline.artifacts import ArtifactStore, Manifest, hash_file, hash_key
 from maskdistill.pipeline.changes import changed_ingredients, describe_changes
 from maskdistill.pipeline.config import Config, ConfigSource
-from maskdistill.pipeline.dag import ALL_STAGES, StageSpec
+from maskdistill.pipeline.dag import ALL_STAGES, OPTIONAL_STAGES, StageSpec
 from maskdistill.stages.settings import StageSettings
 
 
@@ -48,6 +48,9 @@ class Plan:
         self.config: Config = config_source.load()
         self.store = ArtifactStore(self.config.artifacts)
         self.stages: dict[str, PlannedStage] = {}
+        # Optional stages last: they take over files from the others, which is where a user has named them.
+        for spec in sorted(stages, key=OPTIONAL_STAGES.__contains__):
+            _check_files(spec.name, self.settings(spec.name))
         for spec in stages:
             self.stages[spec.name] = self._plan(spec)
         needed = self.upstream(stages[-1].name)
@@ -86,7 +89,7 @@ class Plan:
         ingredients["data"] = self.data_fingerprint
         if section.uses_seed():
             ingredients["seed"] = self.config.seed
-        ingredients["files"] = {name: _fingerprint(spec.name, name, path) for name, path in section.files().items()}
+        ingredients["files"] = {name: _fingerprint(path) for name, path in section.files().items()}
         for name in ingredients["files"]:
             _remove(settings, name)
         return PlannedStage(spec, hash_key(ingredients), inputs, ingredients)
@@ -129,10 +132,15 @@ class Plan:
         )
 
 
-def _fingerprint(stage: str, setting: str, path: Path) -> str:
+def _check_files(stage: str, settings: StageSettings) -> None:
+    """Raise InputError where a file of the user is not there."""
+    for setting, path in settings.files().items():
+        if not path.expanduser().is_file():
+            raise InputError(f"{stage}.{setting}: {path}: no such file; give the path of one that is there")
+
+
+def _fingerprint(path: Path) -> str:
     """Hash of a user's file: a moved checkpoint is the same checkpoint."""
-    if not path.expanduser().is_file():
-        raise InputError(f"{stage}.{setting}: {path}: no such file; give the path of one that is there")
     stat = path.expanduser().stat()
     return f"sha256:{_hash_once(path.expanduser(), stat.st_size, stat.st_mtime_ns)}"
 

@@ -22,6 +22,10 @@ def has_detectron2() -> bool:
     return spec is not None and spec.origin is not None
 
 
+_OF_BOXES = {"heads", "max_size", "scale", "color_jitter", "ignore_unmatched", "copy_paste", "nms", "mask_threshold"}
+"""Settings of Mask R-CNN and of its images, which stored tokens do without."""
+
+
 def resnet_name(config: "DistillConfig") -> Literal["resnet18", "resnet50"]:
     """The ResNet under the detector. Raises InputError where `backbone` names none."""
     if config.backbone in {"vit", "auto"}:
@@ -39,7 +43,8 @@ class DistillConfig(StageSettings):
     trains: ClassVar[bool] = True
 
     backend: str = "auto"
-    """Library that the Mask R-CNN comes from; "auto" = detectron2 where it is installed, else torchvision."""
+    """Library that the Mask R-CNN comes from; "auto" = detectron2 where it is installed, else torchvision. `regions` =
+    no Mask R-CNN, but a linear layer on the tokens of a frozen ViT, whose connected regions are the candidates."""
     backbone: Literal["resnet18", "resnet50", "vit", "auto"] = "resnet50"
     """The network under the feature pyramid: a ResNet, `vit` = the Vision Transformer of `vit` and `weights`,
     or `auto` = `vit` where no weights are given, else `resnet50`."""
@@ -57,7 +62,7 @@ class DistillConfig(StageSettings):
     """"full" is the standard Mask R-CNN; "slim" has a narrower pyramid and heads and learns from fewer boxes per
     image, for a CPU."""
     image_size: int = Field(640, ge=32)
-    """Short side at which images are trained on and predicted, px."""
+    """Short side at which images are trained on and predicted, px; with `backend: regions` that of `features`."""
     max_size: int = Field(1067, ge=32)
     """Largest long side, px; images that would exceed it get a smaller short side."""
     scale: tuple[float, float] = (0.8, 1.25)
@@ -117,6 +122,8 @@ class DistillConfig(StageSettings):
             raise ValueError(f"scale: {list(self.scale)} must be two positive numbers, the smaller one first")
         if self.max_size < self.image_size:
             raise ValueError(f"max_size: {self.max_size} is below image_size {self.image_size}")
+        if self.backend == "regions" and self.backbone == "vit" and self.vit.freeze != "all":
+            raise ValueError("backend: regions goes with vit.freeze: all")
         own = (self.backend, self.backbone, self.heads)
         if self.pools_from_c4 and own != ("detectron2", "resnet50", "full"):
             raise ValueError("detectron2.neck: c4 goes with backend: detectron2, backbone: resnet50 and heads: full")
@@ -132,9 +139,15 @@ class DistillConfig(StageSettings):
         """That of the network."""
         return self.precision
 
+    @property
+    def learns_from_stored(self) -> bool:
+        """Whether it learns from the tokens of the features stage."""
+        return self.backend == "regions"
+
     def inputs(self) -> tuple[str, ...]:
-        """The masks and their clusters; and the stage that trains the backbone, where one does."""
-        return ("mine", "cluster", *(self.weights.inputs() if self.weights else ()))
+        """The masks and their clusters; and what makes the backbone, or the tokens."""
+        stored = ("features",) if self.learns_from_stored else ()
+        return ("mine", "cluster", *(self.weights.inputs() if self.weights else ()), *stored)
 
     def files(self) -> Mapping[str, Path]:
         """The backbone's checkpoint."""
@@ -145,7 +158,8 @@ class DistillConfig(StageSettings):
         is_vit = self.backbone == "vit"
         frozen = {"freeze_stages", "freeze_norm"} if is_vit or self.weights is None else set()
         vit = set() if is_vit else {"vit"}
-        return super().unused() | frozen | vit | ({"round_score"} if self.rounds == 1 else set())
+        boxes = _OF_BOXES if self.learns_from_stored else set()
+        return super().unused() | frozen | vit | boxes | ({"round_score"} if self.rounds == 1 else set())
 
     def resolved(self, installed: bool | None = None) -> "DistillConfig":
         """The same with the back end that "auto" stands for here.

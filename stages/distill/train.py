@@ -1,7 +1,9 @@
 """Training the detector in one folder; what each process does where several train together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -13,6 +15,9 @@ from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.dataset import collate, training_data
 from maskdistill.stages.distill.detectors.build import create_detector
+from maskdistill.stages.distill.detectors.regions import RegionDetector
+from maskdistill.stages.distill.stored import learn_from_stored
+from maskdistill.stages.features.crops import collate as collate_crops
 from maskdistill.stages.networks.vit import VisionBackbone, build_backbone, load_vit
 from maskdistill.stages.networks.vit_tuning import freeze_vit, rate_factors
 from maskdistill.stages.networks.vit_weights import Architecture
@@ -21,7 +26,7 @@ from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import rank
 from maskdistill.stages.training.fit import SimpleFit
-from maskdistill.stages.training.samples import SampleStream, derive_seed, round_seed
+from maskdistill.stages.training.samples import Sample, SampleStream, derive_seed, round_seed
 from maskdistill.stages.training.trainer import Trainer
 from maskdistill.stages.weights import find_checkpoint
 
@@ -67,14 +72,20 @@ def train_detector(training: DetectorTraining, progress: Progress) -> None:
     detector = create_detector(config, n_clusters, find_resnet(training), vit)
     if training.previous is not None:
         detector.module.load_state_dict(load_file(training.previous))
+    load: Callable[[int], Sample] = data.load
+    gather: Callable[[list[Any]], Any] = collate
+    fit = SimpleFit(
+        detector.module,
+        lambda batch: detector.losses(*batch),
+        rate_factors(vit, config.vit.lr_decay) if vit else {},
+    )
+    if isinstance(detector, RegionDetector):
+        crops, fit = learn_from_stored(detector, data, inputs)
+        load, gather = crops.load, collate_crops
     trainer = Trainer(
-        fit=SimpleFit(
-            detector.module,
-            lambda batch: detector.losses(*batch),
-            rate_factors(vit, config.vit.lr_decay) if vit else {},
-        ),
-        samples=SampleStream(len(data), data.load, training.seed),
-        collate=collate,
+        fit=fit,
+        samples=SampleStream(len(data), load, training.seed),
+        collate=gather,
         recipe=config.recipe(),
         workdir=training.folder,
         execution=inputs.execution,

@@ -22,4 +22,5 @@ class Standardise(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Of tokens (B, D, h, w) of any float type, in that of the mean."""
-        return (tokens.to(self.mean) - self.mean[:, None, None]) / self.std[:, None, None]
+        scale = 1 / self.std[:, None, None]
+        return torch.addcmul(-self.mean[:, None, None] * scale, tokens.to(self.mean), scale)

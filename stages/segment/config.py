@@ -41,7 +41,8 @@ class SegmentConfig(StageSettings):
     head: str = "deeplab"
     """What turns features into classes: `deeplab` (the paper) or `linear`, a single layer."""
     image_size: int | None = Field(None, ge=16)
-    """Short side to which images are brought before augmentation, and at prediction, px; None = their own size."""
+    """Short side to which images are brought before augmentation, and at prediction, px; None = their own size. Where
+    stored tokens are learnt from, it is that of the features stage."""
     crop: int = Field(512, ge=32)
     """Side of the square training crops, px; what lies outside the image is ignored."""
     scale: tuple[float, float] = (0.75, 1.25)

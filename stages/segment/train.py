@@ -124,8 +124,8 @@ def _from_images(
     if not isinstance(trunk, VitTrunk):
         return data, SimpleFit(model, lambda batch: _losses(model(batch[0]), batch[1], config))
     known = [read_known(source, labels.image_ids[image]) for image in images[:_IMAGES_FOR_STATISTICS]]
-    trunk.standardise_like(view for pixels in known for view in views_of(pixels, config)[:1])
-    factors = rate_factors(trunk.vit, config.vit.lr_decay)
+    trunk.tokens.standardise_like(view for pixels in known for view in views_of(pixels, config)[:1])
+    factors = rate_factors(trunk.tokens.vit, config.vit.lr_decay)
     return data, SimpleFit(model, lambda batch: _losses(model(batch[0]), batch[1], config), factors)
 
 
@@ -136,12 +136,12 @@ def _from_stored(
     config, trunk = training.config, model.backbone
     assert isinstance(trunk, VitTrunk)
     features = FEATURES.open(training.inputs.artifacts)
-    trunk.standard.set(torch.from_numpy(features.mean), torch.from_numpy(features.std))
+    trunk.tokens.standard.set(torch.from_numpy(features.mean), torch.from_numpy(features.std))
     data = TokenCrops(
         features,
         [labels.image_ids[image] for image in images],
         lambda item: labels.read(int(images[item])),
-        max(1, config.crop // trunk.vit.patch_size),
+        max(1, config.crop // trunk.tokens.vit.patch_size),
         config.flip,
     )
     module = nn.Sequential(trunk.neck, model.head)

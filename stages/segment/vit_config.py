@@ -9,8 +9,8 @@ from maskdistill.stages.vit_backbone_config import VitBackboneConfig
 class SegmentVitConfig(VitBackboneConfig):
     """Of `backbone: vit`; its weights are `segment.weights`.
 
-    With `freeze: all` the head learns from the tokens that the features stage has stored; what they are of, `model`,
-    `normalise`, `blocks`, `segment.weights` and `segment.image_size`, is then said in that section.
+    With `freeze: all` the head learns from the tokens that the features stage has stored, and that section says what
+    they are of: model, weights, pixels, blocks and size.
     """
 
     blocks: tuple[int, ...] | None = None

@@ -116,8 +116,8 @@ def test_a_tuned_vit_learns_from_images(inputs: StageInputs, tmp_path: Path) -> 
         for name in ("work", "longer")
     )
     changed = {name for name in first if not torch.equal(first[name], second[name])}
-    assert "backbone.vit.model.blocks.11.mlp.fc2.weight" in changed
-    assert "backbone.vit.model.blocks.9.mlp.fc2.weight" not in changed
+    assert "backbone.tokens.vit.model.blocks.11.mlp.fc2.weight" in changed
+    assert "backbone.tokens.vit.model.blocks.9.mlp.fc2.weight" not in changed
     assert {name.split(".")[0] for name in changed} == {"backbone", "head"}
 
 
