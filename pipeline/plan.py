@@ -12,7 +12,7 @@ from maskdistill.data.sources.open import open_source
 from maskdistill.pipeline.artifacts import ArtifactStore, Manifest, hash_file, hash_key
 from maskdistill.pipeline.changes import changed_ingredients, describe_changes
 from maskdistill.pipeline.config import Config, ConfigSource
-from maskdistill.pipeline.dag import ALL_STAGES, OPTIONAL_STAGES, StageSpec
+from maskdistill.pipeline.dag import ALL_STAGES, OPTIONAL_NAMES, StageSpec
 from maskdistill.stages.settings import StageSettings
 
 
@@ -49,7 +49,7 @@ class Plan:
         self.store = ArtifactStore(self.config.artifacts)
         self.stages: dict[str, PlannedStage] = {}
         # Optional stages last: they take over files from the others, which is where a user has named them.
-        for spec in sorted(stages, key=OPTIONAL_STAGES.__contains__):
+        for spec in sorted(stages, key=lambda spec: spec.name in OPTIONAL_NAMES):
             _check_files(spec.name, self.settings(spec.name))
         for spec in stages:
             self.stages[spec.name] = self._plan(spec)
