@@ -11,7 +11,7 @@ from maskdistill.data.errors import InputError
 from maskdistill.stages.distill.detectors.options import DetectorVitConfig, Detectron2Options
 from maskdistill.stages.registry import DETECTORS
 from maskdistill.stages.settings import StageSettings
-from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
+from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision, steps_of
 from maskdistill.stages.weights import BackboneWeights
 
 
@@ -71,8 +71,12 @@ class DistillConfig(StageSettings):
     """Chance of a left-right flip."""
     color_jitter: float = Field(0.2, ge=0, le=1)
     """Largest relative change of brightness, contrast and saturation; a fifth of it for hue; 0 = none."""
-    iterations: int = Field(24_000, ge=1)
-    """Optimiser steps."""
+    iterations: int | None = Field(24_000, ge=1)
+    """Optimiser steps; None = as many as `epochs` need, within `iterations_range`."""
+    epochs: float = Field(12.0, gt=0)
+    """Passes over the training images that have a mask, where `iterations` is None."""
+    iterations_range: tuple[int, int] | None = None
+    """Fewest and most steps that `epochs` may come to, for very few images and for very many; None = any number."""
     batch_size: int = Field(8, ge=1)
     """Training images per step."""
     lr: float = Field(0.01, gt=0)
@@ -159,7 +163,8 @@ class DistillConfig(StageSettings):
         frozen = {"freeze_stages", "freeze_norm"} if is_vit or self.weights is None else set()
         vit = set() if is_vit else {"vit"}
         boxes = _OF_BOXES if self.learns_from_stored else set()
-        return super().unused() | frozen | vit | boxes | ({"round_score"} if self.rounds == 1 else set())
+        steps = {"epochs", "iterations_range"} if self.iterations else set()
+        return super().unused() | steps | frozen | vit | boxes | ({"round_score"} if self.rounds == 1 else set())
 
     def resolved(self, installed: bool | None = None) -> "DistillConfig":
         """The same with the back end that "auto" stands for here.
@@ -182,10 +187,10 @@ class DistillConfig(StageSettings):
             return self.model_copy(update={"backend": "detectron2" if installed else "torchvision"})
         return self
 
-    def recipe(self) -> Recipe:
-        """What the training loop needs to know."""
+    def recipe(self, n_images: int) -> Recipe:
+        """What the training loop needs to know, for `n_images` training images."""
         return Recipe(
-            iterations=self.iterations,
+            iterations=self.iterations or steps_of(self.epochs, n_images, self.batch_size, self.iterations_range),
             batch_size=self.batch_size,
             lr=self.lr,
             optimizer=self.optimizer,

@@ -16,6 +16,7 @@ from maskdistill.data.stores.features import FeatureStore
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.dataset import training_data
 from maskdistill.stages.distill.detectors.build import create_detector
 from maskdistill.stages.distill.detectors.detector import Detector
 from maskdistill.stages.distill.detectors.regions import RegionDetector
@@ -57,7 +58,8 @@ def run(config: DistillConfig, inputs: StageInputs, workdir: Path, progress: Pro
         targets, previous = next_targets(candidates, targets, config.round_score), folder / DETECTOR.file
     last = DetectorTraining(config, inputs, workdir, k, previous, config.rounds)
     candidates = run_round(last, targets, mined, progress)
-    metrics = {"backend": config.backend, **describe(candidates), "iterations": config.iterations}
+    metrics = {"backend": config.backend, **describe(candidates)}
+    metrics["iterations"] = config.recipe(len(training_data(inputs.source, mined, config))).iterations
     return StageOutputs(
         items=len(candidates), unit="candidates", metrics={**metrics, "losses": final_losses(workdir / TRAINING_LOG)}
     )

@@ -86,7 +86,7 @@ def train_detector(training: DetectorTraining, progress: Progress) -> None:
         fit=fit,
         samples=SampleStream(len(data), load, training.seed),
         collate=gather,
-        recipe=config.recipe(),
+        recipe=config.recipe(len(data)),
         workdir=training.folder,
         execution=inputs.execution,
         device=resolve_device(inputs.execution),
