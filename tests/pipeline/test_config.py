@@ -72,7 +72,10 @@ def test_clusters_and_the_resnet_see_pixels_as_mining_does(tmp_path: Path) -> No
         ("pretrain.overrides={img_size:128}", "pretrain.overrides.img_size:128: input should be 'img_size', "),
         ("data.n_trian=3", "data.n_trian: no such field; did you mean data.n_train?"),
         ("cluster.k=1", "cluster.k: input should be greater than or equal to 2 (got 1)"),
-        ("mine.method=slots", "mine.method: must be one of affinity, otsu, import (got 'slots')"),
+        (
+            "mine.method=slots",
+            "mine.method: must be one of affinity, lost, tokencut, maskcut, otsu, import (got 'slots')",
+        ),
         ("mine.affinty.block=3", "mine.affinty: no such field; did you mean mine.affinity?"),
         ("mine.affinity.blok=3", "mine.affinity.blok: no such field; did you mean mine.affinity.block?"),
         ("cluster.k=many", "cluster.k: input should be a valid integer"),
