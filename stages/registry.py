@@ -92,6 +92,9 @@ MINING = Kind(
     "method",
     {
         "affinity": Method(f"{_MINE}.affinity:AffinityMiner", f"{_MINE}.affinity_config:AffinityConfig"),
+        "lost": Method(f"{_MINE}.lost:LostMiner", f"{_MINE}.lost_config:LostConfig"),
+        "tokencut": Method(f"{_MINE}.tokencut:TokenCutMiner", f"{_MINE}.tokencut_config:TokenCutConfig"),
+        "maskcut": Method(f"{_MINE}.maskcut:MaskCutMiner", f"{_MINE}.maskcut_config:MaskCutConfig"),
         "otsu": Method(f"{_MINE}.otsu:OtsuMiner", f"{_MINE}.otsu_config:OtsuConfig"),
         "import": Method(f"{_MINE}.imported:ImportMiner", f"{_MINE}.imported_config:ImportConfig"),
     },

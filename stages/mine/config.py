@@ -21,8 +21,8 @@ class MineConfig(StageSettings):
     """Object masks without labels: how they are found, and the ViT that most ways of finding them look with."""
 
     method: str = "affinity"
-    """`affinity` = the attention of a self-supervised ViT (the paper); `otsu` = a threshold, to compare with; `import`
-    = the masks of a COCO file."""
+    """`affinity` = the attention of a self-supervised ViT (the paper); `lost`, `tokencut` and `maskcut` = how a ViT's
+    patches resemble each other; `otsu` = a threshold, to compare with; `import` = the masks of a COCO file."""
     model: str = "vit_small_patch16_224.dino"
     """Name in timm of a Vision Transformer with class token and standard attention."""
     weights: VitWeights = TIMM

@@ -1,9 +1,9 @@
-"""Vision Transformers of timm as feature extractors: queries, keys, class token and maps, of any image size.
+"""Vision Transformers of timm as feature extractors: queries, keys, values, class token and maps, of any image size.
 
 Shapes: B images, N patches, H heads, d channels per head, D = embedding dimension, S = patch size (px).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from maskdistill.data.errors import InputError
 from maskdistill.stages.networks.normalise import Normalise, PixelStatistics, choose_statistics
+from maskdistill.stages.networks.projections import PROJECTIONS, Projection
 from maskdistill.stages.networks.vit_build import build_vit
 from maskdistill.stages.networks.vit_weights import Architecture, load_weights, read_architecture
 from maskdistill.stages.weights import WeightsSource
@@ -50,14 +51,22 @@ class VisionBackbone(nn.Module):
         self.dim = int(self.model.embed_dim)
 
     def queries_keys(self, images: Tensor, block: int | None = None) -> tuple[Tensor, Tensor]:
-        """Raw queries and keys of one self-attention layer: unscaled, after q/k norm and rotary embedding.
+        """Raw queries and keys of one self-attention layer, two float (B, H, 1 + N, d): see `projections`."""
+        found = self.projections(images, ("queries", "keys"), block)
+        return found["queries"], found["keys"]
+
+    def projections(
+        self, images: Tensor, names: Collection[Projection], block: int | None = None
+    ) -> dict[Projection, Tensor]:
+        """Queries, keys or values of one self-attention layer: unscaled, after q/k norm and rotary embedding.
 
         Args:
             images: float (B, 3, height, width), normalised; sides are multiples of S.
+            names: Which of them; the others are not computed, unless they lie between two of these.
             block: Index of the block, negative from the end; None = the last.
 
         Returns:
-            Two float (B, H, 1 + N, d), class token first, registers dropped.
+            Float (B, H, 1 + N, d) by name, class token first, registers dropped.
 
         Raises:
             InputError: There is no such block.
@@ -67,9 +76,9 @@ class VisionBackbone(nn.Module):
         for i in range(index):
             tokens = self._apply_block(i, tokens, ropes)
         target = self.model.blocks[index]
-        queries, keys = _project(target.attn, target.norm1(tokens))
         rope = ropes[index] if ropes is not None else None
-        return self._finish(target.attn, queries, rope, "q"), self._finish(target.attn, keys, rope, "k")
+        projected = _project(target.attn, target.norm1(tokens), names)
+        return {name: self._finish(target.attn, value, rope, name) for name, value in projected.items()}
 
     def class_token(self, images: Tensor) -> Tensor:
         """Class token after the final norm, float (B, D), of normalised images (B, 3, height, width)."""
@@ -104,7 +113,7 @@ class VisionBackbone(nn.Module):
         shape = len(images), self.dim, images.shape[2] // self.patch_size, images.shape[3] // self.patch_size
         return [behind[index].transpose(1, 2).reshape(shape) for index in indices]
 
-    def resolve_block(self, block: int | None, setting: str = "mine.affinity.block") -> int:
+    def resolve_block(self, block: int | None, setting: str = "block") -> int:
         """Index from the front. Raises InputError, which names the setting, where the model has no such block."""
         index = self.n_blocks - 1 if block is None else block + self.n_blocks * (block < 0)
         if not 0 <= index < self.n_blocks:
@@ -139,13 +148,14 @@ class VisionBackbone(nn.Module):
         result: Tensor = block(tokens) if ropes is None else block(tokens, rope=ropes[index])
         return result
 
-    def _finish(self, attention: Any, projected: Tensor, rope: Tensor | None, kind: str) -> Tensor:
+    def _finish(self, attention: Any, projected: Tensor, rope: Tensor | None, name: Projection) -> Tensor:
         """Split into heads, apply the layer's own norm and rotary embedding, drop the registers."""
         shape = (*projected.shape[:2], attention.num_heads, attention.head_dim)
         heads = projected.reshape(shape).transpose(1, 2)
-        heads = attention.q_norm(heads) if kind == "q" else attention.k_norm(heads)
+        if name != "values":
+            heads = attention.q_norm(heads) if name == "queries" else attention.k_norm(heads)
         patches = heads[:, :, self.n_prefix :]
-        if rope is not None:
+        if rope is not None and name != "values":
             patches = apply_rot_embed_cat(patches, rope, half=getattr(attention, "rotate_half", False))
         return torch.cat([heads[:, :, :1], patches.type_as(heads)], dim=2)
 
@@ -197,14 +207,17 @@ def _statistics_of(model: Any) -> PixelStatistics:
     return PixelStatistics(mean, std)
 
 
-def _project(attention: Any, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Queries and keys, (B, tokens, H * d) each, without computing the values."""
+def _project(attention: Any, tokens: Tensor, names: Collection[Projection]) -> dict[Projection, Tensor]:
+    """Those of the projections of these names, (B, tokens, H * d) each."""
     if attention.qkv is None:
-        return attention.q_proj(tokens), attention.k_proj(tokens)
-    width = 2 * attention.num_heads * attention.head_dim
+        layers = dict(zip(PROJECTIONS, (attention.q_proj, attention.k_proj, attention.v_proj), strict=True))
+        return {name: layers[name](tokens) for name in names}
+    needed = [place for place, name in enumerate(PROJECTIONS) if name in names]
+    first, end, width = needed[0], needed[-1] + 1, attention.num_heads * attention.head_dim
     bias = attention.qkv.bias
     if getattr(attention, "q_bias", None) is not None:
-        bias = torch.cat([attention.q_bias, attention.k_bias])
-    projected = F.linear(tokens, attention.qkv.weight[:width], None if bias is None else bias[:width])
-    queries, keys = projected.chunk(2, dim=-1)
-    return queries, keys
+        bias = torch.cat([attention.q_bias, attention.k_bias, attention.v_bias])
+    rows = slice(first * width, end * width)
+    projected = F.linear(tokens, attention.qkv.weight[rows], None if bias is None else bias[rows])
+    found = dict(zip(PROJECTIONS[first:end], projected.chunk(end - first, dim=-1), strict=True))
+    return {name: found[name] for name in names}

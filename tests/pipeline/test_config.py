@@ -88,7 +88,10 @@ def test_a_detector_on_a_vit_takes_over_that_of_mine(tmp_path: Path) -> None:
             "distill={backbone: vit, weights: imitate}",
             "distill.weights: must be pretrained, random, pretrain or a path",
         ),
-        ("mine.method=slots", "mine.method: must be one of affinity, otsu, import (got 'slots')"),
+        (
+            "mine.method=slots",
+            "mine.method: must be one of affinity, lost, tokencut, maskcut, otsu, import (got 'slots')",
+        ),
         ("mine.affinty.block=3", "mine.affinty: no such field; did you mean mine.affinity?"),
         ("mine.affinity.blok=3", "mine.affinity.blok: no such field; did you mean mine.affinity.block?"),
         ("cluster.k=many", "cluster.k: input should be a valid integer"),

@@ -1,23 +1,15 @@
 """Settings of the mining method of the paper."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from maskdistill.stages.mine.methods.settings import MinerSettings
+from maskdistill.stages.mine.methods.vit_settings import VitMinerSettings
 
 
-class AffinityConfig(MinerSettings):
+class AffinityConfig(VitMinerSettings):
     """Object masks from the attention of a self-supervised ViT (paper section 3.1)."""
 
-    looks_with_vit: ClassVar[bool] = True
-
-    short_side: int = Field(640, ge=1)
-    """Length that the short side of an image is resized to, px."""
-    max_patches: int = Field(16384, ge=1)
-    """Upper limit of patches per image; images of extreme aspect are made smaller until they keep it."""
-    block: int | None = None
-    """Block whose self-attention is read, from 0; negative counts from the end; None = the last."""
     center_keys: Literal["off", "image", "dataset"] = "off"
     """Mean patch key, per head, that is subtracted before patches are compared with each other: "off" = none (the
     paper), "image" = the image's own mean, "dataset" = the mean over the training images (a second pass)."""
@@ -32,10 +24,6 @@ class AffinityConfig(MinerSettings):
     object, but do not touch it, become masks too, the largest ones first."""
     min_area: float = Field(0.03, ge=0, le=1)
     """Fraction of the image that such a further mask must cover."""
-    fill_holes: bool = False
-    """Whether what a mask encloses belongs to it; the paper leaves holes."""
-    opening: int = Field(0, ge=0)
-    """Parts of a mask thinner than about twice as many patches are cut off; 0 = none (the paper)."""
 
     @field_validator("center_keys", mode="before")
     @classmethod

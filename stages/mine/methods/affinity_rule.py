@@ -7,9 +7,9 @@ K[i] . K[j], is N x N and never formed: the rule needs one row of it and one sum
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
+from maskdistill.stages.mine.methods.components import split_objects
 from maskdistill.stages.mine.methods.tidy import tidy
 
 
@@ -123,20 +123,3 @@ def affinity_to_sources(patch_keys: Tensor, proposals: Tensor) -> Tensor:
     proposed = keys[proposals]
     sources = proposed[proposed @ proposed[0] > 0]
     return keys @ sources.sum(dim=0)
-
-
-def split_objects(mask: NDArray[np.bool_], source: int, max_masks: int, min_area: float) -> NDArray[np.bool_]:
-    """The 4-connected component of a mask (h, w) that holds the patch `source`, a flat index, and the largest others.
-
-    Returns:
-        bool (n, h, w), n <= `max_masks`; the others hold at least the share `min_area` of all patches. The first is
-        empty where the mask is off at the source.
-    """
-    components, _ = ndimage.label(mask)
-    areas = np.bincount(components.ravel())
-    first = int(components.flat[source])
-    areas[[0, first]] = 0
-    by_area = np.argsort(-areas, kind="stable")[: max_masks - 1]
-    others = by_area[areas[by_area] >= max(1, min_area * mask.size)]
-    masks = components == np.array([first, *others])[:, None, None]
-    return np.asarray(masks & mask)

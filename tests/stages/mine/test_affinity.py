@@ -14,7 +14,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from helpers.paths import GOLDEN
-from maskdistill.stages.mine.methods.affinity_rule import keep_mass, object_mask, object_masks, propose, split_objects
+from maskdistill.stages.mine.methods.affinity_rule import keep_mass, object_mask, object_masks, propose
+from maskdistill.stages.mine.methods.components import split_objects
 from maskdistill.stages.mine.methods.tidy import tidy
 
 CASES = json.loads((GOLDEN / "affinity.json").read_text())["cases"]

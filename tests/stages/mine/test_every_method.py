@@ -25,7 +25,10 @@ from maskdistill.stages.registry import MINING
 
 VIT = {"model": "vit_tiny_patch16_224", "weights": "random"}
 SETTINGS: Mapping[str, Mapping[str, object]] = {
-    "affinity": {**VIT, "affinity": {"short_side": 64, "center_keys": "dataset"}}
+    "affinity": {**VIT, "affinity": {"short_side": 64, "center_keys": "dataset"}},
+    "lost": {**VIT, "lost": {"short_side": 64, "features": "values"}},
+    "tokencut": {**VIT, "tokencut": {"short_side": 64, "similarity": 0.5}},
+    "maskcut": {**VIT, "maskcut": {"short_side": 64, "similarity": 0.5, "features": "queries"}},
 }
 """Of methods that need other settings than their own defaults here."""
 

@@ -1,4 +1,4 @@
-"""Queries, keys and tokens of a ViT against hooks on the whole timm model."""
+"""Queries, keys, values and tokens of a ViT against hooks on the whole timm model."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maskdistill.data.errors import InputError
+from maskdistill.stages.networks.projections import PROJECTIONS, Projection
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.weights import UNTRAINED
 
@@ -22,15 +23,15 @@ ARCHITECTURES = [
 ]
 
 
-def hooked_queries_keys(model: Any, images: Tensor, index: int) -> tuple[Tensor, Tensor, Tensor]:
-    """q and k exactly as the target layer hands them to the attention product."""
+def hooked_projections(model: Any, images: Tensor, index: int) -> tuple[dict[Projection, Tensor], Tensor]:
+    """q, k and v exactly as the target layer hands them to the attention product; and what the model gives."""
     caught: dict[str, Any] = {}
     original = F.scaled_dot_product_attention
 
     def spy(query: Tensor, key: Tensor, value: Tensor, **options: Any) -> Tensor:
         caught["calls"] = caught.get("calls", 0) + 1
         if caught["calls"] == index + 1:
-            caught["qk"] = query, key
+            caught["qkv"] = query, key, value
         return original(query, key, value, **options)
 
     F.scaled_dot_product_attention = spy  # type: ignore[assignment]
@@ -38,22 +39,25 @@ def hooked_queries_keys(model: Any, images: Tensor, index: int) -> tuple[Tensor,
         features = model.forward_features(images)
     finally:
         F.scaled_dot_product_attention = original
-    query, key = caught["qk"]
-    return query, key, features
+    return dict(zip(PROJECTIONS, caught["qkv"], strict=True)), features
 
 
 @pytest.mark.parametrize(("name", "patch"), ARCHITECTURES, ids=[name for name, _ in ARCHITECTURES])
 @pytest.mark.parametrize("block", [None, 1])
 @torch.inference_mode()
-def test_queries_and_keys_are_those_of_the_model(name: str, patch: int, block: int | None) -> None:
+def test_queries_keys_and_values_are_those_of_the_model(name: str, patch: int, block: int | None) -> None:
     backbone = load_vit(name, UNTRAINED, seed=3)
     images = torch.randn(2, 3, 3 * patch, 5 * patch)
-    queries, keys = backbone.queries_keys(images, block)
-    q, k, features = hooked_queries_keys(backbone.model, images, backbone.resolve_block(block))
-    kept = [0, *range(backbone.n_prefix, q.shape[2])]
-    assert queries.shape == (2, backbone.n_heads, 1 + 15, q.shape[-1])
-    torch.testing.assert_close(queries, q[:, :, kept], rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(keys, k[:, :, kept], rtol=1e-5, atol=1e-5)
+    expected, features = hooked_projections(backbone.model, images, backbone.resolve_block(block))
+    kept = [0, *range(backbone.n_prefix, expected["keys"].shape[2])]
+    for names in (PROJECTIONS, ("values",), ("values", "queries"), ("keys",)):
+        found = backbone.projections(images, names, block)
+        assert tuple(found) == names
+        for one, projected in found.items():
+            assert projected.shape == (2, backbone.n_heads, 1 + 15, backbone.dim // backbone.n_heads)
+            torch.testing.assert_close(projected, expected[one][:, :, kept], rtol=1e-5, atol=1e-5)
+    for one, projected in zip(("queries", "keys"), backbone.queries_keys(images, block), strict=True):
+        assert torch.equal(projected, backbone.projections(images, ("queries", "keys"), block)[one])
     if isinstance(backbone.model.fc_norm, torch.nn.Identity):
         torch.testing.assert_close(backbone.class_token(images), features[:, 0], rtol=1e-5, atol=1e-5)
 
@@ -109,8 +113,8 @@ def test_a_backbone_is_frozen_until_it_is_told_to_learn() -> None:
 @pytest.mark.parametrize("block", [12, -13])
 def test_blocks_out_of_range_are_refused(block: int) -> None:
     backbone = load_vit(TINY, UNTRAINED)
-    with pytest.raises(InputError, match="12 blocks"):
-        backbone.resolve_block(block)
+    with pytest.raises(InputError, match=rf"^mine\.lost\.block: {block} .* 12 blocks"):
+        backbone.resolve_block(block, "mine.lost.block")
     with pytest.raises(InputError, match="12 blocks"):
         backbone.patch_maps(torch.zeros(1, 3, 16, 16), [0, block])
     assert backbone.resolve_block(-1) == backbone.resolve_block(None) == 11

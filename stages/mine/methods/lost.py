@@ -1,0 +1,58 @@
+"""The mining method `lost` (LOST, arXiv 2109.14279): one object per image, grown from the patch of lowest degree.
+
+Two patches are similar where the product of their features is not negative, and the degree of a patch says how many are
+similar to it. Background covers more of an image than an object, as a rule, so a patch of low degree lies on an object.
+
+Shapes: N = h * w patches, D channels.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from maskdistill.stages.mine.methods.components import object_at
+from maskdistill.stages.mine.methods.lost_config import LostConfig
+from maskdistill.stages.mine.methods.vit_miner import PatchMiner
+
+_ROWS = 1024
+
+
+class LostMiner(PatchMiner):
+    """One mask per image."""
+
+    rule: LostConfig
+
+    def find_in(self, features: Tensor, grid_hw: tuple[int, int]) -> NDArray[np.bool_]:
+        """The mask of one image, as the only one."""
+        rule = self.rule
+        return lost_mask(features, grid_hw, rule.n_candidates, rule.fill_holes, rule.opening)[None]
+
+
+def lost_mask(
+    features: Tensor, grid_hw: tuple[int, int], n_candidates: int, fill_holes: bool = False, opening: int = 0
+) -> NDArray[np.bool_]:
+    """The connected patches around the first seed that resemble the seeds (section 3.2).
+
+    Args:
+        features: float (N, D), as the layer gives them.
+        grid_hw: Height and width of the grid, patches.
+        n_candidates: How many patches of lowest degree may be seeds, k in the paper.
+        fill_holes, opening: See `tidy`; the paper does neither.
+
+    Returns:
+        bool (h, w), not empty; all patches where they are all alike.
+    """
+    by_degree = torch.argsort(degrees(features), stable=True)
+    # Float64, because only the sign of a sum of many terms counts.
+    features = features.double()
+    candidates = features[by_degree[:n_candidates]]
+    seeds = candidates[candidates @ candidates[0] >= 0]
+    mask = (features @ seeds.sum(dim=0) >= 0).reshape(grid_hw).cpu().numpy()
+    return object_at(mask, int(by_degree[0]), fill_holes, opening)
+
+
+def degrees(features: Tensor) -> Tensor:
+    """How many patches are similar to each one, itself included: float (N, D) gives int64 (N,)."""
+    # By some rows at a time, so that the N x N products are never there all at once.
+    return torch.cat([(rows @ features.T >= 0).sum(dim=1) for rows in features.split(_ROWS)])
