@@ -21,7 +21,7 @@ class RefineConfig(Settings):
     """Fewest and most steps that these may come to, for very few images and for very many."""
     batch_size: int = Field(8, ge=1)
     """Images per step."""
-    lr: float = Field(3e-3, gt=0)
+    lr: float = Field(1e-2, gt=0)
     """Learning rate of AdamW; it falls to 0 along a cosine."""
     keep_fraction: float = Field(0.5, gt=0, le=1)
     """Fraction of the patches, the hardest ones, that the loss is taken from."""
