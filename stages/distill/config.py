@@ -113,6 +113,13 @@ class DistillConfig(StageSettings):
         return self
 
     @property
+    def resnet(self) -> Literal["resnet18", "resnet50"]:
+        """Which ResNet the backbone is. Raises InputError where it is none."""
+        if self.backbone == "vit":
+            raise InputError("distill.backbone: vit is not a ResNet; the detector has to start from the ViT itself")
+        return self.backbone
+
+    @property
     def pools_from_c4(self) -> bool:
         """Whether boxes are pooled from the fourth stage, with detectron2, instead of from a pyramid."""
         options: Detectron2Options = getattr(self, "detectron2")  # noqa: B009 - a section that the registry adds
