@@ -25,6 +25,7 @@ from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.distill import dataset
 from maskdistill.stages.distill.detectors.build import create_detector
+from maskdistill.stages.distill.start import find_start
 from maskdistill.stages.segment import augment
 from maskdistill.stages.segment.inference import view_scores, views_of
 from maskdistill.stages.segment.model import Segmenter
@@ -56,7 +57,7 @@ def main() -> None:
 
 def measure_detector(config: Config, source: ImageSource, turns: int) -> tuple[float, float]:
     settings = config.distill
-    detector = create_detector(settings, n_clusters(config), find_checkpoint(settings.weights, {}))
+    detector = create_detector(settings, n_clusters(config), find_start(settings, {}, config.seed))
     samples = [dataset.augment(source.read(i), *objects_of(source, i), settings) for i in range(settings.batch_size)]
     images, targets = dataset.collate(samples)
     recipe = settings.recipe(source.n_train)

@@ -26,15 +26,6 @@ _OF_BOXES = {"heads", "max_size", "scale", "color_jitter", "ignore_unmatched", "
 """Settings of Mask R-CNN and of its images, which stored tokens do without."""
 
 
-def resnet_name(config: "DistillConfig") -> Literal["resnet18", "resnet50"]:
-    """The ResNet under the detector. Raises InputError where `backbone` names none."""
-    if config.backbone in {"vit", "auto"}:
-        raise InputError(
-            f"distill.backbone: {config.backbone} names no ResNet; the pipeline fills in what auto stands for"
-        )
-    return "resnet18" if config.backbone == "resnet18" else "resnet50"
-
-
 @DETECTORS.sections
 class DistillConfig(StageSettings):
     """The detector that learns from mined masks and their clusters (section 3 of the paper)."""
@@ -132,6 +123,13 @@ class DistillConfig(StageSettings):
         if self.pools_from_c4 and own != ("detectron2", "resnet50", "full"):
             raise ValueError("detectron2.neck: c4 goes with backend: detectron2, backbone: resnet50 and heads: full")
         return self
+
+    @property
+    def resnet(self) -> Literal["resnet18", "resnet50"]:
+        """Which ResNet the backbone is. Raises InputError where it is none."""
+        if self.backbone in {"vit", "auto"}:
+            raise InputError(f"distill.backbone: {self.backbone} is not a ResNet; a detector on a ViT starts from it")
+        return "resnet18" if self.backbone == "resnet18" else "resnet50"
 
     @property
     def pools_from_c4(self) -> bool:

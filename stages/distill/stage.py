@@ -22,10 +22,9 @@ from maskdistill.stages.distill.detectors.detector import Detector
 from maskdistill.stages.distill.detectors.regions import RegionDetector
 from maskdistill.stages.distill.predict import predict_part
 from maskdistill.stages.distill.rounds import clusters_by_overlap, next_targets
+from maskdistill.stages.distill.start import rebuild_start
 from maskdistill.stages.distill.stored import predict_stored
 from maskdistill.stages.distill.train import TARGETS, DetectorTraining, train_detector
-from maskdistill.stages.networks.vit import build_backbone
-from maskdistill.stages.networks.vit_weights import Architecture
 from maskdistill.stages.networks.weights_file import read_description
 from maskdistill.stages.old_names import modern_section
 from maskdistill.stages.parts import Advance, PartReport, compute_parts
@@ -157,10 +156,10 @@ def load_detector(path: Path, device: torch.device) -> Detector:
     try:
         config = DistillConfig(**modern_section("distill", description["config"]))
         n_clusters = int(description["n_clusters"])
-        vit = build_backbone(Architecture.of(description["vit"])) if config.backbone == "vit" else None
+        start = rebuild_start(config, description)
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptArtifact(f"{path}: not a detector of this project ({error})") from error
-    detector = create_detector(config, n_clusters, vit=vit)
+    detector = create_detector(config, n_clusters, start)
     detector.module.load_state_dict(load_file(path))
     detector.module.to(device).eval()
     return detector

@@ -9,18 +9,17 @@ import torch
 from safetensors.torch import load_file
 
 from maskdistill.data.catalog import DETECTOR
-from maskdistill.data.errors import InputError
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.dataset import collate, training_data
 from maskdistill.stages.distill.detectors.build import create_detector
 from maskdistill.stages.distill.detectors.regions import RegionDetector
+from maskdistill.stages.distill.start import describe_start, find_start, rebuild_start
 from maskdistill.stages.distill.stored import learn_from_stored
 from maskdistill.stages.features.crops import collate as collate_crops
-from maskdistill.stages.networks.vit import VisionBackbone, build_backbone, load_vit
-from maskdistill.stages.networks.vit_tuning import freeze_vit, rate_factors
-from maskdistill.stages.networks.vit_weights import Architecture
+from maskdistill.stages.networks.vit import VisionBackbone
+from maskdistill.stages.networks.vit_tuning import rate_factors
 from maskdistill.stages.networks.weights_file import read_description, save_weights
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
@@ -28,7 +27,6 @@ from maskdistill.stages.training.distributed import rank
 from maskdistill.stages.training.fit import SimpleFit
 from maskdistill.stages.training.samples import Sample, SampleStream, derive_seed, round_seed
 from maskdistill.stages.training.trainer import Trainer
-from maskdistill.stages.weights import find_checkpoint
 
 TARGETS = "targets.zarr"
 
@@ -68,8 +66,11 @@ def train_detector(training: DetectorTraining, progress: Progress) -> None:
     n_clusters = 1 if config.class_agnostic else training.k
     data = training_data(inputs.source, targets, config)
     torch.manual_seed(derive_seed(training.seed))
-    vit = find_vit(training)
-    detector = create_detector(config, n_clusters, find_resnet(training), vit)
+    if training.previous is None:
+        start = find_start(config, inputs.artifacts, inputs.seed)
+    else:
+        start = rebuild_start(config, read_description(training.previous))
+    detector = create_detector(config, n_clusters, start)
     if training.previous is not None:
         detector.module.load_state_dict(load_file(training.previous))
     load: Callable[[int], Sample] = data.load
@@ -77,7 +78,7 @@ def train_detector(training: DetectorTraining, progress: Progress) -> None:
     fit = SimpleFit(
         detector.module,
         lambda batch: detector.losses(*batch),
-        rate_factors(vit, config.vit.lr_decay) if vit else {},
+        rate_factors(start, config.vit.lr_decay) if isinstance(start, VisionBackbone) else {},
     )
     if isinstance(detector, RegionDetector):
         crops, fit = learn_from_stored(detector, data, inputs)
@@ -95,36 +96,5 @@ def train_detector(training: DetectorTraining, progress: Progress) -> None:
     )
     trainer.run()
     if rank() == 0:
-        description = {"config": config.model_dump(), "n_clusters": n_clusters}
-        description |= {"vit": vit.architecture.described()} if vit else {}
+        description = {"config": config.model_dump(), "n_clusters": n_clusters, **describe_start(start)}
         save_weights(training.folder / DETECTOR.file, detector.module, description)
-
-
-def find_resnet(training: DetectorTraining) -> Path | None:
-    """The weights that a ResNet starts from; None = it starts from nothing, or those of an earlier round follow."""
-    config = training.config
-    if config.backbone == "vit" or training.previous is not None:
-        return None
-    return find_checkpoint(config.weights, training.inputs.artifacts)
-
-
-def find_vit(training: DetectorTraining) -> VisionBackbone | None:
-    """The ViT under the detector, as much of it frozen as is set; None = it stands on a ResNet. Raises InputError."""
-    config, inputs = training.config, training.inputs
-    if config.backbone != "vit":
-        return None
-    if training.previous is not None:
-        vit = build_backbone(Architecture.of(read_description(training.previous)["vit"]))
-    elif config.vit.model is None or config.weights is None:
-        raise InputError("distill.vit.model, distill.weights: must be set; the pipeline fills in those of mine")
-    else:
-        vit = load_vit(
-            config.vit.model,
-            config.weights,
-            inputs.artifacts,
-            seed=inputs.seed,
-            section="distill.vit",
-            normalise=config.vit.normalise,
-        )
-    freeze_vit(vit, config.vit.freeze, "distill.vit.freeze")
-    return vit

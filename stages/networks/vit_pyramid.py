@@ -23,12 +23,14 @@ class VitPyramid(nn.Module):
         vit: The ViT; it learns where its parameters require gradients.
         channels: C.
         upsample: How the finer levels are made.
+
+    Attributes:
+        stride: Side of the cells that all levels are made from: the power of 2 that is nearest to S, px.
     """
 
     def __init__(self, vit: VisionBackbone, channels: int, upsample: Upsample) -> None:
         super().__init__()
         self.vit = vit
-        # Patches of 14 px are taken for cells of 16 px, and resampled to them.
         self.stride = int(2 ** round(log2(vit.patch_size)))
         self.levels = nn.ModuleList(_level(vit.dim, channels, self.stride / stride, upsample) for stride in STRIDES)
 
@@ -38,11 +40,11 @@ class VitPyramid(nn.Module):
         Args:
             images: float (B, 3, H, W), normalised; H and W are multiples of 32.
         """
-        cells = self._cells(images)
+        cells = self.cells(images)
         return [level(cells) for level in self.levels]
 
-    def _cells(self, images: Tensor) -> Tensor:
-        """The ViT's last map with square cells of `self.stride` px, float (B, D, H / stride, W / stride)."""
+    def cells(self, images: Tensor) -> Tensor:
+        """The last map in cells of `self.stride` px, float (B, D, H / stride, W / stride), of the same images."""
         side = self.vit.patch_size
         height, width = images.shape[2:]
         if side != self.stride:
@@ -59,21 +61,21 @@ def _level(dim: int, channels: int, factor: float, upsample: Upsample) -> nn.Mod
     """From a map of D channels to a level that has `factor`, a power of 2, times its height and width."""
     doublings, width = round(log2(factor)), dim
     before: list[nn.Module] = []
-    between: list[nn.Module] = []
+    behind: list[nn.Module] = []
     if doublings < 0:
         before = [nn.MaxPool2d(2**-doublings)]
     elif doublings and upsample == "interpolate":
-        # Behind the narrowing, which costs least where there are fewest cells.
-        between = [nn.Upsample(scale_factor=factor, mode="bilinear")]
+        # Last, as what lies between cells that were interpolated tells a convolution nothing new, and costs the most.
+        behind = [nn.Upsample(scale_factor=factor, mode="bilinear")]
     else:
         before, width = _deconvolutions(dim, doublings), dim // 2**doublings
     return nn.Sequential(
         *before,
         nn.Conv2d(width, channels, kernel_size=1, bias=False),
         LayerNorm2d(channels),
-        *between,
         nn.Conv2d(channels, channels, kernel_size=3, padding=1, bias=False),
         LayerNorm2d(channels),
+        *behind,
     )
 
 

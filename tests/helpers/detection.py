@@ -13,8 +13,10 @@ from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.detectors.build import create_detector
 from maskdistill.stages.distill.detectors.detector import Detector
 from maskdistill.stages.distill.predict import predict_part
+from maskdistill.stages.distill.start import find_start
 
 CPU = torch.device("cpu")
 SETTINGS = DistillConfig(
@@ -67,6 +69,11 @@ def block_inputs(folder: Path, source: ImageSource) -> StageInputs:
         builder.add(image_id, block_of(index)[None])
     artifacts = save_inputs(folder, builder.build())
     return StageInputs(source, artifacts, seed=2, execution=ExecutionConfig(device="cpu", part_size=4))
+
+
+def make_detector(config: DistillConfig, n_clusters: int = 2) -> Detector:
+    """A detector before its training."""
+    return create_detector(config, n_clusters, find_start(config, {}, seed=0))
 
 
 def predict(detector: Detector, source: ImageSource, ids: list[str], batch_size: int = 4) -> MaskStore:

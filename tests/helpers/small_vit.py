@@ -1,9 +1,11 @@
 """A ViT of two blocks for 32 px, as pre-training starts from it."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.pretrain.encoder import build_learner
 from maskdistill.stages.pretrain.initial import initialise
 
@@ -19,3 +21,9 @@ def make_small_vit(seed: int = 0) -> Any:
     torch.nn.init.normal_(vit.cls_token)
     torch.nn.init.normal_(vit.blocks[-1].attn.qkv.bias)
     return vit.eval()
+
+
+def save_small_vit(path: Path, seed: int = 0) -> Path:
+    """Write it as the pretrain stage does; gives the path."""
+    save_weights(path, make_small_vit(seed), {"model": MODEL, "overrides": OVERRIDES})
+    return path

@@ -7,34 +7,26 @@ from pathlib import Path
 from maskdistill.data.errors import InputError
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.detectors.detector import Detector
+from maskdistill.stages.distill.start import Start
 from maskdistill.stages.networks.resnet import N_STAGES, stages_in
-from maskdistill.stages.networks.vit import VisionBackbone
 from maskdistill.stages.registry import DETECTORS
 
 
-def create_detector(
-    config: DistillConfig, n_clusters: int, weights: Path | None = None, vit: VisionBackbone | None = None
-) -> Detector:
+def create_detector(config: DistillConfig, n_clusters: int, start: Start) -> Detector:
     """A detector for `n_clusters` clusters.
 
-    Args:
-        config: Of the stage.
-        n_clusters: How many kinds of objects it tells apart.
-        weights: File that a ResNet starts from; None = from nothing.
-        vit: The backbone, with `backbone: vit`; it becomes a part of the detector.
-
     Raises:
-        InputError: The back end is not installed, the weights do not fit, or the ViT is missing.
+        InputError: The back end is not installed, or the weights do not fit.
     """
-    if weights is not None and config.freeze_norm and stages_in(weights) < N_STAGES:
+    if isinstance(start, Path) and config.freeze_norm and stages_in(start) < N_STAGES:
         raise InputError(
-            f"distill.weights: {weights} holds the first {stages_in(weights)} stages only, and the others have "
+            f"distill.weights: {start} holds the first {stages_in(start)} stages only, and the others have "
             "no statistics to keep: set distill.freeze_norm to false"
         )
     config = config.resolved()
     if config.backend == "detectron2":
         _silence_torch()
-    detector: Detector = DETECTORS.chosen(config).load()(config, n_clusters, weights, vit)
+    detector: Detector = DETECTORS.chosen(config).load()(config, n_clusters, start)
     return detector
 
 

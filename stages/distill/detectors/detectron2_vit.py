@@ -44,10 +44,10 @@ class VitBackbone(Backbone):  # type: ignore[misc]  # detectron2 has no types
         return levels
 
 
-def build_on_vit(config: DistillConfig, n_clusters: int, vit: VisionBackbone | None) -> Any:
+def build_on_vit(config: DistillConfig, n_clusters: int, vit: VisionBackbone) -> Any:
     """Mask R-CNN for `n_clusters` clusters, with the same heads as on a ResNet."""
+    cfg = detectron2_config(config, n_clusters, vit.pixels)
     backbone = VitBackbone(VitLevels(config, vit, _NAMES))
-    cfg = detectron2_config(config, n_clusters, backbone.levels.pyramid.vit.pixels)
     return GeneralizedRCNN(
         backbone=backbone,
         proposal_generator=build_proposal_generator(cfg, backbone.output_shape()),

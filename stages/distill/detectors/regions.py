@@ -4,7 +4,6 @@ B images of H x W px, D channels of the tokens, C classes = clusters + 1, backgr
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.detectors.detector import Detections, Target
 from maskdistill.stages.distill.detectors.regions_config import RegionsConfig
 from maskdistill.stages.distill.geometry import boxes_of, resized_hw
+from maskdistill.stages.distill.start import Start
 from maskdistill.stages.networks.resize import whole_patches
 from maskdistill.stages.networks.vit import VisionBackbone
 from maskdistill.stages.networks.vit_tokens import VitTokens
@@ -36,13 +36,11 @@ class RegionDetector:
         layer: From tokens (B, D, h, w) of any float type to logits (B, C, h, w): all that is trained.
     """
 
-    def __init__(
-        self, config: DistillConfig, n_clusters: int, weights: Path | None = None, vit: VisionBackbone | None = None
-    ) -> None:
-        if vit is None:
+    def __init__(self, config: DistillConfig, n_clusters: int, start: Start) -> None:
+        if not isinstance(start, VisionBackbone):
             raise InputError("distill.backend: regions needs backbone: vit")
         self.config, self.own = config, _own(config)
-        self.tokens = VitTokens(vit, self.own.blocks_of(vit.n_blocks))
+        self.tokens = VitTokens(start, self.own.blocks_of(start.n_blocks))
         self.layer = nn.Sequential(self.tokens.standard, nn.Conv2d(self.tokens.dim, n_clusters + 1, kernel_size=1))
         self.module: nn.Module = nn.ModuleDict({"tokens": self.tokens, "layer": self.layer[1]})
 

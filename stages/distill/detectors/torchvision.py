@@ -6,7 +6,6 @@ candidates of a 12-megapixel photo would take 1 GB.
 
 from collections.abc import Sequence
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,12 +20,13 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import MultiScaleRoIAlign
 
-from maskdistill.stages.distill.config import DistillConfig, resnet_name
+from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.detectors.architecture import ANCHOR_SHARES, ASPECT_RATIOS, SIZES
 from maskdistill.stages.distill.detectors.detector import Detections, Target
 from maskdistill.stages.distill.detectors.float32_parts import keep_float32
 from maskdistill.stages.distill.detectors.vit_levels import VitLevels
 from maskdistill.stages.distill.geometry import resize_image, resized_hw
+from maskdistill.stages.distill.start import Start
 from maskdistill.stages.distill.unmatched import ignore_unmatched
 from maskdistill.stages.networks.normalise import IMAGENET
 from maskdistill.stages.networks.resnet import build_resnet, freeze_norm, freeze_stages
@@ -40,12 +40,10 @@ _POOLED = {"0": 4, "1": 8, "2": 16, "3": 32}
 class TorchvisionDetector:
     """Mask R-CNN with a feature pyramid."""
 
-    def __init__(
-        self, config: DistillConfig, n_clusters: int, weights: Path | None, vit: VisionBackbone | None = None
-    ) -> None:
+    def __init__(self, config: DistillConfig, n_clusters: int, start: Start) -> None:
         self.config = config
-        self.pixels = vit.pixels if vit else IMAGENET
-        self.module: nn.Module = build_mask_rcnn(config, n_clusters, weights, vit)
+        self.pixels = start.pixels if isinstance(start, VisionBackbone) else IMAGENET
+        self.module: nn.Module = build_mask_rcnn(config, n_clusters, start)
         self._model: Any = self.module
 
     def losses(self, images: Sequence[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
@@ -101,13 +99,13 @@ class TorchvisionDetector:
         )
 
 
-def build_mask_rcnn(config: DistillConfig, n_clusters: int, weights: Path | None, vit: VisionBackbone | None) -> Any:
-    """torchvision's Mask R-CNN for `n_clusters` clusters, its ResNet from `weights` or from nothing, or on a ViT.
+def build_mask_rcnn(config: DistillConfig, n_clusters: int, start: Start) -> Any:
+    """torchvision's Mask R-CNN for `n_clusters` clusters.
 
     A ResNet that starts from nothing has to learn the statistics of its batch norm, whatever `freeze_norm` says.
     """
     heads = SIZES[config.heads]
-    backbone = _pyramid(config, heads.fpn, weights, vit)
+    backbone = _pyramid(config, heads.fpn, start)
     sides = tuple((config.image_size * share,) for share in ANCHOR_SHARES)
     model = MaskRCNN(
         backbone,
@@ -146,11 +144,11 @@ def _pooling(side: int, samples: int) -> MultiScaleRoIAlign:
     return pooling
 
 
-def _pyramid(config: DistillConfig, channels: int, weights: Path | None, vit: VisionBackbone | None) -> Any:
+def _pyramid(config: DistillConfig, channels: int, start: Start) -> Any:
     """Backbone and feature pyramid with `channels` channels on each level."""
-    if config.backbone == "vit":
-        return VitLevels(config, vit, (*_POOLED, "pool"))
-    body = build_resnet(resnet_name(config), weights)
+    if isinstance(start, VisionBackbone):
+        return VitLevels(config, start, (*_POOLED, "pool"))
+    body = build_resnet(config.resnet, start)
     if config.weights is not None:
         body = freeze_norm(body) if config.freeze_norm else body
         freeze_stages(body, config.freeze_stages)

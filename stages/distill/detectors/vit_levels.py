@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from maskdistill.data.errors import InputError
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.detectors.architecture import SIZES
 from maskdistill.stages.networks.vit import VisionBackbone
 from maskdistill.stages.networks.vit_pyramid import STRIDES, VitPyramid
+from maskdistill.stages.networks.vit_tuning import freeze_vit
 
 LEVEL_STRIDES = (*STRIDES, 2 * STRIDES[-1])
 
@@ -19,17 +19,16 @@ class VitLevels(nn.Module):
 
     Args:
         config: Of the stage.
-        vit: The ViT.
+        vit: The ViT, of which the part that is configured gets frozen.
         names: Of the five levels, finest first.
 
     Attributes:
         out_channels: Channels of each level.
     """
 
-    def __init__(self, config: DistillConfig, vit: VisionBackbone | None, names: Sequence[str]) -> None:
+    def __init__(self, config: DistillConfig, vit: VisionBackbone, names: Sequence[str]) -> None:
         super().__init__()
-        if vit is None:
-            raise InputError("distill.backbone: vit has to be given the network itself")
+        freeze_vit(vit, config.vit.freeze, "distill.vit.freeze")
         self.out_channels = SIZES[config.heads].fpn
         self.pyramid = VitPyramid(vit, self.out_channels, config.vit.upsample)
         self.names = tuple(names)

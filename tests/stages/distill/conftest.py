@@ -5,15 +5,30 @@ from pathlib import Path
 import pytest
 
 from helpers.detection import SETTINGS, block_inputs, make_blocks
+from helpers.small_vit import save_small_vit
 from helpers.sources import MemorySource
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.distill.config import DistillConfig
 
 
 @pytest.fixture
-def tiny(backend: str) -> DistillConfig:
-    """Settings that learn in seconds, for each back end."""
-    return SETTINGS.model_copy(update={"backend": backend})
+def vit_settings(tmp_path: Path) -> DistillConfig:
+    """Settings that learn in seconds on a small ViT, which learns too."""
+    weights = save_small_vit(tmp_path / "vit.safetensors")
+    own = {"backbone": "vit", "weights": weights, "vit": {"model": "-", "freeze": "none", "lr_decay": 0.9}}
+    return DistillConfig.model_validate(SETTINGS.model_dump() | own)
+
+
+@pytest.fixture(params=["resnet18", "vit"])
+def settings(request: pytest.FixtureRequest, vit_settings: DistillConfig) -> DistillConfig:
+    """Settings that learn in seconds, for each kind of backbone."""
+    return SETTINGS if request.param == "resnet18" else vit_settings
+
+
+@pytest.fixture
+def tiny(settings: DistillConfig, backend: str) -> DistillConfig:
+    """The same for each back end."""
+    return settings.model_copy(update={"backend": backend})
 
 
 @pytest.fixture

@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from helpers.detection import predict
+from helpers.detection import SETTINGS, make_detector, predict
 from helpers.sources import MemorySource
 from maskdistill.stages.distill.config import DistillConfig
-from maskdistill.stages.distill.detectors.build import create_detector
 from maskdistill.stages.distill.detectors.detector import Target
+from maskdistill.stages.distill.detectors.vit_levels import VitLevels
 from maskdistill.stages.distill.geometry import boxes_of
 from maskdistill.stages.networks.resnet import build_resnet
+from maskdistill.stages.networks.vit_tuning import layer_of
+from maskdistill.stages.vit_backbone_config import Freeze
 from maskdistill.stages.weights import WeightsSource
 
 
@@ -26,7 +29,7 @@ def target_of(*masks: NDArray[np.bool_]) -> Target:
 
 @pytest.mark.parametrize("ignore_unmatched", [0.0, 0.1])
 def test_image_without_masks_trains(tiny: DistillConfig, ignore_unmatched: float) -> None:
-    detector = create_detector(tiny.model_copy(update={"ignore_unmatched": ignore_unmatched}), 2, None)
+    detector = make_detector(tiny.model_copy(update={"ignore_unmatched": ignore_unmatched}))
     detector.module.train()
     images = [torch.zeros((3, 64, 64), dtype=torch.uint8)] * 2
     losses = detector.losses(images, [target_of(), target_of(np.eye(64, dtype=bool))])
@@ -36,13 +39,15 @@ def test_image_without_masks_trains(tiny: DistillConfig, ignore_unmatched: float
     assert all(torch.isfinite(loss) for loss in alone.values())
 
 
-def test_unmatched_regions_have_no_say(tiny: DistillConfig) -> None:
-    """With a threshold, what happens far from the mask must not reach the classifier's loss."""
+def test_unmatched_regions_have_no_say(backend: str) -> None:
+    """With a threshold, what happens far from the mask must not reach the classifier's loss.
+
+    A ResNet shows it; under a ViT all regions see the whole image.
+    """
 
     def gradient_far_away(threshold: float) -> float:
         torch.manual_seed(3)
-        config = tiny.model_copy(update={"ignore_unmatched": threshold})
-        detector = create_detector(config, 2, None)
+        detector = make_detector(SETTINGS.model_copy(update={"backend": backend, "ignore_unmatched": threshold}))
         detector.module.train()
         # Fixed statistics: batch norm would let every pixel reach every other.
         for module in detector.module.modules():
@@ -61,7 +66,7 @@ def test_unmatched_regions_have_no_say(tiny: DistillConfig) -> None:
 
 def test_prediction_does_not_depend_on_the_batch(tiny: DistillConfig, blocks: MemorySource) -> None:
     torch.manual_seed(0)
-    detector = create_detector(tiny.model_copy(update={"min_score": 0.0}), 2, None)
+    detector = make_detector(tiny.model_copy(update={"min_score": 0.0}))
     detector.module.eval()
     ids = list(blocks.ids)
     alone, together = (predict(detector, blocks, ids, batch_size) for batch_size in (1, 6))
@@ -72,7 +77,7 @@ def test_prediction_does_not_depend_on_the_batch(tiny: DistillConfig, blocks: Me
 
 def test_prediction_does_not_depend_on_the_first_image(tiny: DistillConfig, blocks: MemorySource) -> None:
     torch.manual_seed(0)
-    detector = create_detector(tiny.model_copy(update={"min_score": 0.0}), 2, None)
+    detector = make_detector(tiny.model_copy(update={"min_score": 0.0}))
     detector.module.eval()
     image = torch.from_numpy(blocks.read(0)).permute(2, 0, 1)
     untouched = copy.deepcopy(detector)
@@ -84,12 +89,42 @@ def test_prediction_does_not_depend_on_the_first_image(tiny: DistillConfig, bloc
     np.testing.assert_array_equal(found.masks, expected.masks)
 
 
-def test_backbone_with_weights_is_frozen_in_part(tiny: DistillConfig, tmp_path: Path) -> None:
+def test_resnet_with_weights_is_frozen_in_part(backend: str, tmp_path: Path) -> None:
     path = tmp_path / "r18.pth"
     torch.save(build_resnet("resnet18", None).state_dict(), path)
-    given: Any = create_detector(tiny.model_copy(update={"weights": WeightsSource("file", str(path))}), 2, path).module
+    resnet = SETTINGS.model_copy(update={"backend": backend})
+    given: Any = make_detector(resnet.model_copy(update={"weights": WeightsSource("file", str(path))})).module
     fixed = {name.split(".")[1] for name, p in given.backbone.named_parameters() if not p.requires_grad}
     assert fixed <= {"conv1", "layer1", "stem", "res2"} and len(fixed) == 2
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in given.modules())
-    free: Any = create_detector(tiny, 2, None).module
+    free: Any = make_detector(resnet).module
     assert all(parameter.requires_grad for parameter in free.backbone.parameters())
+
+
+@pytest.mark.parametrize(("freeze", "fixed"), [("all", {0, 1, 2, 3}), (1, {0, 1}), ("none", set())])
+def test_vit_is_frozen_in_part(backend: str, vit_settings: DistillConfig, freeze: Freeze, fixed: set[int]) -> None:
+    """What is frozen gets no gradient, and everything else does. The layers: patches, two blocks, and a norm."""
+    vit = vit_settings.vit.model_copy(update={"freeze": freeze})
+    detector = make_detector(vit_settings.model_copy(update={"backend": backend, "vit": vit}))
+    detector.module.train()
+    images = [torch.randint(256, (3, 64, 64), dtype=torch.uint8)] * 2
+    losses = detector.losses(images, [target_of(np.eye(64, dtype=bool))] * 2)
+    torch.autograd.backward(list(losses.values()))
+    without = {name for name, parameter in detector.module.named_parameters() if parameter.grad is None}
+    assert all(".vit.model." in name for name in without)
+    assert {layer_of(name.partition(".vit.")[2], 2) for name in without} == fixed
+
+
+def test_a_vit_sees_pixels_as_its_weights_expect_them(backend: str, vit_settings: DistillConfig) -> None:
+    """Pixels, sizes and strides come to the same levels as the pyramid by itself, of images that are padded."""
+    detector = make_detector(vit_settings.model_copy(update={"backend": backend}))
+    detector.module.eval()
+    levels = next(module for module in detector.module.modules() if isinstance(module, VitLevels))
+    seen: list[Tensor] = []
+    levels.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    image = torch.randint(256, (3, 64, 72), dtype=torch.uint8)
+    with torch.inference_mode():
+        detector.detect([image])
+    mean, std = (torch.tensor(values)[:, None, None] for values in levels.pyramid.vit.pixels)
+    expected = torch.nn.functional.pad((image / 255 - mean) / std, (0, 24))
+    torch.testing.assert_close(seen[0][0], expected, atol=1e-5, rtol=1e-5)

@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 import torch
 
+from helpers.detection import make_detector
 from maskdistill.stages.distill.config import DistillConfig, has_detectron2
 from maskdistill.stages.distill.detectors.build import create_detector
 from maskdistill.stages.networks.resnet import ResNetName, build_resnet
 
+pytestmark = [
+    pytest.mark.detectron2,
+    pytest.mark.skipif(not has_detectron2(), reason="detectron2 is not installed"),
+]
 
-@pytest.mark.detectron2
-@pytest.mark.skipif(not has_detectron2(), reason="detectron2 is not installed")
+
 @pytest.mark.parametrize(("backbone", "neck"), [("resnet18", "fpn"), ("resnet50", "fpn"), ("resnet50", "c4")])
 def test_backbone_weights_give_detectron2_the_same_features(tmp_path: Path, backbone: ResNetName, neck: str) -> None:
     torch.manual_seed(4)
@@ -40,3 +44,18 @@ def test_backbone_weights_give_detectron2_the_same_features(tmp_path: Path, back
             expected.append(x := stage(x))
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(found[::-1], expected[::-1], strict=False))
     assert len(found) == (2 if neck == "c4" else 4)
+
+
+def test_both_back_ends_pool_from_the_same_levels_of_a_vit(vit_settings: DistillConfig) -> None:
+    ours, theirs = (
+        make_detector(vit_settings.model_copy(update={"backend": backend})) for backend in ("torchvision", "detectron2")
+    )
+    first: Any = ours.module
+    second: Any = theirs.module
+    second.backbone.levels.load_state_dict(first.backbone.state_dict())
+    images = torch.randn(2, 3, 64, 96)
+    with torch.inference_mode():
+        pairs = zip(first.backbone(images).values(), second.backbone(images).values(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    strides = [shape.stride for shape in second.backbone.output_shape().values()]
+    assert [64 // level.shape[2] for level in second.backbone(images).values()] == strides

@@ -6,18 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from helpers.detection import make_detector
 from maskdistill.stages.distill.config import DistillConfig
-from maskdistill.stages.distill.detectors.build import create_detector
 from maskdistill.stages.distill.detectors.detector import Detector
 
 
-def make_detector(backend: str, side: int) -> Detector:
-    """Untrained, for images of `side` px."""
+def untrained(config: DistillConfig, side: int) -> Detector:
+    """For images of `side` px."""
     torch.manual_seed(0)
-    config = DistillConfig(
-        backend=backend, backbone="resnet18", heads="slim", image_size=side, max_size=1067, min_score=0.0
-    )
-    detector = create_detector(config, 2, None)
+    detector = make_detector(config.model_copy(update={"image_size": side, "max_size": 1067, "min_score": 0.0}))
     detector.module.eval()
     return detector
 
@@ -35,8 +32,8 @@ def record(module: torch.nn.Module) -> list[list[Tensor]]:
     return seen
 
 
-def test_boxes_are_not_rounded_to_bf16(backend: str) -> None:
-    detector = make_detector(backend, 320)
+def test_boxes_are_not_rounded_to_bf16(tiny: DistillConfig) -> None:
+    detector = untrained(tiny, 320)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         found = detector.detect([torch.randint(256, (3, 320, 320), dtype=torch.uint8)])[0]
     edges = torch.from_numpy(found.boxes_xyxy)
@@ -44,8 +41,8 @@ def test_boxes_are_not_rounded_to_bf16(backend: str) -> None:
     assert len(edges) and (edges != edges.bfloat16()).any()
 
 
-def test_anchors_are_those_of_float32(backend: str) -> None:
-    detector = make_detector(backend, 32)
+def test_anchors_are_those_of_float32(tiny: DistillConfig) -> None:
+    detector = untrained(tiny, 32)
     # Long enough for bfloat16 to round its corners to 8 px, and quickly looked at.
     image = torch.randint(256, (3, 32, 1056), dtype=torch.uint8)
     seen = record(find_module(detector, "anchor_generator"))
@@ -59,11 +56,11 @@ def test_anchors_are_those_of_float32(backend: str) -> None:
     assert torch.equal(rounded, plain)
 
 
-def test_boxes_are_pooled_in_float32(backend: str) -> None:
-    detector = make_detector(backend, 64)
+def test_boxes_are_pooled_in_float32(tiny: DistillConfig) -> None:
+    detector = untrained(tiny, 64)
     image = torch.randint(256, (3, 64, 64), dtype=torch.uint8)
     given: list[Sequence[Any]] = []
-    name = "box_roi_pool" if backend == "torchvision" else "box_pooler"
+    name = "box_roi_pool" if tiny.backend == "torchvision" else "box_pooler"
     find_module(detector, name).register_forward_pre_hook(lambda _, inputs: given.append(inputs[:2]))
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         detector.detect([image])

@@ -19,8 +19,8 @@ from maskdistill.stages.distill.detectors.detector import Target
 from maskdistill.stages.distill.detectors.regions import RegionDetector, candidates_of
 from maskdistill.stages.distill.predict import predict_part
 from maskdistill.stages.distill.stage import load_detector, run
+from maskdistill.stages.distill.start import find_start
 from maskdistill.stages.distill.stored import predict_stored
-from maskdistill.stages.distill.train import DetectorTraining, find_vit
 from maskdistill.stages.progress import Silent
 
 CPU = torch.device("cpu")
@@ -104,8 +104,7 @@ def test_images_teach_what_stored_tokens_teach(inputs: StageInputs) -> None:
     """The loss of an image is that of its tokens, up to how often its labels are repeated."""
 
     config = settings()
-    vit = find_vit(DetectorTraining(config, inputs, Path(), 2, None))
-    detector = RegionDetector(config, 2, None, vit)
+    detector = RegionDetector(config, 2, find_start(config, inputs.artifacts, seed=0))
     mask = torch.from_numpy(block_of(0))[None]
     target = Target(boxes_xyxy=torch.zeros((1, 4)), clusters=torch.zeros(1, dtype=torch.int64), masks=mask)
     image = torch.from_numpy(inputs.source.read(0)).permute(2, 0, 1)

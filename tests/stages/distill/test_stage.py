@@ -22,6 +22,7 @@ from maskdistill.stages.distill.stage import load_detector, run
 from maskdistill.stages.distill.train import DetectorTraining
 from maskdistill.stages.progress import Silent
 from maskdistill.stages.training.samples import SampleStream
+from maskdistill.stages.weights import UNTRAINED, WeightsSource
 
 
 def test_learns_predicts_and_reloads(tiny: DistillConfig, inputs: StageInputs, tmp_path: Path) -> None:
@@ -46,6 +47,34 @@ def test_learns_predicts_and_reloads(tiny: DistillConfig, inputs: StageInputs, t
     np.testing.assert_allclose(again.score, candidates.select(candidates.image == 1).score, atol=1e-6)
 
 
+def test_a_trained_detector_needs_the_weights_of_its_vit_no_more(
+    vit_settings: DistillConfig, inputs: StageInputs, tmp_path: Path
+) -> None:
+    config = vit_settings.model_copy(update={"iterations": 1, "min_score": 0.0})
+    run(config, inputs, tmp_path, Silent())
+    config.files()["weights"].unlink()
+    again = predict(load_detector(tmp_path / DETECTOR.file, CPU), inputs.source, ["photo1"])
+    first = MaskStore.open(tmp_path / CANDIDATES.file)
+    np.testing.assert_allclose(again.score, first.select(first.image == 1).score, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weights": WeightsSource.parse("nowhere.pth")}, r"distill\.weights: nowhere\.pth: there is no such file"),
+        ({"weights": UNTRAINED, "vit": {"model": "vit_tiny"}}, r"distill\.vit\.model: timm knows no 'vit_tiny'"),
+        ({"vit": {"model": "-", "freeze": 3}}, r"distill\.vit\.freeze: 3 is more than the 2 blocks"),
+        ({"vit": {}}, r"distill\.vit\.model, distill\.weights: must be set"),
+    ],
+)
+def test_a_vit_that_cannot_be_had(
+    vit_settings: DistillConfig, inputs: StageInputs, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    config = DistillConfig.model_validate({**vit_settings.model_dump(), **changes})
+    with pytest.raises(InputError, match=message):
+        run(config, inputs, tmp_path, Silent())
+
+
 @pytest.mark.parametrize("extra", [{}, {"copy_paste": 0.5, "ignore_unmatched": 0.05}], ids=["plain", "extras"])
 def test_killed_and_resumed_is_identical(
     tiny: DistillConfig, inputs: StageInputs, tmp_path: Path, extra: dict[str, float]
@@ -63,8 +92,10 @@ def test_killed_and_resumed_is_identical(
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
 
 
-def test_second_round_learns_from_the_first_and_resumes(inputs: StageInputs, tmp_path: Path) -> None:
-    config = SETTINGS.model_copy(update={"iterations": 3, "rounds": 2, "round_score": 0.0, "min_score": 0.0})
+def test_second_round_learns_from_the_first_and_resumes(
+    settings: DistillConfig, inputs: StageInputs, tmp_path: Path
+) -> None:
+    config = settings.model_copy(update={"iterations": 3, "rounds": 2, "round_score": 0.0, "min_score": 0.0})
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
     run(config, inputs, tmp_path / "whole", Silent())
