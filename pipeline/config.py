@@ -1,12 +1,13 @@
 """The configuration of a run: YAML files, dotted overrides, and errors that name the nearest valid field."""
 
+import copy
 import difflib
 import json
 import shlex
 import typing
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -98,12 +99,34 @@ class ConfigSource:
             _merge(tree, _modern(read_config(path), str(path)))
         for override in self.overrides:
             _merge(tree, _modern(_parse_override(override), f"-s {override}"))
+        return self._validate(tree)
+
+    def _validate(self, tree: dict[str, Any]) -> Config:
         try:
             return Config.model_validate(tree).resolved()
         except ValidationError as error:
             problems = [f"  {_explain(dict(problem), tree)}" for problem in error.errors()]
             files = ", ".join(map(str, self.paths))
             raise InputError("\n".join([f"{files}: not a usable configuration", *problems])) from None
+
+
+@dataclass(frozen=True)
+class RecordedConfig(ConfigSource):
+    """The configuration of a finished artifact, named by the artifact's folder.
+
+    Attributes:
+        settings: All of them, as the manifest holds them.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def arguments(self) -> str:
+        """The option that names the artifact."""
+        return " ".join(f"--artifact {shlex.quote(str(path))}" for path in self.paths)
+
+    def load(self) -> Config:
+        """Validate them. Raises InputError where they are those of another version."""
+        return self._validate(_modern(copy.deepcopy(dict(self.settings)), str(self.paths[0])))
 
 
 def _modern(tree: dict[str, Any], where: str) -> dict[str, Any]:

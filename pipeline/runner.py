@@ -10,6 +10,7 @@ from rich.console import Console
 from maskdistill.pipeline.artifacts import Manifest, record_files, write_manifest
 from maskdistill.pipeline.engines.local import LocalEngine
 from maskdistill.pipeline.environment import describe_arithmetic, describe_environment
+from maskdistill.pipeline.image_records import keep_record
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import show_progress
 from maskdistill.stages.contract import StageInputs
@@ -62,6 +63,7 @@ def _make(plan: Plan, stage: str, console: Console) -> Manifest:
         max_failure_rate=plan.config.data.max_failure_rate,
         engine=LocalEngine(plan.config.execution.workers),
     )
+    keep_record(plan.store, plan.source, plan.data_fingerprint)
     folder = plan.path(stage)
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)

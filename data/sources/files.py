@@ -3,6 +3,7 @@
 import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from maskdistill.data.arrays import UInt8Array
@@ -12,6 +13,7 @@ from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.recent import Recent
 
 _SHOWN = 3
+_MISSING = "missing"
 
 
 class FileSource(ImageSource):
@@ -60,11 +62,22 @@ class FileSource(ImageSource):
         """The file of an image."""
         return self._files[index]
 
+    def states(self) -> Mapping[str, str]:
+        """Size and modification time of each image's file, or the hash of its bytes, by id; read once."""
+        return self._states
+
+    @cached_property
+    def _states(self) -> dict[str, str]:
+        return {
+            image_id: file_state(path, self._mode) or _MISSING
+            for image_id, path in zip(self.ids, self._files, strict=True)
+        }
+
     def fingerprint(self) -> str:
         """Hash of ids, splits, file states and the size limit; where the files lie does not enter."""
         splits = ("train" if i < self.n_train else "val" for i in range(len(self)))
-        names = (f"{split}\0{image_id}" for split, image_id in zip(splits, self.ids, strict=True))
-        return hash_files(zip(names, self._files, strict=True), self._mode, f"images max_pixels={self._max_pixels}")
+        named = {f"{split}\0{name}": state for split, (name, state) in zip(splits, self._states.items(), strict=True)}
+        return hash_states(named, f"images max_pixels={self._max_pixels}")
 
     @abstractmethod
     def label_files(self) -> dict[str, Path]:
@@ -75,18 +88,35 @@ class FileSource(ImageSource):
         files = self.label_files()
         if not files:
             return None
-        return hash_files(files.items(), self._mode, "labels " + "\0".join(self.class_names or ()))
+        states = {name: file_state(path, self._mode) for name, path in files.items()}
+        for name, state in states.items():
+            if state is None:
+                raise InputError(f"{files[name]}: the file cannot be read any more")
+        named = {name: state for name, state in states.items() if state is not None}
+        return hash_states(named, "labels " + "\0".join(self.class_names or ()))
 
 
-def hash_files(files: Iterable[tuple[str, Path]], mode: FingerprintMode, header: str) -> str:
-    """Sha256 over header, names and states of (name, file) pairs, in order of the names.
-
-    The state is size and modification time ("stat", one system call a file) or the bytes ("content").
-    """
+def hash_states(states: Mapping[str, str], header: str) -> str:
+    """Sha256 over a header, and names and states in order of the names."""
     digest = hashlib.sha256(header.encode())
-    for name, path in sorted(files):
-        digest.update(f"\0{name}\0{_state(path, mode)}".encode())
+    for name, state in sorted(states.items()):
+        digest.update(f"\0{name}\0{state}".encode())
     return digest.hexdigest()
+
+
+def file_state(path: Path, mode: FingerprintMode) -> str | None:
+    """Size and modification time of a file ("stat", one system call) or a hash of its bytes ("content").
+
+    None where there is no such file, or it cannot be read.
+    """
+    try:
+        if mode == "content":
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        status = path.stat()
+        return f"{status.st_size} {status.st_mtime_ns}"
+    except OSError:
+        return None
 
 
 def require_folder(path: Path, field: str) -> None:
@@ -106,17 +136,6 @@ def read_lines(path: Path, field: str) -> list[str]:
 
 def _n_bytes(pixels: UInt8Array) -> int:
     return pixels.nbytes
-
-
-def _state(path: Path, mode: FingerprintMode) -> str:
-    try:
-        if mode == "content":
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        status = path.stat()
-        return f"{status.st_size} {status.st_mtime_ns}"
-    except OSError as error:
-        raise InputError(f"{path}: the file cannot be read any more ({error.strerror})") from error
 
 
 def _check_names(names: Iterable[str], origin: Path) -> None:

@@ -1,5 +1,6 @@
 """The first images of each split of another source: for a quick look, and for what need not see them all."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from maskdistill.data.arrays import FloatArray, UInt8Array
@@ -21,6 +22,11 @@ class FirstImages(ImageSource):
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (H, W, 3) RGB."""
         return self._source.read(self._items[index])
+
+    def states(self) -> Mapping[str, str]:
+        """Those of the images that are left."""
+        states = self._source.states()
+        return {image_id: states[image_id] for image_id in self.ids if image_id in states}
 
     def file(self, index: int) -> Path | None:
         """The file of an image; None where it is none of its own."""

@@ -1,7 +1,7 @@
 """What an image source is: ids, pixels and, for evaluation only, ground truth."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -50,6 +50,10 @@ class ImageSource(ABC):
     @abstractmethod
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (H, W, 3) RGB. Raises UnreadableImage with the file and the reason."""
+
+    def states(self) -> Mapping[str, str]:
+        """What each image's file is like now, by id: size and time, or a hash; {} where images are no files."""
+        return {}
 
     def file(self, index: int) -> Path | None:
         """The file of an image; None where it is none of its own."""

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
-from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.finished import FinishedPlan
 
 
 def report(
@@ -19,6 +19,6 @@ def report(
     """Write what a run made as one page: what each stage buys, curves, classes, pictures, settings and provenance."""
     from maskdistill.pipeline.apps.report.build import build_report, write_report
 
-    made = build_report(Plan(config_source(config, overrides)), Console(stderr=True))
+    made = build_report(FinishedPlan(config_source(config, overrides)), Console(stderr=True))
     for path in write_report(made, out, markdown):
         print(path)
