@@ -24,7 +24,7 @@ from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.evaluate.config import EvaluateConfig
 from maskdistill.stages.filter.config import FilterConfig
 from maskdistill.stages.imitate.config import ImitateConfig
-from maskdistill.stages.mine.config import MineConfig
+from maskdistill.stages.mine.config import IMPORT, MineConfig
 from maskdistill.stages.old_names import modernise
 from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.segment.config import SegmentConfig
@@ -60,6 +60,9 @@ class Config(Settings):
             )
             for name, section in followers.items()
         }
+        if (own := getattr(self.mine, IMPORT)).annotation_frame is None:
+            frame = own.model_copy(update={"annotation_frame": self.data.annotation_frame})
+            update["mine"] = self.mine.model_copy(update={IMPORT: frame})
         return self.model_copy(update={**update, "distill": self.distill.resolved()})
 
 
@@ -196,8 +199,8 @@ def field_names(data_kind: str | None = None) -> Iterator[str]:
     """Dotted names of all sections and fields; those of `data` for one kind of data, or for all kinds."""
     models = _data_models()
     chosen = [models[data_kind]] if data_kind in models else list(models.values())
-    for name, field in Config.model_fields.items():
-        for section in chosen if name == "data" else [field.annotation]:
+    for name, info in Config.model_fields.items():
+        for section in chosen if name == "data" else [info.annotation]:
             yield from _names_in(name, section)
 
 

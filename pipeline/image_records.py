@@ -1,4 +1,4 @@
-"""Which images a run was made from, kept beside its artifacts: what has become of them since can be told file by file."""
+"""Which images a run was made from, kept beside its artifacts, to tell file by file what has become of them since."""
 
 from collections.abc import Mapping
 from pathlib import Path

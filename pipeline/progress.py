@@ -48,6 +48,10 @@ class BarProgress:
             text = "  ".join(f"{name} {value:.4g}" for name, value in info.items())
             self._progress.update(self._task, info=text)
 
+    def note(self, text: str) -> None:
+        """Print a line above the bars."""
+        print_note(self._progress.console, text)
+
 
 class LineProgress:
     """A line at the start and end of each phase and every 30 s between, for logs."""
@@ -80,6 +84,10 @@ class LineProgress:
         parts += [f"{name} {value:.4g}" for name, value in info.items()]
         self._console.print(f"{self._stage} · {self._phase}: {', '.join(parts)}", highlight=False)
 
+    def note(self, text: str) -> None:
+        """Print the line."""
+        print_note(self._console, text)
+
 
 @contextmanager
 def show_progress(stage: str, console: Console) -> Iterator[BarProgress | LineProgress]:
@@ -98,6 +106,11 @@ def show_progress(stage: str, console: Console) -> Iterator[BarProgress | LinePr
     )
     with Progress(*columns, console=console) as progress:
         yield BarProgress(stage, progress)
+
+
+def print_note(console: Console, text: str) -> None:
+    """Print a line that the user should see, as it is and whole."""
+    console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _format_rate(per_second: float) -> str:

@@ -12,7 +12,7 @@ from maskdistill.pipeline.engines.local import LocalEngine
 from maskdistill.pipeline.environment import describe_arithmetic, describe_environment
 from maskdistill.pipeline.image_records import keep_record
 from maskdistill.pipeline.plan import Plan
-from maskdistill.pipeline.progress import show_progress
+from maskdistill.pipeline.progress import print_note, show_progress
 from maskdistill.stages.contract import StageInputs
 
 
@@ -64,6 +64,8 @@ def _make(plan: Plan, stage: str, console: Console) -> Manifest:
         engine=LocalEngine(plan.config.execution.workers),
     )
     keep_record(plan.store, plan.source, plan.data_fingerprint)
+    if not planned.inputs:  # the first stage of a run: nothing has been waited for yet
+        _look_over(plan, console)
     folder = plan.path(stage)
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
@@ -87,6 +89,14 @@ def _make(plan: Plan, stage: str, console: Console) -> Manifest:
     )
     write_manifest(folder, manifest)
     return manifest
+
+
+def _look_over(plan: Plan, console: Console) -> None:
+    """Say what the data leave out. Raises InputError where their ground truth can score nothing."""
+    from maskdistill.stages.evaluate.check import check_truth
+
+    for note in (*plan.source.notes, *check_truth(plan.source)):
+        print_note(console, note)
 
 
 def _sweep(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The Prefect server that a run reports to: the user's, or a temporary one on this machine for as long as the run lasts.
+"""The Prefect server that a run reports to: the user's, or one on this machine for as long as the run lasts.
 
 Prefect can start one by itself, but that one outlives a run that is killed and shows no pages. This one ends with its
 parent, and its pages can be watched while the run goes on.
@@ -57,9 +57,7 @@ def check_server(address: str, seconds: float = 10) -> None:
     Raises:
         InputError: Nobody answers within some seconds, or it is no server of Prefect.
     """
-    remedy = (
-        "start that server, correct the variable, unset it for a server of the run's own, or run with --no-prefect"
-    )
+    remedy = "start that server, correct the variable, unset it for a server of the run's own, or run with --no-prefect"
     try:
         opener = _DIRECT if urlsplit(address).hostname in _LOOPBACK else urllib.request.build_opener()
         with opener.open(f"{address.rstrip('/')}/health", timeout=seconds):

@@ -19,6 +19,7 @@ _AFFINITY = (
 MOVED = {
     "backbone": "imitate",
     **{f"mine.{name}": f"mine.affinity.{name}" for name in _AFFINITY},
+    "mine.import_images": "mine.import.images",
     "distill.neck": "distill.detectron2.neck",
     "segment.channels": "segment.deeplab.channels",
     "segment.dilations": "segment.deeplab.dilations",

@@ -12,6 +12,9 @@ class Progress(Protocol):
     def advance(self, n: int = 1, **info: float) -> None:
         """`n` more things are done; `info` holds metrics worth showing, such as a loss."""
 
+    def note(self, text: str) -> None:
+        """A line that the user should see: what is left out, and what was taken for granted."""
+
 
 class Silent:
     """A Progress that shows nothing."""
@@ -21,3 +24,6 @@ class Silent:
 
     def advance(self, n: int = 1, **info: float) -> None:
         """Ignore the step."""
+
+    def note(self, text: str) -> None:
+        """Ignore the line."""

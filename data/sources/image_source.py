@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdistill.data.arrays import FloatArray, UInt8Array
+from maskdistill.data.sources.frames import Header
 from maskdistill.data.sources.instances import Instances
+from maskdistill.data.tally import Tally
 
 
 class ImageSource(ABC):
@@ -22,11 +24,18 @@ class ImageSource(ABC):
         ids: Unique id of each image, stable between runs.
         n_train: How many of `ids`, counted from the front, are training images.
         class_names: Name of each class id of the ground truth, background first; None without ground truth.
+        notes: What was left out when the images were listed, a line each.
     """
 
     ids: Sequence[str]
     n_train: int
     class_names: Sequence[str] | None = None
+    notes: Sequence[str] = ()
+
+    @cached_property
+    def truth_remarks(self) -> Tally:
+        """What was left out of ground truth that has been read, or taken for granted."""
+        return Tally()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,6 +59,19 @@ class ImageSource(ABC):
     @abstractmethod
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (H, W, 3) RGB. Raises UnreadableImage with the file and the reason."""
+
+    def header(self, index: int) -> Header:
+        """Size and orientation of an image as its file says. Raises UnreadableImage."""
+        height, width = self.read(index).shape[:2]
+        return Header((height, width))
+
+    def remarks(self, index: int) -> tuple[str, ...]:
+        """What was done to an image that has been read, such as a stretch of its values."""
+        return ()
+
+    def describe_labels(self) -> str | None:
+        """What is wrong with the ground truth as a whole, without reading any of it; None where nothing is known."""
+        return None
 
     def states(self) -> Mapping[str, str]:
         """What each image's file is like now, by id: size and time, or a hash; {} where images are no files."""

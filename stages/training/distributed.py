@@ -128,6 +128,9 @@ class _Relay:
     def advance(self, n: int = 1, **info: float) -> None:
         self.messages.put(("advance", (n,), info))
 
+    def note(self, text: str) -> None:
+        self.messages.put(("note", (text,), {}))
+
 
 def _follow(processes: Any, messages: Any, progress: Progress) -> None:
     """Pass on progress and errors until all processes are done."""

@@ -1,4 +1,4 @@
-"""The Prefect server that a run reports to: proxies are passed by, and nobody waits long for one that does not answer."""
+"""The Prefect server that a run reports to: no proxy stands before it, and nobody waits long for one in vain."""
 
 import socket
 import threading

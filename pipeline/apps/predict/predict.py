@@ -13,8 +13,9 @@ from maskdistill.data.catalog import CANDIDATES
 from maskdistill.data.coco.export import write_coco
 from maskdistill.data.config import FolderConfig, SourceConfig
 from maskdistill.data.errors import InputError, UnreadableImage
-from maskdistill.data.sources.folder import FolderSource, find_images
+from maskdistill.data.sources.folder import FolderSource
 from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.listing import list_images
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.apps.drawing.colours import label_palette
@@ -176,6 +177,9 @@ def open_images(folder: Path, like: SourceConfig) -> FolderSource:
     """All images below a folder, read as those of a data set are. Raises InputError without a folder or an image."""
     if not folder.is_dir():
         raise InputError(f"--image-dir {folder}: there is no such folder")
-    if next(find_images(folder), None) is None:
-        raise InputError(f"--image-dir {folder}: there are no images in it")
-    return FolderSource(FolderConfig(kind="folder", root=folder, max_pixels=like.max_pixels))
+    listing = list_images(folder)
+    if not listing.images:
+        skipped = f"; it holds {listing.skipped}, which are not read" if listing.skipped.total else ""
+        raise InputError(f"--image-dir {folder}: there are no images in it{skipped}")
+    read = like.model_dump(include={"max_pixels", "stretch"})
+    return FolderSource(FolderConfig(kind="folder", root=folder, max_failure_rate=1, **read))

@@ -1,4 +1,4 @@
-"""The one reader of annotation files: what ground truth and imported proposals accept and refuse alike."""
+"""The one reader of annotation files: what ground truth and imported proposals accept, leave out and refuse alike."""
 
 import json
 from collections.abc import Callable
@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
 
 from helpers.coco_files import Content, box, code_of, open_coco, train_content, write_coco_set
 from maskdistill.data.coco.annotations import AnnotationFile
-from maskdistill.data.coco.proposals import read_coco
+from maskdistill.data.coco.proposals import CocoMasks, read_coco
 from maskdistill.data.errors import InputError
+from maskdistill.data.sources.coco import CocoSource
+from maskdistill.data.sources.frames import Header
+from maskdistill.data.tally import Tally
 
 Change = Callable[[Content], Any]
 
@@ -50,6 +55,29 @@ def renamed(content: Content) -> None:
         entry["image_id"] = f"im-{entry['image_id']}"
 
 
+def square(*, relative: bool = False) -> list[float]:
+    """The outline of the dog, which is a box of 3 x 3 px."""
+    corners = [3.0, 2, 6, 2, 6, 5, 3, 5]
+    return [value / (12, 10)[k % 2] for k, value in enumerate(corners)] if relative else corners
+
+
+def dog_is(segmentation: object) -> Change:
+    return lambda content: content["annotations"][0].update(segmentation=segmentation)
+
+
+def dog() -> NDArray[np.bool_]:
+    mask = np.zeros((10, 12), dtype=bool)
+    mask[2:5, 3:6] = True
+    return mask
+
+
+def all_relative(content: Content) -> None:
+    """Outlines as fractions of width and height; the crowd, which is a code, stays."""
+    content["annotations"][0]["segmentation"] = [square(relative=True)]
+    content["annotations"][1]["segmentation"] = [[x / 12 if k % 2 == 0 else x / 10 for k, x in enumerate(
+        content["annotations"][1]["segmentation"][0])]]  # fmt: skip
+
+
 ACCEPTED: dict[str, Change] = {
     "as COCO's authors write it": lambda content: None,
     "boxes left out": without("annotations", "bbox"),
@@ -58,57 +86,113 @@ ACCEPTED: dict[str, Change] = {
     "crowd is true": lambda content: content["annotations"][2].update(iscrowd=True),
     "crowd is text": lambda content: content["annotations"][2].update(iscrowd="1"),
     "sizes are fractions": each("images", height=10.0, width=12.0),
+    "sizes are text": each("images", height="10", width="12"),
+    "sizes are left out": without("images", "height", "width"),
+    "sizes are null": each("images", height=None, width=None),
+    "sizes are 0": each("images", height=0, width=0),
+    "half a size": without("images", "width"),
     "ids are fractions": lambda content: content["annotations"][0].update(image_id=7.0, category_id=18.0),
     "ids are text": renamed,
+    "some ids are text": each("annotations", image_id="7"),
+    "ids of categories are text": lambda content: [one.update(id=str(one["id"])) for one in content["categories"]],
     "scores": each("annotations", score=0.5),
+    "scores are text": each("annotations", score="0.5"),
     "scores are null": each("annotations", score=None),
     "supercategories are null": each("categories", supercategory=None),
     "further fields": each("annotations", attributes={"occluded": False}, id="x"),
-    "an annotation without category": lambda content: content["annotations"][2].update(category_id=None),
+    "an annotation without category": lambda content: content["annotations"].append(
+        box(7, 1, 0, 0, 2, 2) | {"category_id": None, "segmentation": []}
+    ),
+    "an outline that is no list of outlines": dog_is(square()),
+    "an outline as text": dog_is(json.dumps([square()])),
+    "a code": dog_is(code_of(dog())),
+    "a code in a list": dog_is([code_of(dog())]),
+    "a code as text": dog_is(json.dumps(code_of(dog()))),
+    "a code as Python prints bytes": dog_is({"size": [10, 12], "counts": str(code_of(dog())["counts"].encode())}),
+    "outlines as fractions": all_relative,
+    "a name in another field": lambda content: [one.update(path=one.pop("file_name")) for one in content["images"]],
+}
+LEFT_OUT: dict[str, tuple[Change, str]] = {
+    "an image that is no object": (lambda content: content["images"].append(5), "images[2] must be an object"),
+    "an image without a name": (
+        lambda content: content["images"].append({"id": 8}),
+        "images[2]: field 'file_name' is missing, it must be str of valid Unicode",
+    ),
+    "an image id twice": (
+        lambda content: content["images"].append(content["images"][0]),
+        "images[2]: the id 7 occurs twice in images",
+    ),
+    "an image id that is true": (
+        lambda content: content["images"].append({"id": True, "file_name": "x.jpg"}),
+        "images[2]: field 'id' is bool True, it must be int or str",
+    ),
+    "half a character": (
+        lambda content: content["images"].append({"id": 8, "file_name": "\ud800"}),
+        "valid Unicode",
+    ),
+    "half a pixel": (
+        lambda content: content["images"].append({"id": 8, "file_name": "x.jpg", "height": 10.5, "width": 3}),
+        "images[2]: field 'height' is float 10.5, it must be int",
+    ),
+    "a size beyond codes": (
+        lambda content: content["images"].append({"id": 8, "file_name": "x.jpg", "height": 10**9, "width": 10**9}),
+        "no size of an image",
+    ),
+    "a category that is a name": (lambda content: content["categories"].append("cat"), "categories[3] must be"),
+    "a category twice": (
+        lambda content: content["categories"].append({"id": 1, "name": "woman"}),
+        "categories[3]: the id 1 occurs twice in categories",
+    ),
+    "an annotation that is no object": (lambda content: content["annotations"].append(1), "annotations[3] must be"),
+    "an annotation of no image": (
+        lambda content: content["annotations"].append(box(1234, 1, 0, 0, 3, 3)),
+        "1 of no image of the file (image_id 1234)",
+    ),
+    "a name of a field": (
+        lambda content: content["annotations"].append(box(7, 1, 0, 0, 3, 3) | {"\ud800": 1}),
+        "name of a field is not valid Unicode",
+    ),
+    "three numbers for a box": (
+        lambda content: content["annotations"].append(box(7, 1, 0, 0, 3, 3) | {"bbox": [0, 1, 2]}),
+        "annotations[3]: field 'bbox' is list [0, 1, 2], it must be four numbers: x, y, width, height",
+    ),
+    "neither crowd nor not": (
+        lambda content: content["annotations"].append(box(7, 1, 0, 0, 3, 3) | {"iscrowd": 2}),
+        "annotations[3]: field 'iscrowd' is int 2, it must be 0 or 1",
+    ),
+    "a score of nan": (
+        lambda content: content["annotations"].append(box(7, 1, 0, 0, 3, 3) | {"score": float("nan")}),
+        "annotations[3]: field 'score' is float nan, it must be a finite number",
+    ),
+    "a score that is a word": (
+        lambda content: content["annotations"].append(box(7, 1, 0, 0, 3, 3) | {"score": "high"}),
+        "annotations[3]: field 'score' is str 'high', it must be a finite number",
+    ),
+    "no outline": (
+        lambda content: content["annotations"].append(box(7, 1, 0, 0, 3, 3) | {"segmentation": None}),
+        "1 without an outline, a box at most (000007.jpg)",
+    ),
+    "an outline that is a word": (
+        lambda content: content["annotations"].append(box(7, 1, 0, 0, 3, 3) | {"segmentation": "x"}),
+        "annotations[3].segmentation, image 000007.jpg: a text that holds neither",
+    ),
+    "an odd number of coordinates": (
+        lambda content: content["annotations"].append(
+            box(7, 1, 0, 0, 3, 3) | {"segmentation": [[1, 2, 3, 4, 5, 6, 7]]}
+        ),
+        "annotations[3].segmentation, image 000007.jpg: a polygon is a list of finite numbers",
+    ),
+    "a code of another size": (
+        lambda content: content["annotations"].append(
+            box(7, 1, 0, 0, 3, 3) | {"segmentation": code_of(np.ones((20, 20), dtype=bool))}
+        ),
+        "annotations[3].segmentation, image 000007.jpg: its size is [20, 20]",
+    ),
 }
 REFUSED: dict[str, tuple[Change, str]] = {
     "no images": (lambda content: content.pop("images"), "field 'images' is missing"),
     "no annotations": (lambda content: content.pop("annotations"), "field 'annotations' is missing"),
-    "categories are names": (
-        lambda content: content.update(categories=["person"]),
-        r"categories\[0\] must be an object",
-    ),
-    "a category twice": (
-        lambda content: content["categories"].append({"id": 1, "name": "woman"}),
-        r"categories\[3\]: the id 1 occurs twice in categories",
-    ),
-    "an image twice": (
-        lambda content: content["images"].append(content["images"][0]),
-        r"images\[2\]: the id 7 occurs twice in images",
-    ),
-    "an id is true": (each("images", id=True), r"images\[0\]: field 'id' is bool True, it must be int or str"),
-    "a file name is a number": (each("images", file_name=7), r"field 'file_name' is int 7, it must be str"),
-    "half a character": (each("images", file_name="\ud800"), "field 'file_name' .* valid Unicode"),
-    "half a character in a name": (
-        each("annotations", **{"\ud800": 1}),
-        "name of a field is not valid Unicode",
-    ),
-    "half a size": (without("images", "width"), r"images\[0\]: field 'width' is missing, it must be int"),
-    "half a pixel": (each("images", height=10.5), r"field 'height' is float 10\.5, it must be int"),
-    "no size of an image": (each("images", height=0), "12 x 0 px is no size of an image"),
-    "a size beyond codes": (each("images", height=10**9, width=10**9), "no size of an image"),
-    "an annotation of no image": (
-        lambda content: content["annotations"][1].update(image_id="7"),
-        r"annotations\[1\]\.image_id: '7' is not among the file's images; add the image, or remove",
-    ),
-    "three numbers for a box": (
-        each("annotations", bbox=[0, 1, 2]),
-        r"annotations\[0\]: field 'bbox' is list \[0, 1, 2\], it must be four numbers: x, y, width, height",
-    ),
-    "neither crowd nor not": (each("annotations", iscrowd=2), "field 'iscrowd' is int 2, it must be 0 or 1"),
-    "a score of nan": (each("annotations", score=float("nan")), "field 'score' is float nan, it must be a finite"),
-    "a score is text": (each("annotations", score="0.9"), "field 'score' is str '0.9', it must be a finite number"),
-    "no outline": (without("annotations", "segmentation"), r"annotations\[0\]: field 'segmentation' is missing"),
-    "an outline is text": (each("annotations", segmentation="x"), "field 'segmentation' is str 'x'"),
-    "a code of another size": (
-        each("annotations", segmentation=code_of(np.ones((20, 20), dtype=bool))),
-        r"annotations\[0\]\.segmentation, image 000007\.jpg: its size is \[20, 20\]",
-    ),
+    "images is no list": (lambda content: content.update(images={}), "field 'images' is dict, it must be list"),
 }
 
 
@@ -121,33 +205,63 @@ def annotations_of(root: Path) -> Path:
     return root / "annotations" / "instances_train2017.json"
 
 
-@pytest.mark.parametrize("change", ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_both_accept_the_same_files(root: Path, change: Change) -> None:
+def changed(root: Path, change: Change) -> Path:
     content = train_content()
     change(content)
-    write(annotations_of(root), content)
-    store, sizes = read_coco(annotations_of(root))
-    assert sizes == {"000007.jpg": (10, 12), "000003.jpg": (10, 12)}
-    assert store.area.tolist() == [9, 48]
+    return write(annotations_of(root), content)
+
+
+def masks_of(path: Path) -> tuple[list[int], Tally]:
+    """Areas of the masks of image 7, and what is left out of the file."""
+    file, tally = CocoMasks(path), Tally()
+    masks = file.masks_of(next(iter(file.images)), Header((10, 12)), tally)
+    for bad in (file.file.bad_entries, file.file.left_out):
+        tally.merge(bad)
+    return coco_mask.area(masks.rles).tolist(), tally
+
+
+def check_truth_of(root: Path) -> CocoSource:
+    """The ground truth of the changed file is that of the file as it was."""
     source = open_coco(root, annotations_val=None)
     labels, boxes = source.read_labels(1), source.read_boxes(1)
     assert labels is not None
     assert np.bincount(labels.ravel(), minlength=256)[[1, 2, 255]].tolist() == [39, 9, 40]
     assert boxes is not None
-    assert boxes.tolist() == [[3, 2, 6, 5], [1, 1, 9, 7]]
+    assert boxes.tolist()[:2] == [[3, 2, 6, 5], [1, 1, 9, 7]]
+    return source
+
+
+@pytest.mark.parametrize("change", ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_both_accept_the_same_files(root: Path, change: Change) -> None:
+    areas, tally = masks_of(changed(root, change))
+    assert areas == [9, 48]
+    assert set(tally.counts()) <= {"crowd regions", "without an outline, a box at most"}
+    check_truth_of(root)
+
+
+@pytest.mark.parametrize(("change", "said"), LEFT_OUT.values(), ids=LEFT_OUT.keys())
+def test_both_leave_the_same_entry_out_and_say_so(root: Path, change: Change, said: str) -> None:
+    areas, tally = masks_of(changed(root, change))
+    assert areas == [9, 48]
+    assert tally.total == 2  # the crowd too
+    assert said in str(tally)
+    check_truth_of(root)
 
 
 @pytest.mark.parametrize(("change", "message"), REFUSED.values(), ids=REFUSED.keys())
 def test_both_refuse_the_same_files_in_the_same_words(root: Path, change: Change, message: str) -> None:
-    content = train_content()
-    change(content)
-    write(annotations_of(root), content)
+    path = changed(root, change)
     with pytest.raises(InputError, match=message) as refused:
-        read_coco(annotations_of(root))
-    assert str(refused.value).startswith(str(annotations_of(root)))
+        CocoMasks(path)
+    assert str(refused.value).startswith(str(path))
     with pytest.raises(InputError) as caught:
         open_coco(root, annotations_val=None).read_labels(1)
     assert str(caught.value) == str(refused.value)
+
+
+def test_crowds_are_masks_where_they_are_asked_for(root: Path) -> None:
+    file = CocoMasks(annotations_of(root), crowds=True)
+    assert coco_mask.area(file.masks_of(7, Header((10, 12)), Tally()).rles).tolist() == [9, 48, 48]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
