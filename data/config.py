@@ -9,6 +9,8 @@ from maskdistill.data.settings import Settings
 from maskdistill.data.sources.frames import AnnotationFrame
 from maskdistill.data.sources.stretch import StretchText
 
+MOST_SCENES = 1_000_000
+"""In each split; their ids are kept in memory."""
 FingerprintMode = Literal["stat", "content"]
 
 
@@ -103,9 +105,9 @@ class ScenesConfig(SourceConfig):
     kind: Literal["scenes"]
     seed: int = Field(0, ge=0)
     """Other seeds give other scenes."""
-    n_train: int = Field(1000, ge=1)
+    n_train: int = Field(1000, ge=1, le=MOST_SCENES)
     """Number of training scenes."""
-    n_val: int = Field(200, ge=0)
+    n_val: int = Field(200, ge=0, le=MOST_SCENES)
     """Number of validation scenes; none of them is a training scene."""
     size: int = Field(128, ge=32, le=1024)
     """Height and width, px."""

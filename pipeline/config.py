@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from maskdistill.data.config import DataConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.settings import Settings
+from maskdistill.data.typed import Location, Problem, read_section
 from maskdistill.pipeline.config_files import read_config
+from maskdistill.pipeline.overrides import parse_override
 from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.distill.config import DistillConfig
@@ -101,16 +102,23 @@ class ConfigSource:
         for path in self.paths:
             _merge(tree, _modern(read_config(path), str(path)))
         for override in self.overrides:
-            _merge(tree, _modern(_parse_override(override), f"-s {override}"))
+            _merge(tree, _modern(parse_override(override), f"-s {override}"))
         return self._validate(tree)
 
     def _validate(self, tree: dict[str, Any]) -> Config:
+        unread: list[Problem] = []
+        values = read_section(tree, Config, (), unread)
+        problems = [f"  {'.'.join(at)}: {why}{_typed_at(tree, at)}" for at, why in unread]
         try:
-            return Config.model_validate(tree).resolved()
+            config = Config.model_validate(values)
         except ValidationError as error:
-            problems = [f"  {_explain(dict(problem), tree)}" for problem in error.errors()]
+            known = {at for at, _ in unread}
+            found = [dict(problem) for problem in error.errors() if _location(dict(problem), tree) not in known]
+            problems += [f"  {_explain(problem, tree)}" for problem in found]
+        if problems:
             files = ", ".join(map(str, self.paths))
             raise InputError("\n".join([f"{files}: not a usable configuration", *problems])) from None
+        return config.resolved()
 
 
 @dataclass(frozen=True)
@@ -140,19 +148,6 @@ def _modern(tree: dict[str, Any], where: str) -> dict[str, Any]:
     return tree
 
 
-def _parse_override(override: str) -> dict[str, Any]:
-    name, equals, text = override.partition("=")
-    if not equals or not name.strip():
-        raise InputError(f"-s {override}: an override reads section.field=value, for example -s cluster.k=20")
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"-s {override}: the value is not readable: {error}") from None
-    for part in reversed(name.strip().split(".")):
-        tree = {part: tree}
-    return dict(tree)
-
-
 def _merge(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
     """Change a tree in place; another kind of data keeps only the settings that it has in common with the old one."""
     kind = _data_kind(changes)
@@ -168,10 +163,7 @@ def _merge(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
 
 
 def _explain(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
-    kind = _data_kind(tree)
-    location = [str(part) for part in problem["loc"] if part != "[key]"]
-    if location[:1] == ["data"] and location[1:2] == [kind]:
-        del location[1]
+    kind, location = _data_kind(tree), _location(problem, tree)
     name = ".".join(location)
     if problem["type"] == "extra_forbidden":
         return f"{name}: no such field{_suggest(name, kind)}"
@@ -180,7 +172,23 @@ def _explain(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
     if problem["type"].startswith("union_tag"):
         return f"data.kind: one of {', '.join(_data_models())} is required (got {kind!r})"
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{name}: {message[0].lower()}{message[1:]} (got {problem['input']!r})"
+    return f"{name}: {message[0].lower()}{message[1:]} (got {problem['input']!r}){_typed_at(tree, location)}"
+
+
+def _location(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> Location:
+    """The names of the sections and of the field that a problem is about."""
+    location = [str(part) for part in problem["loc"] if part != "[key]"]
+    if location[:1] == ["data"] and location[1:2] == [_data_kind(tree)]:
+        del location[1]
+    return tuple(location)
+
+
+def _typed_at(tree: Any, location: Location) -> str:
+    """File and line of a value, where it was typed into a file."""
+    for part in location:
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
+    where = getattr(tree, "where", "-s ")
+    return "" if where.startswith("-s ") else f" ({where})"
 
 
 def _suggest(name: str, kind: str | None) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from maskdistill.data.typed import plain
+
 _AFFINITY = (
     "short_side",
     "max_patches",
@@ -54,7 +56,7 @@ def modernise(tree: Tree) -> list[str]:
     section = tree.get("mine")
     if isinstance(section, dict) and "import" in section and not isinstance(section["import"], Mapping):
         path = section.pop("import")
-        section |= {"method": "affinity"} if path is None else {"method": "import", "import": {"file": path}}
+        section |= {"method": "affinity"} if plain(path) is None else {"method": "import", "import": {"file": path}}
         notes.append("mine.import is mine.import.file now, and goes with mine.method: import")
     return notes
 

@@ -96,7 +96,7 @@ class Heard(Silent):
     [
         (
             {"height": 50, "width": 70},
-            "2 for an image of another size (elsewhere/blob0.jpg: 70 x 50 px in the file, 5",
+            "2 for an image of another size (elsewhere/blob0.jpg: 70 x 50 px in",
             8,
         ),
         ({"file_name": "blob1.png"}, "4 of images whose names may mean several, or the same as another name (blob1", 6),
