@@ -107,6 +107,8 @@ class ArtifactStore:
                 return False
         except Timeout:
             return True
+        except OSError:  # nobody can work in a folder that may only be read
+            return False
 
     @contextmanager
     def lock(self, stage: str, key: str) -> Iterator[None]:
@@ -150,8 +152,10 @@ def read_manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST
     try:
         return Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError as error:
+        raise InputError(f"artifacts: {path}: may not be read; allow it, or name another folder") from error
     except ValidationError as error:
         raise CorruptArtifact(f"{path}: not a manifest of this version; delete {folder} to make it anew") from error
 

@@ -12,6 +12,7 @@ from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import Overview, StageResult
 from maskdistill.pipeline.server import check_server, local_server, reach_loopback_directly
+from maskdistill.pipeline.storage import explain_storage
 
 
 def chosen_stages(plan: Plan, first: str | None, last: str | None) -> Sequence[StageSpec]:
@@ -69,6 +70,7 @@ def run_with_prefect(
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     reach_loopback_directly(os.environ, console)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(explain_storage(plan.store.root))
         if named := os.environ.get("PREFECT_API_URL"):
             check_server(named)
         else:

@@ -28,6 +28,6 @@ def _typed(text: str, where: str) -> Any:
         value.text = text
         return value
     if value is None or isinstance(value, TypedScalar):
-        error = value.error if isinstance(value, TypedScalar) else None
-        return TypedScalar.of(text, None if error else plain(value), where, error)
+        why = value.error if isinstance(value, TypedScalar) else None
+        return TypedScalar.of(text, None if why else plain(value), where, why)
     return value

@@ -13,6 +13,7 @@ from maskdistill.pipeline.environment import describe_arithmetic, describe_envir
 from maskdistill.pipeline.image_records import keep_record
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import print_note, show_progress
+from maskdistill.pipeline.storage import explain_storage
 from maskdistill.stages.contract import StageInputs
 
 
@@ -30,11 +31,16 @@ def run_stage(plan: Plan, stage: str, console: Console, *, force: bool = False) 
 
     Raises:
         MissingArtifact: An upstream artifact has not been made; the text holds the command that makes it.
+        InputError: The artifact folder cannot be written to, or is full.
     """
+    # What is finished needs no lock, which a folder that may only be read could not hold.
+    made = plan.manifest(stage)
+    if made is not None and not force:
+        return made
     key = plan.stages[stage].key
     if plan.store.is_locked(stage, key):
         console.print(f"{stage}: another run is making {stage}/{key}; waiting for it")
-    with plan.store.lock(stage, key):
+    with explain_storage(plan.store.root), plan.store.lock(stage, key):
         manifest = plan.manifest(stage)
         if manifest is None:
             return _make(plan, stage, console)

@@ -119,7 +119,7 @@ class CocoSource(FileSource):
         items = [item for coco_id in coco_ids for item in file.of_image(coco_id)]
         known = [item for item in items if item.category_id in self._class_of]
         if len(known) < len(items):
-            self.truth_remarks.add(_NO_CLASS, self.ids[index], len(items) - len(known))
+            self._note_truth(_NO_CLASS, index, len(items) - len(known))
         return known
 
     def _objects(self, index: int) -> list[tuple[CocoAnnotation, NDArray[np.bool_]]]:
@@ -146,7 +146,7 @@ class CocoSource(FileSource):
         otherwise = self._frame_otherwise(index, header, declared)
         frame = frame_of(header, declared, self._config.annotation_frame, otherwise)
         if frame is None:
-            self.truth_remarks.add(_OTHER_SIZE, self.ids[index])
+            self._note_truth(_OTHER_SIZE, index)
         return header, frame
 
     def _declared_hw(self, index: int) -> SizeHw | None:

@@ -1,6 +1,8 @@
 """Image files to arrays: any common format to 8-bit RGB."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,8 @@ from maskdistill.data.sources.deep import (
     DeepValues,
     alpha_is_none,
     has_skipped_bands,
+    is_misread,
+    is_tiff,
     orientation_of,
     read_deep,
     read_odd_tiff,
@@ -68,18 +72,19 @@ def read_picture(path: Path, max_pixels: int, stretch: Stretch = AUTO) -> Pictur
     try:
         if path.stat().st_size == 0:
             raise UnreadableImage(f"{path}: the file is empty")
+        # A process-wide switch of PIL; were it on, cut-off files would come back half grey.
+        if ImageFile.LOAD_TRUNCATED_IMAGES:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
         try:
-            image = open_image(path)
+            with open_image(path) as image:
+                _check_size(path, image.size, max_pixels)
+                if not is_misread(image):
+                    return _decode(path, image, stretch)
         except UnidentifiedImageError:
-            if (odd := read_odd_tiff(path, lambda size: _check_size(path, size, max_pixels))) is None:
+            if not is_tiff(path):
                 raise
-            return _deep(odd, stretch, odd.pages)
-        with image:
-            _check_size(path, image.size, max_pixels)
-            # A process-wide switch of PIL; were it on, cut-off files would come back half grey.
-            if ImageFile.LOAD_TRUNCATED_IMAGES:
-                ImageFile.LOAD_TRUNCATED_IMAGES = False
-            return _decode(path, image, stretch)
+        odd = read_odd_tiff(path, lambda size: _check_size(path, size, max_pixels))
+        return _deep(odd, stretch, odd.pages)
     except UnreadableImage:
         raise
     except Exception as error:  # PIL's decoders raise nearly anything on damaged bytes
@@ -98,9 +103,12 @@ def read_header(path: Path) -> Header:
         raise UnreadableImage(f"{path}: {reason_of(error)}") from error
 
 
-def open_image(path: Path) -> Image.Image:
+@contextmanager
+def open_image(path: Path) -> Iterator[Image.Image]:
     """An image file of one of the formats that are read, whatever it is called."""
-    return Image.open(path, formats=_formats())
+    # Of a path, Pillow maps plain TIFFs into memory, and then mixes up the rows of those that are stored turned.
+    with path.open("rb") as file, Image.open(file, formats=_formats()) as image:
+        yield image
 
 
 def reason_of(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.sources.frames import UPRIGHT
 from maskdistill.data.sources.stretch import Stretch, Values, to_8_bit
 
-_EXIF_ORIENTATION = 0x0112
+Reopen = Callable[[], AbstractContextManager[Image.Image]]
+_EXIF_ORIENTATION, _BITS, _PLANES = 0x0112, 258, 284
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LOW_BYTES = {"16L": "16B", "16B": "16L", "16N": "16B" if sys.byteorder == "little" else "16L"}
 """Of each order of the bytes of 16-bit values, the other one: Pillow keeps one byte, and then it is the lower one."""
@@ -59,7 +61,7 @@ class DeepValues:
         return shown
 
 
-def read_deep(image: Image.Image, reopen: Callable[[], Image.Image]) -> DeepValues | None:
+def read_deep(image: Image.Image, reopen: Reopen) -> DeepValues | None:
     """The values of a picture that Pillow has opened; None of one with 8 bits.
 
     Args:
@@ -110,8 +112,20 @@ def alpha_is_none(alpha: NDArray[Any]) -> bool:
     return bool(not len(seen) or (seen == most).mean() < 0.5)
 
 
-def read_odd_tiff(path: Path, check_size: Callable[[tuple[int, int]], None]) -> DeepValues | None:
-    """A TIFF that Pillow does not read: floats in colour, or any number of bands; None of any other file.
+def is_misread(image: Image.Image) -> bool:
+    """Whether Pillow takes the planes of a TIFF of more than 8 bits, which lie one after the other, for 8 bits."""
+    tags: Any = getattr(image, "tag_v2", {})
+    return image.format == "TIFF" and tags.get(_PLANES) == 2 and max(tags.get(_BITS, (8,))) > 8
+
+
+def is_tiff(path: Path) -> bool:
+    """Whether a file begins as a TIFF does."""
+    with path.open("rb") as file:
+        return file.read(4) in _TIFF
+
+
+def read_odd_tiff(path: Path, check_size: Callable[[tuple[int, int]], None]) -> DeepValues:
+    """A TIFF that Pillow does not read: floats in colour, any number of bands, deep planes.
 
     Args:
         path: The file.
@@ -120,9 +134,6 @@ def read_odd_tiff(path: Path, check_size: Callable[[tuple[int, int]], None]) -> 
     Raises:
         ValueError: It is compressed in a way that needs the package imagecodecs, or is no picture.
     """
-    with path.open("rb") as file:
-        if file.read(4) not in _TIFF:
-            return None
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
@@ -154,7 +165,7 @@ def _layouts(image: Image.Image) -> list[str]:
     return [str(tile[3][0] if isinstance(tile[3], tuple) else tile[3]) for tile in tiles]
 
 
-def _sixteen_bits(image: Image.Image, reopen: Callable[[], Image.Image]) -> tuple[NDArray[np.uint16], int]:
+def _sixteen_bits(image: Image.Image, reopen: Reopen) -> tuple[NDArray[np.uint16], int]:
     """16-bit values uint16 (height, width, bands), and the orientation that is to be undone.
 
     Pillow keeps the higher byte of each, and the lower one when it is told that they stand in the other order.

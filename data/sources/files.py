@@ -46,8 +46,9 @@ class FileSource(ImageSource):
         self.n_train = len(train)
         self._files = tuple(files.values())
         self._config = config
-        self._stretch = Stretch.parse(config.stretch)
+        self.stretch, self._stretch = config.stretch, Stretch.parse(config.stretch)
         self._remarks: dict[int, tuple[str, ...]] = {}
+        self._noted: set[tuple[str, int]] = set()
         self._recent: Recent[UInt8Array] = Recent(_n_bytes)
 
     def read(self, index: int) -> UInt8Array:
@@ -143,12 +144,18 @@ class FileSource(ImageSource):
         """The frame for an image whose size does not tell; where it is needed, it is noted."""
         if not header.turned or self._config.annotation_frame != "auto" or header.told_by(size_hw):
             return "displayed"
-        self.truth_remarks.add(
+        self._note_truth(
             f"labels taken as drawn on the pixels as they are {self._otherwise}, which their size does not tell "
             "(data.annotation_frame)",
-            self.ids[index],
+            index,
         )
         return self._otherwise
+
+    def _note_truth(self, remark: str, index: int, count: int = 1) -> None:
+        """Count a remark on the ground truth of an image, once."""
+        if (remark, index) not in self._noted:
+            self._noted.add((remark, index))
+            self.truth_remarks.add(remark, self.ids[index], count)
 
     def _headers(self, indices: Iterable[int]) -> Iterator[tuple[int, Header]]:
         for index in indices:

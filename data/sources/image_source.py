@@ -25,12 +25,14 @@ class ImageSource(ABC):
         n_train: How many of `ids`, counted from the front, are training images.
         class_names: Name of each class id of the ground truth, background first; None without ground truth.
         notes: What was left out when the images were listed, a line each.
+        stretch: How the values of pictures are brought into 8 bits, as `data.stretch` has it.
     """
 
     ids: Sequence[str]
     n_train: int
     class_names: Sequence[str] | None = None
     notes: Sequence[str] = ()
+    stretch: str = "auto"
 
     @cached_property
     def truth_remarks(self) -> Tally:

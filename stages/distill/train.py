@@ -12,7 +12,7 @@ from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.dataset import collate, training_data
 from maskdistill.stages.distill.detectors.build import create_detector
-from maskdistill.stages.networks.weights_file import save_weights
+from maskdistill.stages.networks.weights_file import pixels_of, save_weights
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import rank
@@ -77,5 +77,5 @@ def train_detector(training: DetectorTraining, progress: Progress) -> None:
     )
     trainer.run()
     if rank() == 0:
-        description = {"config": config.model_dump(), "n_clusters": n_clusters}
+        description = {"config": config.model_dump(), "n_clusters": n_clusters, **pixels_of(inputs.source)}
         save_weights(training.folder / DETECTOR.file, detector.module, description)

@@ -14,7 +14,7 @@ from maskdistill.data.errors import CorruptArtifact, InputError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.stages.contract import StageInputs
-from maskdistill.stages.networks.weights_file import read_description, save_weights
+from maskdistill.stages.networks.weights_file import pixels_of, read_description, save_weights
 from maskdistill.stages.old_names import modern_section
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.segment.augment import SegmentationData, collate
@@ -82,7 +82,7 @@ def train_segmenter(training: SegmenterTraining, progress: Progress) -> None:
     )
     trainer.run()
     if rank() == 0:
-        description = {"config": config.model_dump(), "n_classes": training.n_classes}
+        description = {"config": config.model_dump(), "n_classes": training.n_classes, **pixels_of(inputs.source)}
         save_weights(training.folder / SEGMENTER.file, model, description)
 
 

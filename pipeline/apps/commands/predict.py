@@ -37,6 +37,7 @@ def predict(
     from maskdistill.pipeline.apps.predict.predict import Prediction, open_images
     from maskdistill.pipeline.artifacts import ArtifactStore
     from maskdistill.pipeline.finished import FinishedPlan
+    from maskdistill.stages.networks.weights_file import stretch_of
 
     if stage not in (*MODELS, None):
         raise InputError(f"--stage {stage}: one of {', '.join(MODELS)}")
@@ -49,7 +50,7 @@ def predict(
         settings = source.load() if config != DEFAULT_CONFIG or overrides else None
         store = ArtifactStore(settings.artifacts if settings else Config.model_fields["artifacts"].default)
         trained = find_model(model, store, stage)
-    images = open_images(image_dir, settings.data if settings else SourceConfig())
+    images = open_images(image_dir, settings.data if settings else SourceConfig(stretch=stretch_of(trained.file)))
     prepare_out(out, image_dir, force=force)
     console = Console(stderr=True)
     execution = settings.execution if settings else ExecutionConfig()

@@ -132,7 +132,7 @@ def test_annotations_of_no_class_and_for_another_size_are_counted(root: Path) ->
     labels = source.read_labels(1)
     assert labels is not None
     assert np.bincount(labels.ravel(), minlength=256)[[1, 2]].tolist() == [48, 0]
-    assert source.read_labels(0) is source.read_boxes(0) is source.read_instances(0) is None
+    assert (source.read_labels(0), source.read_boxes(0), source.read_instances(0)) == (None, None, None)
     assert "1 annotations of no category of the file (train2017/000007.jpg)" in str(source.truth_remarks)
     assert "images whose annotations are for another size (train2017/000003.jpg" in str(source.truth_remarks)
 
