@@ -50,19 +50,22 @@ class _Loader(yaml.SafeLoader):
         return items
 
     def typed_dict(self, node: MappingNode) -> Any:
-        self.flatten_mapping(node)
-        found, lines = TypedDict(), dict[str, int]()
-        for key_node, child in node.value:
-            key = key_node.value if isinstance(key_node, ScalarNode) else ""
-            if not isinstance(key_node, ScalarNode):
-                raise InputError(f"{self.place(key_node)}: a key is a name, not a list or mapping")
-            if key in lines and lines[key] != key_node.start_mark.index:
-                first = f" (first in line {found_line + 1})" if (found_line := _line_of(node, key)) >= 0 else ""
-                raise InputError(f"{self.place(key_node)}: the key {key!r} occurs twice{first}; keep one of them")
-            lines[key] = key_node.start_mark.index
-            found[key] = self.construct_object(child, deep=True)
+        self.check_keys(node)
+        self.flatten_mapping(node)  # what `<<` brings in comes first, so that own keys change it
+        found = TypedDict((key.value, self.construct_object(child, deep=True)) for key, child in node.value)
         found.text, found.where = "", self.place(node)
         return found
+
+    def check_keys(self, node: MappingNode) -> None:
+        """Raise InputError where a key is no name, or occurs twice."""
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, ScalarNode):
+                raise InputError(f"{self.place(key)}: a key is a name, not a list or mapping")
+            if key.value in lines:
+                first = f" (first in line {lines[key.value]})" if self.lines else ""
+                raise InputError(f"{self.place(key)}: the key {key.value!r} occurs twice{first}; keep one of them")
+            lines[key.value] = key.start_mark.line + 1
 
 
 _PLAIN = {
@@ -134,7 +137,3 @@ def _count_values(node: Node, counts: dict[int, int], loader: _Loader) -> int:
         raise InputError(f"{loader.place(node)}: its aliases stand for more than {_MOST_VALUES} values")
     counts[id(node)] = total
     return total
-
-
-def _line_of(node: MappingNode, key: str) -> int:
-    return next((one.start_mark.line for one, _ in node.value if getattr(one, "value", None) == key), -1)

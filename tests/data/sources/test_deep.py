@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def write_png16(path: Path, values: NDArray[np.generic]) -> Path:
     return path
 
 
-def tiff(path: Path, values: NDArray[np.generic], **options: object) -> Path:
+def tiff(path: Path, values: NDArray[np.generic], **options: Any) -> Path:
     tifffile.imwrite(path, values, **{"photometric": "rgb", **options})
     return path
 
