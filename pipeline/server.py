@@ -81,9 +81,15 @@ def local_server(home: Path, console: Console, seconds: float = 60) -> Iterator[
         seconds: How long it may take to come up, once its database is made.
 
     Raises:
+        InputError: The folder cannot be made.
         MaskDistillError: It did not come up; the text holds the place of its log.
     """
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"PREFECT_HOME={home}: cannot be made ({error.strerror}); name another folder, or run with --no-prefect"
+        ) from error
     port = _free_port()
     command = [sys.executable, "-m", "maskdistill.pipeline.server", str(port), str(home / _MADE)]
     with (home / _LOG).open("ab") as output, contextlib.ExitStack() as stack:

@@ -78,6 +78,15 @@ def test_loopback_is_added_to_what_passes_by_the_proxy() -> None:
     assert environment["http_proxy"] == "http://proxy:3128"
 
 
+def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputError, match=r"PREFECT_HOME=.*file/home: cannot be made .*--no-prefect"),
+        local_server(tmp_path / "file" / "home", Console(quiet=True)),
+    ):
+        pass
+
+
 def test_the_wait_for_a_server_is_shown_and_ends_with_what_to_do(tmp_path: Path) -> None:
     said = StringIO()
     with (

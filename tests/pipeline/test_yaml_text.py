@@ -23,22 +23,8 @@ def root_of(config: Config) -> Path:
     return config.data.root
 
 
-FOLDERS = [
-    "2024",
-    "2024-01-05",
-    "2024-02-31",
-    "12:30",
-    "on",
-    "off",
-    "yes",
-    "true",
-    "null",
-    "1e3",
-    "0x10",
-    "007",
-    "1_000",
-    ".5",
-]
+FOLDERS = ["2024", "2024-01-05", "2024-02-31", "12:30", "on", "off", "yes", "true", "null"]
+FOLDERS += ["1e3", "0x10", "007", "1_000", ".5"]
 ODD = ["pics #1", "a: b", "[a]", "{a}", "*x", "&x", "- a", "'", "a, b", "!tag", "%", "@x"]
 
 
