@@ -102,7 +102,7 @@ def training_step(
     targets: list[Target],
 ) -> Callable[[], None]:
     scaled = resolve_precision(config.precision, device, loss_scaling=True) == "fp16"
-    optimizer = make_optimizer(config.recipe(), detector.module, loss_scaling=scaled)
+    optimizer = make_optimizer(config.recipe(1), detector.module, loss_scaling=scaled)
     scaler = torch.amp.GradScaler(device.type, enabled=scaled)
     # So small that the weights stay as they are: the work of a step must not depend on how far training has come.
     for group in optimizer.param_groups:

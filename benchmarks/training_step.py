@@ -59,7 +59,7 @@ def measure_detector(config: Config, source: ImageSource, turns: int) -> tuple[f
     detector = create_detector(settings, config.cluster.k, find_checkpoint(settings.weights, {}))
     samples = [dataset.augment(source.read(i), *objects_of(source, i), settings) for i in range(settings.batch_size)]
     images, targets = dataset.collate(samples)
-    recipe = settings.recipe()
+    recipe = settings.recipe(source.n_train)
     step = seconds_of_step(
         detector.module, lambda: torch.stack(list(detector.losses(images, targets).values())).sum(), recipe, turns
     )

@@ -13,10 +13,11 @@ from maskdistill.data.errors import InputError
 
 if TYPE_CHECKING:
     from maskdistill.data.stores.clusters import ClusterStore
+    from maskdistill.data.stores.features import FeatureStore
     from maskdistill.data.stores.labels import LabelStore
     from maskdistill.data.stores.masks import MaskStore
 
-Store = TypeVar("Store", "MaskStore", "ClusterStore", "LabelStore")
+Store = TypeVar("Store", "MaskStore", "ClusterStore", "LabelStore", "FeatureStore")
 Folders = Mapping[str, Path]
 
 
@@ -72,11 +73,20 @@ def _labels(path: Path) -> "LabelStore":
     return LabelStore.open(path)
 
 
+def _features(path: Path) -> "FeatureStore":
+    from maskdistill.data.stores.features import FeatureStore
+
+    return FeatureStore.open(path)
+
+
 VIT = OutputFile("pretrain", "vit.safetensors")
 VIT_ARGUMENTS = OutputFile("pretrain", "vit.json")
 """What timm needs to build the network of these weights: its name and arguments."""
+FEATURES = OutputStore("features", "features.zarr", _features)
 RESNET = OutputFile("imitate", "resnet.safetensors")
 MINED = OutputStore("mine", "masks.zarr", _masks)
+INITIAL = OutputStore("mine", "initial.zarr", _masks)
+"""The masks as they were before foreground was learnt from them; only where that was done."""
 CLUSTERS = OutputStore("cluster", "clusters.zarr", _clusters)
 DETECTOR = OutputFile("distill", "detector.safetensors")
 CANDIDATES = OutputStore("distill", "candidates.zarr", _masks)
@@ -92,7 +102,7 @@ those before the last have theirs in folders `round1`, `round2`, ..."""
 
 OPENERS: Mapping[str, Callable[[Path], object]] = {
     output.file: output.open_store
-    for output in (MINED, CLUSTERS, CANDIDATES, KEPT, PSEUDO_LABELS, PREDICTIONS, PREDICTIONS_CRF)
+    for output in (FEATURES, MINED, INITIAL, CLUSTERS, CANDIDATES, KEPT, PSEUDO_LABELS, PREDICTIONS, PREDICTIONS_CRF)
 }
 """How a store of that name is opened, whichever stage left it."""
 MASKS: Mapping[str, "OutputStore[MaskStore]"] = {"mine": MINED, "cluster": MINED, "distill": CANDIDATES, "filter": KEPT}

@@ -39,8 +39,9 @@ def baselines_of(plan: Plan) -> list[Baseline]:
     wanted = plan.config.evaluate.baseline_images
     n_images = min(wanted, plan.config.data.first or wanted)
     first = f"data.first={n_images}"
-    otsu = {name: plan.varied(first, "mine.method=otsu", f"mine.otsu.on={name}") for name in ("colour", "edges")}
-    untrained = plan.varied(first, *untrained_settings(plan))
+    plain = plan.varied(first, "mine.refine.rounds=0")
+    otsu = {name: plain.varied("mine.method=otsu", f"mine.otsu.on={name}") for name in ("colour", "edges")}
+    untrained = plain.varied(*untrained_settings(plan))
     # K-means needs as many masks as clusters.
     stages = ["mine", "cluster"] if untrained.source.n_train >= plan.config.cluster.k else ["mine"]
     return [

@@ -1,13 +1,12 @@
 """The configuration of a run: YAML files, dotted overrides, and errors that name the nearest valid field."""
 
-import copy
 import difflib
 import json
 import shlex
 import typing
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,18 @@ from maskdistill.data.config import DataConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.settings import Settings
 from maskdistill.data.typed import Location, Problem, read_section
-from maskdistill.pipeline.config_files import read_config
+from maskdistill.pipeline.config_files import config_names, read_config
+from maskdistill.pipeline.followers import annotated_alike, filled, on_stored, with_vit
 from maskdistill.pipeline.overrides import parse_override
+from maskdistill.pipeline.profiles import chosen_profile, has_gpu
 from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.evaluate.config import EvaluateConfig
+from maskdistill.stages.features.config import FeaturesConfig
 from maskdistill.stages.filter.config import FilterConfig
 from maskdistill.stages.imitate.config import ImitateConfig
-from maskdistill.stages.mine.config import IMPORT, MineConfig
+from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.old_names import modernise
 from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.segment.config import SegmentConfig
@@ -36,6 +38,7 @@ class Config(Settings):
 
     data: DataConfig
     pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
+    features: FeaturesConfig = Field(default_factory=FeaturesConfig)
     imitate: ImitateConfig = Field(default_factory=ImitateConfig)
     mine: MineConfig = Field(default_factory=MineConfig)
     cluster: ClusterConfig = Field(default_factory=ClusterConfig)
@@ -43,6 +46,9 @@ class Config(Settings):
     filter: FilterConfig = Field(default_factory=FilterConfig)
     segment: SegmentConfig = Field(default_factory=SegmentConfig)
     evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
+    profile: str = "none"
+    """Settings that fit an experiment to the hardware, over those of the file that asks for it: `cpu`, `none`, or
+    `auto` = `cpu` where there is no GPU."""
     seed: int = Field(default=0, ge=0)
     """Base of every random number."""
     artifacts: Path = Path("artifacts")
@@ -51,20 +57,17 @@ class Config(Settings):
 
     def resolved(self) -> "Config":
         """The same with the settings filled in that one stage takes over from another."""
-        followers: dict[str, ImitateConfig | ClusterConfig] = {"imitate": self.imitate, "cluster": self.cluster}
-        update: dict[str, Any] = {
-            name: section.model_copy(
-                update={
-                    field: getattr(section, field) or getattr(self.mine, field)
-                    for field in ("model", "weights", "normalise")
-                }
-            )
-            for name, section in followers.items()
+        vit = ("model", "weights", "normalise")
+        features = filled(self.features, self.mine, vit)
+        update = {
+            "features": features,
+            "imitate": filled(self.imitate, self.mine, vit),
+            "cluster": filled(self.cluster, self.mine, vit),
+            "distill": with_vit(on_stored(self.distill.resolved(), features, "distill"), self.mine),
+            "segment": with_vit(on_stored(self.segment, features, "segment"), self.mine),
         }
-        if (own := getattr(self.mine, IMPORT)).annotation_frame is None:
-            frame = own.model_copy(update={"annotation_frame": self.data.annotation_frame})
-            update["mine"] = self.mine.model_copy(update={IMPORT: frame})
-        return self.model_copy(update={**update, "distill": self.distill.resolved()})
+        update["mine"] = annotated_alike(self.mine, self.data.annotation_frame)
+        return self.model_copy(update=update)
 
 
 @dataclass(frozen=True)
@@ -96,14 +99,32 @@ class ConfigSource:
         files = [f"-c {shlex.quote(str(path))}" for path in self.paths]
         return " ".join([*files, *(f"-s {shlex.quote(override)}" for override in self.overrides)])
 
-    def load(self) -> Config:
-        """Read, override and validate. Raises InputError that names the file, the field and the remedy."""
-        tree: dict[str, Any] = {}
-        for path in self.paths:
-            _merge(tree, _modern(read_config(path), str(path)))
+    def load(self, *, gpu: bool | None = None) -> Config:
+        """Read, override and validate. Raises InputError that names the file, the field and the remedy.
+
+        `gpu` says whether there is one, for `profile: auto`; None = look.
+        """
+        return self._validate(self.tree(has_gpu() if gpu is None else gpu))
+
+    def tree(self, gpu: bool) -> dict[str, Any]:
+        """All files and overrides as one tree. A profile changes what stands up to the file that asks for it."""
+        files = [modern(read_config(path), str(path)) for path in self.paths]
+        overrides: dict[str, Any] = {}
         for override in self.overrides:
-            _merge(tree, _modern(parse_override(override), f"-s {override}"))
-        return self._validate(tree)
+            _merge(overrides, modern(parse_override(override), f"-s {override}"))
+        asking = max((place for place, tree in enumerate(files) if "profile" in tree), default=len(files) - 1)
+        asked: dict[str, Any] = {}
+        for part in (*files, overrides):
+            _merge(asked, {name: part[name] for name in ("profile", "execution") if name in part})
+        execution = asked.get("execution")
+        device = execution.get("device") if isinstance(execution, dict) else None
+        profile = chosen_profile(asked.get("profile") or "none", device, gpu=gpu)
+        if profile != "none":
+            files.insert(asking + 1, modern(read_config(config_names()[profile]), profile))
+        tree: dict[str, Any] = {}
+        for part in (*files, overrides):
+            _merge(tree, part)
+        return {**tree, "profile": profile}
 
     def _validate(self, tree: dict[str, Any]) -> Config:
         unread: list[Problem] = []
@@ -121,26 +142,7 @@ class ConfigSource:
         return config.resolved()
 
 
-@dataclass(frozen=True)
-class RecordedConfig(ConfigSource):
-    """The configuration of a finished artifact, named by the artifact's folder.
-
-    Attributes:
-        settings: All of them, as the manifest holds them.
-    """
-
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    def arguments(self) -> str:
-        """The option that names the artifact."""
-        return " ".join(f"--artifact {shlex.quote(str(path))}" for path in self.paths)
-
-    def load(self) -> Config:
-        """Validate them. Raises InputError where they are those of another version."""
-        return self._validate(_modern(copy.deepcopy(dict(self.settings)), str(self.paths[0])))
-
-
-def _modern(tree: dict[str, Any], where: str) -> dict[str, Any]:
+def modern(tree: dict[str, Any], where: str) -> dict[str, Any]:
     """A tree in today's form; says what it has in an older one."""
     if notes := modernise(tree):
         lines = "\n  ".join(notes)
@@ -196,7 +198,7 @@ def _suggest(name: str, kind: str | None) -> str:
     section = name.rpartition(".")[0]
     same_section = [other for other in names if other.rpartition(".")[0] == section]
     same_leaf = [other for other in names if other.rpartition(".")[2] == name.rpartition(".")[2]]
-    nearest = difflib.get_close_matches(name, same_section, 1, 0.5) or same_leaf
+    nearest = difflib.get_close_matches(name, same_section, 1, 0.6) or same_leaf
     nearest = nearest or difflib.get_close_matches(name, names, 1, 0.6)
     if nearest:
         return f"; did you mean {nearest[0]}?"

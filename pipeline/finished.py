@@ -1,8 +1,10 @@
 """The results of a run that is finished, whatever has become of its images since."""
 
+import copy
+import shlex
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,29 @@ from maskdistill.data.sources.open import open_source
 from maskdistill.data.sources.recorded import NoImages, RecordedImages
 from maskdistill.pipeline.artifacts import ArtifactStore, Manifest, read_manifest
 from maskdistill.pipeline.changes import changed_ingredients
-from maskdistill.pipeline.config import ConfigSource, RecordedConfig
+from maskdistill.pipeline.config import ConfigSource, modern
 from maskdistill.pipeline.dag import ALL_STAGES, StageSpec
 from maskdistill.pipeline.image_records import describe_difference, read_record
 from maskdistill.pipeline.plan import Plan
+
+
+@dataclass(frozen=True)
+class RecordedConfig(ConfigSource):
+    """The configuration of a finished artifact, named by the artifact's folder.
+
+    Attributes:
+        settings: All of them, as the manifest holds them.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def arguments(self) -> str:
+        """The option that names the artifact."""
+        return " ".join(f"--artifact {shlex.quote(str(path))}" for path in self.paths)
+
+    def tree(self, gpu: bool) -> dict[str, Any]:
+        """All settings; no profile changes them any more."""
+        return modern(copy.deepcopy(dict(self.settings)), str(self.paths[0]))
 
 
 class FinishedPlan(Plan):

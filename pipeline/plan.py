@@ -13,7 +13,7 @@ from maskdistill.data.sources.open import open_source
 from maskdistill.pipeline.artifacts import ArtifactStore, Manifest, hash_file, hash_key
 from maskdistill.pipeline.changes import changed_ingredients, describe_changes
 from maskdistill.pipeline.config import Config, ConfigSource
-from maskdistill.pipeline.dag import ALL_STAGES, StageSpec
+from maskdistill.pipeline.dag import ALL_STAGES, OPTIONAL_NAMES, StageSpec
 from maskdistill.stages.settings import StageSettings
 
 
@@ -49,6 +49,9 @@ class Plan:
         self.config: Config = config_source.load()
         self.store = ArtifactStore(self.config.artifacts)
         self.stages: dict[str, PlannedStage] = {}
+        # Optional stages last: they take over files from the others, which is where a user has named them.
+        for spec in sorted(stages, key=lambda spec: spec.name in OPTIONAL_NAMES):
+            _check_files(spec.name, self.settings(spec.name))
         for spec in stages:
             self.stages[spec.name] = self._plan(spec)
         needed = self.upstream(stages[-1].name)
@@ -87,7 +90,7 @@ class Plan:
         ingredients["data"] = self.data_fingerprint
         if section.uses_seed():
             ingredients["seed"] = self.config.seed
-        ingredients["files"] = {name: _fingerprint(spec.name, name, path) for name, path in section.files().items()}
+        ingredients["files"] = {name: _fingerprint(path) for name, path in section.files().items()}
         for name in ingredients["files"]:
             _remove(settings, name)
         return PlannedStage(spec, hash_key(ingredients), inputs, ingredients)
@@ -130,15 +133,21 @@ class Plan:
         )
 
 
-def _fingerprint(stage: str, setting: str, path: Path) -> str:
+def _check_files(stage: str, settings: StageSettings) -> None:
+    """Raise InputError where a file of the user is not there."""
+    for setting, named in settings.files().items():
+        path = named.expanduser()
+        if path.is_dir() and not json_files(path):
+            raise InputError(f"{stage}.{setting}: {path}: a folder; give the path of a file in it")
+        if not path.exists():
+            raise InputError(f"{stage}.{setting}: {path}: no such file; give the path of one that is there")
+
+
+def _fingerprint(path: Path) -> str:
     """Hash of a user's file, or of the JSON files of a folder: a moved checkpoint is the same checkpoint."""
     path = path.expanduser()
-    if path.is_dir() and (files := json_files(path)):
-        return f"sha256:{hash_key({file.name: _hash_file(file) for file in files})}"
     if path.is_dir():
-        raise InputError(f"{stage}.{setting}: {path}: a folder; give the path of a file in it")
-    if not path.is_file():
-        raise InputError(f"{stage}.{setting}: {path}: no such file; give the path of one that is there")
+        return f"sha256:{hash_key({file.name: _hash_file(file) for file in json_files(path)})}"
     return f"sha256:{_hash_file(path)}"
 
 

@@ -35,6 +35,10 @@ class BarProgress:
         self._progress = progress
         self._task: TaskID | None = None
 
+    def say(self, line: str) -> None:
+        """Print above the bars."""
+        print_note(self._progress.console, f"{self._stage}: {line}")
+
     def start(self, phase: str, total: int, unit: str) -> None:
         """Begin a new bar."""
         self._task = self._progress.add_task(f"{self._stage} · {phase}", total=total, unit=unit, info="")
@@ -48,10 +52,6 @@ class BarProgress:
             text = "  ".join(f"{name} {value:.4g}" for name, value in info.items())
             self._progress.update(self._task, info=text)
 
-    def note(self, text: str) -> None:
-        """Print a line above the bars."""
-        print_note(self._progress.console, text)
-
 
 class LineProgress:
     """A line at the start and end of each phase and every 30 s between, for logs."""
@@ -62,6 +62,10 @@ class LineProgress:
         self._phase, self._unit, self._total = "", "", 0
         self._done = 0
         self._began = self._last = 0.0
+
+    def say(self, line: str) -> None:
+        """Print it."""
+        print_note(self._console, f"{self._stage}: {line}")
 
     def start(self, phase: str, total: int, unit: str) -> None:
         """Begin a phase."""
@@ -83,10 +87,6 @@ class LineProgress:
             parts.append(f"ETA {(self._total - self._done) / rate:.0f} s")
         parts += [f"{name} {value:.4g}" for name, value in info.items()]
         self._console.print(f"{self._stage} · {self._phase}: {', '.join(parts)}", highlight=False)
-
-    def note(self, text: str) -> None:
-        """Print the line."""
-        print_note(self._console, text)
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def show_progress(stage: str, console: Console) -> Iterator[BarProgress | LinePr
 
 def print_note(console: Console, text: str) -> None:
     """Print a line that the user should see, as it is and whole."""
-    console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _format_rate(per_second: float) -> str:

@@ -7,7 +7,13 @@ _BINS = 256
 
 
 def otsu_threshold(values: NDArray[np.floating]) -> float:
-    """The threshold that splits values into two groups of the highest between-class variance, from 256 bins."""
+    """The threshold that splits values into two groups of the highest between-class variance, from 256 bins.
+
+    Where values differ by less than so many bins can tell, as rounding makes them, it is just below all of them.
+    """
+    lowest, highest = float(values.min()), float(values.max())
+    if 0 < highest - lowest <= _BINS * np.spacing(max(abs(lowest), abs(highest))):
+        return float(np.nextafter(lowest, -np.inf))
     counts, edges = np.histogram(values, _BINS)
     centres = (edges[1:] + edges[:-1]) / 2
     below, mass = np.cumsum(counts)[:-1], np.cumsum(counts * centres)

@@ -104,10 +104,11 @@ DETECTORS = Kind(
     {
         "detectron2": Method(f"{_DETECTORS}.detectron2:Detectron2Detector", f"{_DETECTORS}.options:Detectron2Options"),
         "torchvision": Method(f"{_DETECTORS}.torchvision:TorchvisionDetector"),
+        "regions": Method(f"{_DETECTORS}.regions:RegionDetector", f"{_DETECTORS}.regions_config:RegionsConfig"),
     },
     other=("auto",),
 )
-"""`distill.backend`: the library that the Mask R-CNN comes from."""
+"""`distill.backend`: the library that the Mask R-CNN comes from, or what stands in for one."""
 
 _HEADS = "maskdistill.stages.segment.heads"
 HEADS = Kind(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import PlainSerializer, PlainValidator
+from pydantic import PlainSerializer, PlainValidator, ValidationInfo
 
 from maskdistill.data.catalog import RESNET, VIT
 
@@ -81,7 +81,14 @@ def _of_resnet(source: WeightsSource) -> WeightsSource:
     return source
 
 
+def _of_backbone(value: Any, info: ValidationInfo) -> WeightsSource:
+    source, backbone = _read(value), info.data.get("backbone")
+    if backbone is None:  # itself not valid, which is said already
+        return source
+    return _of_vit(source) if backbone == "vit" else _of_resnet(source)
+
+
 VitWeights = Annotated[WeightsSource, PlainValidator(lambda value: _of_vit(_read(value))), PlainSerializer(str)]
 """A setting that names the weights of a Vision Transformer."""
-ResNetWeights = Annotated[WeightsSource, PlainValidator(lambda value: _of_resnet(_read(value))), PlainSerializer(str)]
-"""A setting that names the weights of a ResNet."""
+BackboneWeights = Annotated[WeightsSource, PlainValidator(_of_backbone), PlainSerializer(str)]
+"""A setting that names the weights of the `backbone` above it: `vit`, or the name of a ResNet."""

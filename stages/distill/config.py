@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from maskdistill.data.errors import InputError
-from maskdistill.stages.distill.detectors.options import Detectron2Options
+from maskdistill.stages.distill.detectors.options import DetectorVitConfig, Detectron2Options
 from maskdistill.stages.registry import DETECTORS
 from maskdistill.stages.settings import StageSettings
-from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
-from maskdistill.stages.weights import ResNetWeights
+from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision, steps_of
+from maskdistill.stages.weights import BackboneWeights
 
 
 def has_detectron2() -> bool:
@@ -20,6 +20,19 @@ def has_detectron2() -> bool:
     spec = find_spec("detectron2")
     # Without an origin it is a mere folder of that name, such as its source lying about.
     return spec is not None and spec.origin is not None
+
+
+_OF_BOXES = {"heads", "max_size", "scale", "color_jitter", "ignore_unmatched", "copy_paste", "nms", "mask_threshold"}
+"""Settings of Mask R-CNN and of its images, which stored tokens do without."""
+
+
+def resnet_name(config: "DistillConfig") -> Literal["resnet18", "resnet50"]:
+    """The ResNet under the detector. Raises InputError where `backbone` names none."""
+    if config.backbone in {"vit", "auto"}:
+        raise InputError(
+            f"distill.backbone: {config.backbone} names no ResNet; the pipeline fills in what auto stands for"
+        )
+    return "resnet18" if config.backbone == "resnet18" else "resnet50"
 
 
 @DETECTORS.sections
@@ -30,22 +43,26 @@ class DistillConfig(StageSettings):
     trains: ClassVar[bool] = True
 
     backend: str = "auto"
-    """Library that the Mask R-CNN comes from; "auto" = detectron2 where it is installed, else torchvision."""
-    backbone: Literal["resnet18", "resnet50"] = "resnet50"
-    """Depth of the ResNet under the feature pyramid."""
-    weights: ResNetWeights | None = None
-    """Self-supervised weights of the backbone: a .pth or .safetensors file; `imitate` = the result of the imitate
-    stage, which then runs first; None = from nothing."""
+    """Library that the Mask R-CNN comes from; "auto" = detectron2 where it is installed, else torchvision. `regions` =
+    no Mask R-CNN, but a linear layer on the tokens of a frozen ViT, whose connected regions are the candidates."""
+    backbone: Literal["resnet18", "resnet50", "vit", "auto"] = "resnet50"
+    """The network under the feature pyramid: a ResNet, `vit` = the Vision Transformer of `vit` and `weights`,
+    or `auto` = `vit` where no weights are given, else `resnet50`."""
+    weights: BackboneWeights | None = None
+    """Self-supervised weights of the backbone. Of a ResNet: a .pth or .safetensors file; `imitate` = the result of the
+    imitate stage, which then runs first; None = from nothing. Of a ViT: as `mine.weights`; None = the same as there."""
+    vit: DetectorVitConfig = Field(default_factory=DetectorVitConfig)
+    """Of `backbone: vit`."""
     freeze_stages: int = Field(1, ge=0, le=4)
-    """Stages of the backbone that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
+    """Stages of a ResNet that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
     freeze_norm: bool = True
-    """Whether the backbone's batch norm keeps the statistics of its weights, which those of a few images would spoil.
-    Only where `weights` are given."""
+    """Whether a ResNet's batch norm keeps the statistics of its weights, which those of a few images would spoil. Only
+    where `weights` are given."""
     heads: Literal["full", "slim"] = "full"
     """"full" is the standard Mask R-CNN; "slim" has a narrower pyramid and heads and learns from fewer boxes per
     image, for a CPU."""
     image_size: int = Field(640, ge=32)
-    """Short side at which images are trained on and predicted, px."""
+    """Short side at which images are trained on and predicted, px; with `backend: regions` that of `features`."""
     max_size: int = Field(1067, ge=32)
     """Largest long side, px; images that would exceed it get a smaller short side."""
     scale: tuple[float, float] = (0.8, 1.25)
@@ -54,8 +71,12 @@ class DistillConfig(StageSettings):
     """Chance of a left-right flip."""
     color_jitter: float = Field(0.2, ge=0, le=1)
     """Largest relative change of brightness, contrast and saturation; a fifth of it for hue; 0 = none."""
-    iterations: int = Field(24_000, ge=1)
-    """Optimiser steps."""
+    iterations: int | None = Field(24_000, ge=1)
+    """Optimiser steps; None = as many as `epochs` need, within `iterations_range`."""
+    epochs: float = Field(12.0, gt=0)
+    """Passes over the training images that have a mask, where `iterations` is None."""
+    iterations_range: tuple[int, int] | None = None
+    """Fewest and most steps that `epochs` may come to, for very few images and for very many; None = any number."""
     batch_size: int = Field(8, ge=1)
     """Training images per step."""
     lr: float = Field(0.01, gt=0)
@@ -105,6 +126,8 @@ class DistillConfig(StageSettings):
             raise ValueError(f"scale: {list(self.scale)} must be two positive numbers, the smaller one first")
         if self.max_size < self.image_size:
             raise ValueError(f"max_size: {self.max_size} is below image_size {self.image_size}")
+        if self.backend == "regions" and self.backbone == "vit" and self.vit.freeze != "all":
+            raise ValueError("backend: regions goes with vit.freeze: all")
         own = (self.backend, self.backbone, self.heads)
         if self.pools_from_c4 and own != ("detectron2", "resnet50", "full"):
             raise ValueError("detectron2.neck: c4 goes with backend: detectron2, backbone: resnet50 and heads: full")
@@ -120,18 +143,28 @@ class DistillConfig(StageSettings):
         """That of the network."""
         return self.precision
 
+    @property
+    def learns_from_stored(self) -> bool:
+        """Whether it learns from the tokens of the features stage."""
+        return self.backend == "regions"
+
     def inputs(self) -> tuple[str, ...]:
-        """The masks and their clusters; and the stage that trains the backbone, where one does."""
-        return ("mine", "cluster", *(self.weights.inputs() if self.weights else ()))
+        """The masks and their clusters; and what makes the backbone, or the tokens."""
+        stored = ("features",) if self.learns_from_stored else ()
+        return ("mine", "cluster", *(self.weights.inputs() if self.weights else ()), *stored)
 
     def files(self) -> Mapping[str, Path]:
         """The backbone's checkpoint."""
         return self.weights.files("weights") if self.weights else {}
 
     def unused(self) -> set[str]:
-        """What is frozen where nothing is given, and the score for a further round where there is none."""
-        frozen = {"freeze_stages", "freeze_norm"} if self.weights is None else set()
-        return super().unused() | frozen | ({"round_score"} if self.rounds == 1 else set())
+        """What is of another backbone or of weights that are not given, and the score for a round that there is not."""
+        is_vit = self.backbone == "vit"
+        frozen = {"freeze_stages", "freeze_norm"} if is_vit or self.weights is None else set()
+        vit = set() if is_vit else {"vit"}
+        boxes = _OF_BOXES if self.learns_from_stored else set()
+        steps = {"epochs", "iterations_range"} if self.iterations else set()
+        return super().unused() | steps | frozen | vit | boxes | ({"round_score"} if self.rounds == 1 else set())
 
     def resolved(self, installed: bool | None = None) -> "DistillConfig":
         """The same with the back end that "auto" stands for here.
@@ -154,10 +187,10 @@ class DistillConfig(StageSettings):
             return self.model_copy(update={"backend": "detectron2" if installed else "torchvision"})
         return self
 
-    def recipe(self) -> Recipe:
-        """What the training loop needs to know."""
+    def recipe(self, n_images: int) -> Recipe:
+        """What the training loop needs to know, for `n_images` training images."""
         return Recipe(
-            iterations=self.iterations,
+            iterations=self.iterations or steps_of(self.epochs, n_images, self.batch_size, self.iterations_range),
             batch_size=self.batch_size,
             lr=self.lr,
             optimizer=self.optimizer,

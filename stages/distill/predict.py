@@ -44,7 +44,7 @@ def predict_part(
                 results = detect_mirrored(detector, images, config.nms, config.max_candidates)
             else:
                 results = detector.detect(images)
-        found.update({image_id: _encode(result) for (image_id, _), result in zip(batch, results, strict=True)})
+        found.update({image_id: encode(result) for (image_id, _), result in zip(batch, results, strict=True)})
         advance(len(batch))
     builder = MaskStoreBuilder()
     for image_id in image_ids:
@@ -61,7 +61,7 @@ def _padded(detector: Detector, image: Tensor) -> tuple[int, int]:
     return detector.padded_hw((image.shape[1], image.shape[2]))
 
 
-def _encode(result: Detections) -> Coded:
+def encode(result: Detections) -> Coded:
     """Best candidate first, its mask as a run-length code: a whole part of full masks would not fit in memory."""
     order = np.argsort(-result.scores, kind="stable")
     rles = [coco_mask.encode(np.asfortranarray(result.masks[row], dtype=np.uint8)) for row in order]

@@ -9,17 +9,23 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from maskdistill.data.catalog import CANDIDATES, CLUSTERS, DETECTOR, TRAINING_LOG, open_masks
+from maskdistill.data.catalog import CANDIDATES, CLUSTERS, DETECTOR, FEATURES, TRAINING_LOG, open_masks
 from maskdistill.data.errors import CorruptArtifact
 from maskdistill.data.stores.clusters import read_k
+from maskdistill.data.stores.features import FeatureStore
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.dataset import training_data
 from maskdistill.stages.distill.detectors.build import create_detector
 from maskdistill.stages.distill.detectors.detector import Detector
+from maskdistill.stages.distill.detectors.regions import RegionDetector
 from maskdistill.stages.distill.predict import predict_part
 from maskdistill.stages.distill.rounds import clusters_by_overlap, next_targets
+from maskdistill.stages.distill.stored import predict_stored
 from maskdistill.stages.distill.train import TARGETS, DetectorTraining, train_detector
+from maskdistill.stages.networks.vit import build_backbone
+from maskdistill.stages.networks.vit_weights import Architecture
 from maskdistill.stages.networks.weights_file import read_description
 from maskdistill.stages.old_names import modern_section
 from maskdistill.stages.parts import Advance, PartReport, compute_parts
@@ -52,7 +58,8 @@ def run(config: DistillConfig, inputs: StageInputs, workdir: Path, progress: Pro
         targets, previous = next_targets(candidates, targets, config.round_score), folder / DETECTOR.file
     last = DetectorTraining(config, inputs, workdir, k, previous, config.rounds)
     candidates = run_round(last, targets, mined, progress)
-    metrics = {"backend": config.backend, **describe(candidates), "iterations": config.iterations}
+    metrics = {"backend": config.backend, **describe(candidates)}
+    metrics["iterations"] = config.recipe(len(training_data(inputs.source, mined, config))).iterations
     return StageOutputs(
         items=len(candidates), unit="candidates", metrics={**metrics, "losses": final_losses(workdir / TRAINING_LOG)}
     )
@@ -114,22 +121,27 @@ class DetectJob:
     def open(self) -> "DetectWorker":
         """Load the detector."""
         device = resolve_device(self.inputs.execution)
-        return DetectWorker(self, load_detector(self.weights, device), device)
+        features = FEATURES.open(self.inputs.artifacts) if self.config.learns_from_stored else None
+        return DetectWorker(self, load_detector(self.weights, device), device, features)
 
 
 @dataclass(frozen=True, eq=False)
 class DetectWorker:
-    """The loaded detector."""
+    """The loaded detector, and the stored tokens of the images, where it learnt from such."""
 
     job: DetectJob
     detector: Detector
     device: torch.device
+    features: FeatureStore | None
 
     def write(self, items: range, folder: Path, advance: Advance) -> PartReport:
         """Write the candidates of some images."""
         job, inputs = self.job, self.job.inputs
         image_ids, batch_size = list(job.image_ids[items.start : items.stop]), inputs.execution.batch_size
-        found = predict_part(self.detector, inputs.source, image_ids, job.config, batch_size, self.device, advance)
+        if self.features is not None and isinstance(self.detector, RegionDetector):
+            found = predict_stored(self.detector, self.features, image_ids, job.config, self.device, advance)
+        else:
+            found = predict_part(self.detector, inputs.source, image_ids, job.config, batch_size, self.device, advance)
         found.save(folder / CANDIDATES.file)
         return PartReport(len(items))
 
@@ -142,7 +154,12 @@ def load_detector(path: Path, device: torch.device) -> Detector:
         InputError: Its back end is not installed.
     """
     config, n_clusters = read_detector(path)
-    detector = create_detector(config, n_clusters, None)
+    try:
+        described = read_description(path)
+        vit = build_backbone(Architecture.of(described["vit"])) if config.backbone == "vit" else None
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptArtifact(f"{path}: not a detector of this project ({error})") from error
+    detector = create_detector(config, n_clusters, vit=vit)
     detector.module.load_state_dict(load_file(path))
     detector.module.to(device).eval()
     return detector

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import Field
+
 from maskdistill.stages.mine.methods.settings import MinerSettings
+from maskdistill.stages.mine.refine_config import RefineConfig
 from maskdistill.stages.networks.normalise import Normalise
 from maskdistill.stages.registry import MINING
 from maskdistill.stages.settings import StageSettings
@@ -36,6 +39,9 @@ class MineConfig(StageSettings):
     """Arithmetic of the ViT, `auto` = bf16 where the hardware computes it, else fp32; the masks themselves are always
     computed in fp32 and fp64."""
 
+    refine: RefineConfig = Field(default_factory=RefineConfig)
+    """Masks that are learnt from those that the method found, whichever it is."""
+
     @property
     def own(self) -> MinerSettings:
         """The settings of the chosen method."""
@@ -47,8 +53,9 @@ class MineConfig(StageSettings):
         return self.precision if self.own.looks_with_vit else None
 
     def inputs(self) -> tuple[str, ...]:
-        """The stage that trains the ViT, where one does."""
-        return self.weights.inputs() if self.own.looks_with_vit else ()
+        """The stage that trains the ViT, where one does, and the tokens that foreground is learnt on."""
+        vit = self.weights.inputs() if self.own.looks_with_vit else ()
+        return (*vit, *(("features",) if self.refine.rounds else ()))
 
     def files(self) -> Mapping[str, Path]:
         """The ViT's checkpoint, and what the method reads."""
@@ -56,9 +63,10 @@ class MineConfig(StageSettings):
         return weights | {f"{self.method}.{name}": path for name, path in self.own.files().items()}
 
     def uses_seed(self) -> bool:
-        """Mining draws no random number; only an untrained ViT does."""
-        return self.own.looks_with_vit and self.weights.origin == "untrained"
+        """Mining draws no random number; only an untrained ViT does, and what learns foreground."""
+        return bool(self.refine.rounds) or (self.own.looks_with_vit and self.weights.origin == "untrained")
 
     def unused(self) -> set[str]:
-        """The ViT, where the method does without one."""
-        return super().unused() | (set() if self.own.looks_with_vit else _VIT)
+        """The ViT, where the method does without one, and how masks are refined, where they are not."""
+        without_vit = set() if self.own.looks_with_vit else _VIT
+        return super().unused() | without_vit | (set() if self.refine.rounds else {"refine"})

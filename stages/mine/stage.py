@@ -1,4 +1,7 @@
-"""Stage 1: object masks without labels, by the method that `mine.method` names. Writes `masks.zarr`."""
+"""Stage 1: object masks without labels, by the method that `mine.method` names, and what is learnt from them.
+
+Writes `masks.zarr`.
+"""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -8,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from maskdistill.data.catalog import MINED
+from maskdistill.data.catalog import INITIAL, MINED
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
 from maskdistill.data.tally import Tally
@@ -16,6 +19,7 @@ from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.failures import check_failures
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.mine.methods.miner import Miner, Photo, read_photos
+from maskdistill.stages.mine.refine import refine
 from maskdistill.stages.parts import Advance, PartReport, Parts, compute_parts
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.registry import MINING
@@ -33,8 +37,11 @@ def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progre
 
     Args:
         config: The settings of the stage.
-        inputs: The images; and the artifact of `pretrain` where the ViT is its result.
-        workdir: Where `masks.zarr` is written; its images are all readable ones, in the order of the source.
+        inputs: The images; the artifact of `pretrain` where the ViT is its result, and that of `features` where masks
+            are refined.
+        workdir: Where `masks.zarr` is written; its images are all readable ones, in the order of the source. With
+            `mine.refine`, the masks as the method found them lie in `initial.zarr`, and weights and log of a round in
+            `round1` and so on.
         progress: Told about every image.
 
     Returns:
@@ -57,12 +64,27 @@ def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progre
         progress.advance,
         lambda failures: check_failures(failures, n_images, inputs.max_failure_rate),
     )
-    store = merge_parts([part / MINED.file for part in parts.folders], workdir / MINED.file)
+    rounds = config.refine.rounds
+    mined = workdir / (INITIAL if rounds else MINED).file
+    if not mined.exists():
+        merge_parts([part / MINED.file for part in parts.folders], mined)
+    store = MaskStore.open(_refined(config, inputs, mined, workdir, progress))
     for folder in ("parts", "prepare"):
         shutil.rmtree(workdir / folder, ignore_errors=True)
     facts = {name: fact for name, fact in parts.facts.items() if name != _OF_FILE}
     found = {**_metrics(store), **facts, **_report(store, parts, progress)}
     return StageOutputs(len(store), "masks", found, parts.failures)
+
+
+def _refined(config: MineConfig, inputs: StageInputs, mined: Path, workdir: Path, progress: Progress) -> Path:
+    """Learn foreground from the mined masks, as often as is set; gives the path of the masks in the end."""
+    final = workdir / MINED.file
+    if not final.exists():
+        masks = mined
+        for number in range(1, config.refine.rounds + 1):
+            masks = refine(config.refine, inputs, masks, workdir / f"round{number}", number, progress)
+        masks.rename(final)
+    return final
 
 
 @dataclass(frozen=True)
@@ -121,9 +143,9 @@ def _report(store: MaskStore, parts: Parts, progress: Progress) -> dict[str, Any
     for row in np.flatnonzero(store.area_share >= _WHOLE).tolist():
         images.add(WHOLE, store.image_ids[store.image[row]])
     if left_out.total:
-        progress.note(f"mine: {left_out.total} of {len(store) + left_out.total} masks left out: {left_out}")
+        progress.say(f"{left_out.total} of {len(store) + left_out.total} masks left out: {left_out}")
     if images.total:
-        progress.note(f"mine: of {len(store.image_ids)} images: {images}")
+        progress.say(f"of {len(store.image_ids)} images: {images}")
     return {name: tally.counts() for name, tally in ((_LEFT_OUT, left_out), (_IMAGES, images)) if tally.total}
 
 

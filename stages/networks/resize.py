@@ -23,6 +23,12 @@ def short_side_size(size_hw: tuple[int, int], short_side: int, patch_size: int, 
         scale *= min(0.99, math.sqrt(max_patches / patches))
 
 
+def whole_patches(size_hw: tuple[int, int], patch_size: int) -> tuple[int, int]:
+    """Height and width, px, each brought to the nearest multiple of `patch_size`, at least one."""
+    height, width = (max(1, round(side / patch_size)) * patch_size for side in size_hw)
+    return height, width
+
+
 def limit_long_side(size_hw: tuple[int, int], max_side: int) -> tuple[int, int]:
     """Height and width, px, unchanged where the long side is within `max_side`, else scaled down to it."""
     scale = min(1.0, max_side / max(size_hw))

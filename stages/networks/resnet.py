@@ -16,7 +16,7 @@ from maskdistill.stages.networks.weights_file import read_description
 ResNetName = Literal["resnet18", "resnet50"]
 
 RGB_MEAN, RGB_STD = IMAGENET
-"""Of pixels in 0-1; MoCo, DINO, SwAV and DenseCL were all trained with these."""
+"""Of pixels in 0-1; MoCo, DINO, SwAV, DenseCL and AugNet were all trained with these."""
 
 # In the order of preference where a file holds several encoders: MoCo's trained one before its momentum copy.
 _PREFIXES = tuple(
@@ -30,6 +30,7 @@ _PREFIXES = tuple(
         "momentum_encoder.",
         "encoder_k.",
         "encoder.",
+        "pre.",
     )
     for outer in ("", "module.")
 )

@@ -1,9 +1,9 @@
-"""Vision Transformers of timm as feature extractors: queries, keys and the class token of any image size.
+"""Vision Transformers of timm as feature extractors: queries, keys, class token and maps, of any image size.
 
 Shapes: B images, N patches, H heads, d channels per head, D = embedding dimension, S = patch size (px).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,8 +24,9 @@ class VisionBackbone(nn.Module):
     """A ViT, frozen and in evaluation mode as it comes; `requires_grad_()` and `train()` let it learn.
 
     Attributes:
+        architecture: What `build_backbone` needs to make the same network again, its weights aside.
         patch_size: Side of a patch, px.
-        mean, std: What the weights expect of pixels in 0-1, one value per channel.
+        pixels, mean, std: What the weights expect of pixels in 0-1, one value per channel.
         n_prefix: Tokens before the patches: the class token, then registers.
         n_heads: Attention heads per block.
         n_blocks: Number of blocks.
@@ -34,12 +35,14 @@ class VisionBackbone(nn.Module):
 
     model: Any
 
-    def __init__(self, model: nn.Module, pixels: PixelStatistics | None = None) -> None:
-        """`pixels` are what the weights expect; None = what timm says of the model."""
+    def __init__(self, model: nn.Module, architecture: Architecture) -> None:
+        """`model` is the network that `build_vit` makes of the architecture."""
         super().__init__()
         self.model = model
         self.eval().requires_grad_(False)
-        self.mean, self.std = pixels or _statistics_of(model)
+        self.pixels = architecture.pixels or _statistics_of(model)
+        self.mean, self.std = self.pixels
+        self.architecture = architecture._replace(pixels=self.pixels)
         self.patch_size = int(self.model.patch_embed.patch_size[0])
         self.n_prefix = int(self.model.num_prefix_tokens)
         self.n_heads = int(self.model.blocks[0].attn.num_heads)
@@ -77,28 +80,36 @@ class VisionBackbone(nn.Module):
         last = self._behind(images)
         return self._norm(torch.cat([last[:, :1], last[:, self.n_prefix :]], dim=1))
 
-    def patch_map(self, images: Tensor, block: int | None = None) -> Tensor:
-        """Patch tokens as a map, float (B, D, height / S, width / S), of normalised images.
+    def patch_maps(self, images: Tensor, blocks: Sequence[int]) -> list[Tensor]:
+        """Patch tokens behind some blocks as maps, in one forward pass: float (B, D, height / S, width / S) each.
 
         Args:
-            images: float (B, 3, height, width); sides are multiples of S.
-            block: Index of the block that they are taken behind, negative from the end; None = the final norm.
+            images: float (B, 3, height, width), normalised; sides are multiples of S.
+            blocks: Their indices, negative from the end. The tokens behind the last block went through the final norm,
+                those behind others are as their block gives them.
 
         Raises:
             InputError: There is no such block.
         """
-        patches = self._behind(images, block)[:, self.n_prefix :]
-        if block is None:
-            patches = self._norm(patches)
-        rows = images.shape[2] // self.patch_size
-        return patches.transpose(1, 2).reshape(len(images), self.dim, rows, -1)
+        indices = [self.resolve_block(block) for block in blocks]
+        # In the order of the network, in which timm gives them.
+        taken = sorted(set(indices))
+        tokens: list[Tensor] = self.model.forward_intermediates(
+            images, indices=taken, stop_early=True, output_fmt="NLC", intermediates_only=True
+        )
+        behind = dict(zip(taken, tokens, strict=True))
+        last = self.n_blocks - 1
+        if last in behind:
+            behind[last] = self._norm(behind[last])
+        shape = len(images), self.dim, images.shape[2] // self.patch_size, images.shape[3] // self.patch_size
+        return [behind[index].transpose(1, 2).reshape(shape) for index in indices]
 
-    def resolve_block(self, block: int | None) -> int:
-        """Index from the front. Raises InputError where the model has no such block."""
+    def resolve_block(self, block: int | None, setting: str = "mine.affinity.block") -> int:
+        """Index from the front. Raises InputError, which names the setting, where the model has no such block."""
         index = self.n_blocks - 1 if block is None else block + self.n_blocks * (block < 0)
         if not 0 <= index < self.n_blocks:
             raise InputError(
-                f"mine.affinity.block: {block} is out of range; this model has {self.n_blocks} blocks, "
+                f"{setting}: {block} is out of range; this model has {self.n_blocks} blocks, "
                 f"0 to {self.n_blocks - 1} or -{self.n_blocks} to -1"
             )
         return index
@@ -111,10 +122,10 @@ class VisionBackbone(nn.Module):
             rope = [rope] * self.n_blocks
         return self.model.norm_pre(tokens), rope
 
-    def _behind(self, images: Tensor, block: int | None = None) -> Tensor:
-        """All tokens behind a block; None = the last."""
+    def _behind(self, images: Tensor) -> Tensor:
+        """All tokens behind the last block."""
         tokens, ropes = self._embed(images)
-        for i in range(self.resolve_block(block) + 1):
+        for i in range(self.n_blocks):
             tokens = self._apply_block(i, tokens, ropes)
         return tokens
 
@@ -155,7 +166,7 @@ def load_vit(
         weights: Where its weights come from.
         artifacts: Folder of the pretrain stage's artifact by the name of that stage, where they come from there.
         seed: Seed of random weights.
-        section: Configuration section that errors name.
+        section: Configuration section that holds the model's name, for errors.
         normalise: How pixels are normalised for a file that does not say it, under a name without tag; None = "auto".
 
     Raises:
@@ -164,15 +175,20 @@ def load_vit(
     """
     path = weights.find(artifacts)
     known = None if path is None else read_architecture(path)
-    model, overrides, pixels = known or Architecture(model, {})
-    network = build_vit(model, overrides, seed=seed, pretrained=weights.origin == "timm", section=section)
+    architecture = known or Architecture(model, {})
+    network = build_vit(*architecture[:2], seed=seed, pretrained=weights.origin == "timm", section=section)
     if path is None:
-        return VisionBackbone(network)
+        return VisionBackbone(network, architecture)
     found = load_weights(network, path, section)
     if known or "." in model:
-        return VisionBackbone(network, pixels)
+        return VisionBackbone(network, architecture)
     statistics = choose_statistics(normalise or "auto", found.tensors, found.outer, section, path)
-    return VisionBackbone(network, statistics)
+    return VisionBackbone(network, architecture._replace(pixels=statistics))
+
+
+def build_backbone(architecture: Architecture) -> VisionBackbone:
+    """The ViT of an architecture, to load weights into: a trained detector or segmenter holds those of its own ViT."""
+    return VisionBackbone(build_vit(*architecture[:2], seed=0), architecture)
 
 
 def _statistics_of(model: Any) -> PixelStatistics:

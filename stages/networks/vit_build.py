@@ -35,7 +35,7 @@ def build_vit(
         overrides: Its depth, patch size and the like.
         seed: Seed of random weights, with torch's global generator left alone; None = they are drawn from that.
         pretrained: Whether timm downloads the weights of the model's tag.
-        section: Configuration section that errors name.
+        section: Configuration section that holds the model's name, for errors.
         create: Makes the model, as timm does.
 
     Raises:
@@ -48,6 +48,11 @@ def build_vit(
         network = _create(create, model, pretrained, overrides or {}, section)
     _check_architecture(network, f"{section}.model: {model}")
     return network
+
+
+def weights_setting(section: str) -> str:
+    """The setting of the weights of the ViT in a section: a backbone has the section `vit` beside its `weights`."""
+    return f"{section.removesuffix('.vit')}.weights"
 
 
 def _create(
@@ -65,8 +70,8 @@ def _create(
         if not pretrained:
             raise InputError(f"{section}.model: timm cannot build {model} ({error})") from error
         raise InputError(
-            f"{section}.weights: the pretrained weights of {model} could not be loaded ({first_line(error)}); "
-            f"download them elsewhere and give the path of the file as {section}.weights"
+            f"{weights_setting(section)}: the pretrained weights of {model} could not be loaded ({first_line(error)}); "
+            f"download them elsewhere and give the path of the file as {weights_setting(section)}"
         ) from error
 
 

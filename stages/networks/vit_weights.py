@@ -1,5 +1,6 @@
 """The weights of a ViT from a file, of this project or of others: renaming, and saying what does not fit."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -10,6 +11,7 @@ from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.networks.foreign_weights import ForeignWeights, check_values, listed, read_weights
 from maskdistill.stages.networks.normalise import PixelStatistics
 from maskdistill.stages.networks.timm_arguments import Override
+from maskdistill.stages.networks.vit_build import weights_setting
 from maskdistill.stages.networks.vit_names import names_of_timm
 from maskdistill.stages.networks.weights_file import read_description
 
@@ -26,19 +28,28 @@ class Architecture(NamedTuple):
     overrides: dict[str, int]
     pixels: PixelStatistics | None = None
 
+    def described(self) -> dict[str, Any]:
+        """The same as JSON values, for the description of a file of weights."""
+        pixels = {} if self.pixels is None else {"pixels": self.pixels._asdict()}
+        return {"model": self.model, "overrides": self.overrides, **pixels}
+
+    @classmethod
+    def of(cls, description: Mapping[str, Any]) -> "Architecture":
+        """Read what `described` gives, whatever stands beside it. Raises KeyError, TypeError or ValueError."""
+        model, overrides = description["model"], description["overrides"]
+        known = isinstance(model, str) and isinstance(overrides, dict) and set(overrides) <= set(get_args(Override))
+        if not known or not all(isinstance(value, int) for value in overrides.values()):
+            raise ValueError(f"no architecture of a ViT: {model}, {overrides}")
+        pixels = _read_pixels(description["pixels"]) if "pixels" in description else None
+        return cls(model, overrides, pixels)
+
 
 def read_architecture(path: Path) -> Architecture | None:
     """What a file of the pretrain stage, or of its method `untrained`, was written with; None for any other file."""
     try:
-        description = read_description(path)
-        model, overrides = description["model"], description["overrides"]
-        pixels = _read_pixels(description["pixels"]) if "pixels" in description else None
+        return Architecture.of(read_description(path))
     except (MaskDistillError, KeyError, TypeError, ValueError):
         return None
-    known = isinstance(model, str) and isinstance(overrides, dict) and set(overrides) <= set(get_args(Override))
-    if not known or not all(isinstance(value, int) for value in overrides.values()):
-        return None
-    return Architecture(model, overrides, pixels)
 
 
 def _read_pixels(described: Any) -> PixelStatistics:
@@ -52,7 +63,7 @@ def load_weights(network: nn.Module, path: Path, section: str) -> ForeignWeights
     Raises:
         InputError: The file is missing, unreadable, or its parameters are not those of the model.
     """
-    where = f"{section}.weights: {path}"
+    where = f"{weights_setting(section)}: {path}"
     found = read_weights(path, where)
     state = names_of_timm(found.tensors)
     # Before timm resamples position embeddings, which makes floats of integers, and after it has renamed tensors.

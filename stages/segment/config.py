@@ -1,7 +1,6 @@
 """Settings of the segment stage."""
 
 from collections.abc import Mapping
-from math import ceil
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -9,9 +8,10 @@ from pydantic import Field, model_validator
 
 from maskdistill.stages.registry import HEADS
 from maskdistill.stages.segment.crf.config import CrfConfig
+from maskdistill.stages.segment.vit_config import SegmentVitConfig
 from maskdistill.stages.settings import StageSettings
-from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision
-from maskdistill.stages.weights import ResNetWeights
+from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision, steps_of
+from maskdistill.stages.weights import BackboneWeights
 
 KeepOf = Literal["valid", "all"]
 
@@ -23,22 +23,26 @@ class SegmentConfig(StageSettings):
     version: ClassVar[int] = 2
     trains: ClassVar[bool] = True
 
-    backbone: Literal["resnet18", "resnet50"] = "resnet50"
-    """Depth of the ResNet."""
-    weights: ResNetWeights | None = None
-    """Self-supervised weights of the backbone: a .pth or .safetensors file; `imitate` = the result of the imitate
-    stage, which then runs first; None = from nothing."""
+    backbone: Literal["resnet18", "resnet50", "vit", "auto"] = "resnet50"
+    """The network under the head: a ResNet, `vit` = the Vision Transformer of `vit` and `weights`,
+    or `auto` = `vit` where no weights are given, else `resnet50`."""
+    weights: BackboneWeights | None = None
+    """Self-supervised weights of the backbone. Of a ResNet: a .pth or .safetensors file; `imitate` = the result of the
+    imitate stage, which then runs first; None = from nothing. Of a ViT: as `mine.weights`; None = the same as there."""
+    vit: SegmentVitConfig = Field(default_factory=SegmentVitConfig)
+    """Of `backbone: vit`."""
     freeze_stages: int = Field(2, ge=0, le=4)
-    """Stages of the backbone that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
+    """Stages of a ResNet that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
     output_stride: Literal[8, 16] = 8
-    """Image px per px of the features; 16 takes about a quarter of the time of 8."""
+    """Image px per px of a ResNet's features; 16 takes about a quarter of the time of 8."""
     stages: Literal[3, 4] = 4
-    """Stages of the ResNet that the features come from; without the fourth, which holds three quarters of its weights,
-    a ResNet-18 takes a third of the time."""
+    """Stages of a ResNet that the features come from; without the fourth, which holds three quarters of its weights, a
+    ResNet-18 takes a third of the time."""
     head: str = "deeplab"
     """What turns features into classes: `deeplab` (the paper) or `linear`, a single layer."""
     image_size: int | None = Field(None, ge=16)
-    """Short side to which images are brought before augmentation, and at prediction, px; None = their own size."""
+    """Short side to which images are brought before augmentation, and at prediction, px; None = their own size. Where
+    stored tokens are learnt from, it is that of the features stage."""
     crop: int = Field(512, ge=32)
     """Side of the square training crops, px; what lies outside the image is ignored."""
     scale: tuple[float, float] = (0.75, 1.25)
@@ -50,7 +54,9 @@ class SegmentConfig(StageSettings):
     epochs: float = Field(45.0, gt=0)
     """Passes over the training images; may be a fraction."""
     iterations: int | None = Field(None, ge=1)
-    """Optimiser steps; None = as many as `epochs` need."""
+    """Optimiser steps; None = as many as `epochs` need, within `iterations_range`."""
+    iterations_range: tuple[int, int] | None = None
+    """Fewest and most steps that `epochs` may come to, for very few images and for very many; None = any number."""
     batch_size: int = Field(16, ge=2)
     """Crops per step; at least 2, as batch norm sees one value per crop in the image-level branch."""
     lr: float = Field(0.002, gt=0)
@@ -85,6 +91,9 @@ class SegmentConfig(StageSettings):
     """Sizes, relative to `image_size`, at which an image is predicted; the probabilities are averaged."""
     inference_flip: bool = False
     """Whether each of these sees the image's mirror image too."""
+    whole_regions: bool = False
+    """Whether each connected region of objects in a prediction takes one class, that of the highest mean probability: a
+    dog then is all dog. For images whose objects rarely touch."""
     window: int | None = Field(None, ge=32)
     """Side of the square windows in which a larger image is predicted, px; None = always the whole image."""
     stride: int | None = Field(None, ge=1)
@@ -96,7 +105,7 @@ class SegmentConfig(StageSettings):
     def _check(self) -> "SegmentConfig":
         if not 0 < self.scale[0] <= self.scale[1]:
             raise ValueError(f"scale: {list(self.scale)} must be two positive numbers, the smaller one first")
-        if self.weights is not None and self.freeze_stages > self.stages:
+        if self.backbone != "vit" and self.weights is not None and self.freeze_stages > self.stages:
             raise ValueError(f"freeze_stages: {self.freeze_stages} is more than the {self.stages} stages that are used")
         if min(self.inference_scales) <= 0:
             raise ValueError(f"inference_scales: {list(self.inference_scales)} must be positive numbers")
@@ -108,24 +117,35 @@ class SegmentConfig(StageSettings):
         """That of the network."""
         return self.precision
 
+    @property
+    def learns_from_stored(self) -> bool:
+        """Whether it learns from the tokens of the features stage."""
+        return self.backbone == "vit" and self.vit.freeze == "all"
+
     def inputs(self) -> tuple[str, ...]:
-        """The clusters, of which it needs the number, and the pseudo-labels; and what trains the backbone."""
-        return ("cluster", "filter", *(self.weights.inputs() if self.weights else ()))
+        """The clusters, of which it needs the number, the pseudo-labels, and what makes the backbone or the tokens."""
+        stored = ("features",) if self.learns_from_stored else ()
+        return ("cluster", "filter", *(self.weights.inputs() if self.weights else ()), *stored)
 
     def files(self) -> Mapping[str, Path]:
         """The backbone's checkpoint."""
         return self.weights.files("weights") if self.weights else {}
 
     def unused(self) -> set[str]:
-        """What is frozen where no weights are given, and the CRF where it applies to nothing."""
+        """What is of another backbone or of weights that are not given, and the CRF where it applies to nothing."""
+        is_vit = self.backbone == "vit"
+        other = {"output_stride", "stages", "freeze_stages"} if is_vit else {"vit"}
         frozen = {"freeze_stages"} if self.weights is None else set()
+        stored = {"scale", "rotation"} if self.learns_from_stored else set()
+        regions = set() if self.whole_regions else {"whole_regions"}
         with_crf = self.crf.predictions or (self.crf.rounds and self.rounds > 1)
-        return super().unused() | frozen | (set() if with_crf else {"crf"})
+        steps = {"iterations_range"} if self.iterations or self.iterations_range is None else set()
+        return super().unused() | other | frozen | stored | regions | steps | (set() if with_crf else {"crf"})
 
     def recipe(self, n_images: int) -> Recipe:
         """What the training loop needs to know, for `n_images` training images."""
         return Recipe(
-            iterations=self.iterations or ceil(self.epochs * n_images / self.batch_size),
+            iterations=self.iterations or steps_of(self.epochs, n_images, self.batch_size, self.iterations_range),
             batch_size=self.batch_size,
             lr=self.lr,
             optimizer=self.optimizer,

@@ -137,5 +137,4 @@ def predict_probe(probe: Probe, pixels: UInt8Array, config: SegmentConfig, *, wi
     views = [view[None].to(device) for view in views_of(pixels, config)]
     with torch.inference_mode(), autocast(device, config.precision):
         scores = [probe(view)[0] for view in views]
-    with torch.inference_mode():
-        return [to_labels(scores, pixels, crf) for crf in ([None, config.crf] if with_crf else [None])]
+    return [to_labels(scores, pixels, config, with_crf=refined) for refined in ([False, True] if with_crf else [False])]

@@ -1,6 +1,6 @@
-"""Label maps of many images at their own sizes, in parts."""
+"""Class scores of images of a source, and the label maps that they become."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,22 +20,44 @@ from maskdistill.stages.segment.crf.config import CrfConfig
 from maskdistill.stages.segment.crf.dense_crf import refine
 from maskdistill.stages.segment.inference import combine_views, view_scores, views_of
 from maskdistill.stages.segment.model import Segmenter
+from maskdistill.stages.segment.regions import unite_regions
 from maskdistill.stages.training.precision import autocast
 
 
 @dataclass(frozen=True, eq=False)
-class Item:
-    """An image to predict: its id, pixels uint8 (H, W, 3), and views uint8 (3, h, w), one for each scale."""
+class Scored:
+    """An image and its scores: its id, pixels uint8 (H, W, 3), and scores (C, h', w') of each of its views."""
 
     image_id: str
     pixels: UInt8Array
-    views: tuple[Tensor, ...]
+    scores: list[Tensor]
+
+
+def score_images(
+    model: Segmenter,
+    source: ImageSource,
+    image_ids: Sequence[str],
+    config: SegmentConfig,
+    batch_size: int,
+    device: torch.device,
+) -> Iterator[Scored]:
+    """Scores of some images, in batches of those that have one size, so not always in order.
+
+    The model is in eval mode. Raises MaskDistillError where an image changed since it was mined.
+    """
+    items = _read(source, image_ids, config)
+    for batch in batch_by_shape(items, lambda item: tuple(view.shape for view in item.views), batch_size):
+        views = [torch.stack(images).to(device) for images in zip(*(item.views for item in batch), strict=True)]
+        with torch.inference_mode(), autocast(device, config.precision):
+            scores = view_scores(model, views, config)
+        for number, item in enumerate(batch):
+            yield Scored(item.image_id, item.pixels, [view[number] for view in scores])
 
 
 def predict_part(
     model: Segmenter,
     source: ImageSource,
-    image_ids: list[str],
+    image_ids: Sequence[str],
     config: SegmentConfig,
     batch_size: int,
     device: torch.device,
@@ -44,46 +66,59 @@ def predict_part(
     *,
     with_crf: bool = False,
 ) -> None:
-    """Write a LabelStore of some images at `path`; the model is in eval mode.
+    """Write a LabelStore of some images at `path`; as `score_images`."""
+    scored = score_images(model, source, image_ids, config, batch_size, device)
+    write_scored(scored, image_ids, config, advance, path, with_crf=with_crf)
 
-    Raises:
-        MaskDistillError: An image changed since it was mined.
-    """
+
+def write_scored(
+    scored: Iterable[Scored],
+    image_ids: Sequence[str],
+    config: SegmentConfig,
+    advance: Advance,
+    path: Path,
+    *,
+    with_crf: bool,
+) -> None:
+    """Write a LabelStore at `path` of images whose scores come in any order."""
     found: dict[str, UInt8Array] = {}
-    items = _read(source, image_ids, config)
-    for batch in batch_by_shape(items, lambda item: tuple(view.shape for view in item.views), batch_size):
-        views = [torch.stack(images).to(device) for images in zip(*(item.views for item in batch), strict=True)]
-        with torch.inference_mode(), autocast(device, config.precision):
-            scores = view_scores(model, views, config)
-        for number, item in enumerate(batch):
-            own = [view[number] for view in scores]
-            with torch.inference_mode():
-                found[item.image_id] = to_labels(own, item.pixels, config.crf if with_crf else None)
-        advance(len(batch))
+    for image in scored:
+        found[image.image_id] = to_labels(image.scores, image.pixels, config, with_crf=with_crf)
+        advance(1)
     write_labels(path, [(image_id, found[image_id]) for image_id in image_ids])
 
 
-def to_labels(scores: list[Tensor], pixels: UInt8Array, crf: CrfConfig | None) -> UInt8Array:
+def to_labels(scores: list[Tensor], pixels: UInt8Array, config: SegmentConfig, *, with_crf: bool) -> UInt8Array:
     """Class of each pixel of an image, uint8 (H, W).
 
     Args:
         scores: Of each of its views, (C, h', w'); interpolated before the maximum.
         pixels: The image, (H, W, 3).
-        crf: How to refine them; None = not at all.
+        config: The CRF, and what becomes of regions.
+        with_crf: Whether the CRF refines the scores.
     """
-    size_hw = (pixels.shape[0], pixels.shape[1])
-    if crf is None:
-        return _maximum(combine_views(scores, size_hw))
-    inner_hw = limit_long_side(size_hw, crf.max_side)
+    with torch.inference_mode():
+        full = _refined(scores, pixels, config.crf) if with_crf else combine_views(scores, pixels.shape[:2])
+        labels = full.argmax(dim=0).to(torch.uint8).cpu().numpy()
+        return unite_regions(labels, full.cpu().numpy()) if config.whole_regions else labels
+
+
+def _refined(scores: list[Tensor], pixels: UInt8Array, crf: CrfConfig) -> Tensor:
+    inner_hw = limit_long_side((pixels.shape[0], pixels.shape[1]), crf.max_side)
     refined = refine(combine_views(scores, inner_hw), resize(pixels, inner_hw), crf)
-    return _maximum(F.interpolate(refined[None], size=size_hw, mode="bilinear", align_corners=False)[0])
+    return F.interpolate(refined[None], size=pixels.shape[:2], mode="bilinear", align_corners=False)[0]
 
 
-def _maximum(scores: Tensor) -> UInt8Array:
-    return scores.argmax(dim=0).to(torch.uint8).cpu().numpy()
+@dataclass(frozen=True, eq=False)
+class _Item:
+    """An image to predict, and its views uint8 (3, h, w), one for each scale."""
+
+    image_id: str
+    pixels: UInt8Array
+    views: tuple[Tensor, ...]
 
 
-def _read(source: ImageSource, image_ids: list[str], config: SegmentConfig) -> Iterator[Item]:
+def _read(source: ImageSource, image_ids: Sequence[str], config: SegmentConfig) -> Iterator[_Item]:
     for image_id in image_ids:
         pixels = read_known(source, image_id)
-        yield Item(image_id, pixels, views_of(pixels, config))
+        yield _Item(image_id, pixels, views_of(pixels, config))

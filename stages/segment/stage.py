@@ -9,15 +9,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from maskdistill.data.catalog import CLUSTERS, PREDICTIONS, PREDICTIONS_CRF, PSEUDO_LABELS, SEGMENTER, TRAINING_LOG
+from maskdistill.data.catalog import (
+    CLUSTERS,
+    FEATURES,
+    PREDICTIONS,
+    PREDICTIONS_CRF,
+    PSEUDO_LABELS,
+    SEGMENTER,
+    TRAINING_LOG,
+)
 from maskdistill.data.stores.clusters import read_k
+from maskdistill.data.stores.features import FeatureStore
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.model import Segmenter
-from maskdistill.stages.segment.predict import predict_part
+from maskdistill.stages.segment.predict import score_images, write_scored
+from maskdistill.stages.segment.stored import answers, score_stored
 from maskdistill.stages.segment.train import (
     SegmenterTraining,
     load_segmenter,
@@ -34,9 +44,10 @@ _FEWEST_CROPS = 2
 
 
 def run(config: SegmentConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
-    """Train DeepLab-v3 on the pseudo-labels of the training images, then predict on every image (section 5).
+    """Train a segmenter on the pseudo-labels of the training images, then predict on every image (section 5).
 
-    Reads `filter/labels.zarr` and the number of clusters from `cluster/clusters.zarr`; writes `predictions.zarr`
+    Reads `filter/labels.zarr` and the number of clusters from `cluster/clusters.zarr`, and with a frozen ViT its tokens
+    from `features/features.zarr`; writes `predictions.zarr`
     (LabelStore, each map at its image's own size), `segmenter.safetensors` and `training.jsonl`; the predictions after
     the CRF, where it applies to them, as `predictions_crf.zarr`. Where there are several rounds, weights and log of an
     earlier one lie in `round1` and so on, with `labels.zarr`, what it predicts on the training images: the next learns
@@ -112,31 +123,30 @@ class PredictJob:
     def open(self) -> "PredictWorker":
         """Load the segmenter."""
         device = resolve_device(self.inputs.execution)
-        return PredictWorker(self, load_segmenter(self.weights, device)[0], device)
+        features = FEATURES.open(self.inputs.artifacts) if self.config.learns_from_stored else None
+        return PredictWorker(self, load_segmenter(self.weights, device)[0], device, features)
 
 
 @dataclass(frozen=True, eq=False)
 class PredictWorker:
-    """The loaded segmenter."""
+    """The loaded segmenter, and the stored tokens of the images, where it learnt from such."""
 
     job: PredictJob
     model: Segmenter
     device: torch.device
+    features: FeatureStore | None
 
     def write(self, items: range, folder: Path, advance: Advance) -> PartReport:
         """Write the label maps of some images."""
-        job, inputs = self.job, self.job.inputs
-        predict_part(
-            self.model,
-            inputs.source,
-            list(job.image_ids[items.start : items.stop]),
-            job.config,
-            inputs.execution.batch_size,
-            self.device,
-            advance,
-            folder / PREDICTIONS.file,
-            with_crf=job.with_crf,
-        )
+        job, source = self.job, self.job.inputs.source
+        image_ids = list(job.image_ids[items.start : items.stop])
+        if self.features is not None and answers(self.features, job.config):
+            scored = score_stored(self.model, self.features, source, image_ids, job.config, self.device)
+        else:
+            batch_size = job.inputs.execution.batch_size
+            scored = score_images(self.model, source, image_ids, job.config, batch_size, self.device)
+        path = folder / PREDICTIONS.file
+        write_scored(scored, image_ids, job.config, advance, path, with_crf=job.with_crf)
         return PartReport(len(items))
 
 

@@ -122,14 +122,14 @@ class _Relay:
     def __init__(self, messages: Any) -> None:
         self.messages = messages
 
+    def say(self, line: str) -> None:
+        self.messages.put(("say", (line,), {}))
+
     def start(self, phase: str, total: int, unit: str) -> None:
         self.messages.put(("start", (phase, total, unit), {}))
 
     def advance(self, n: int = 1, **info: float) -> None:
         self.messages.put(("advance", (n,), info))
-
-    def note(self, text: str) -> None:
-        self.messages.put(("note", (text,), {}))
 
 
 def _follow(processes: Any, messages: Any, progress: Progress) -> None:

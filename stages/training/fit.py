@@ -1,7 +1,8 @@
 """What is trained, and what happens around each update: all that trainings differ in, beside their recipes and data."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -17,9 +18,11 @@ class Fit(Protocol):
 
     Attributes:
         module: What is trained; its state dict holds all that a resumed training needs, beside the optimiser's.
+        rate_factors: What the learning rate is multiplied by for some parameters.
     """
 
     module: nn.Module
+    rate_factors: Mapping[nn.Parameter, float] = MappingProxyType({})
 
     def losses(self, batch: Any, step: Step) -> Losses:
         """Look at a batch, whose tensors lie on the device of the training."""
@@ -39,6 +42,7 @@ class SimpleFit(Fit):
 
     module: nn.Module
     losses_of: Callable[[Any], Losses]
+    rate_factors: Mapping[nn.Parameter, float] = field(default_factory=dict)
 
     def losses(self, batch: Any, step: Step) -> Losses:
         """What the function says."""

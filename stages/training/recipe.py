@@ -1,6 +1,7 @@
 """How a training is optimised, in one value. No torch."""
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
 
 OptimizerName = Literal["sgd", "adamw"]
@@ -58,3 +59,9 @@ class Recipe:
     ema_decay: float | None = None
     fixed_shapes: bool = True
     channels_last: bool = True
+
+
+def steps_of(epochs: float, n_images: int, batch_size: int, limits: tuple[int, int] | None = None) -> int:
+    """Steps of so many passes over the images, at least one, and within the limits, both included."""
+    steps = max(1, ceil(epochs * n_images / batch_size))
+    return steps if limits is None else min(max(steps, limits[0]), limits[1])

@@ -78,7 +78,7 @@ class Trainer:
         self.execution, self.device, self.progress, self.phase = execution, device, progress, phase
         self.logs, self.clock = logs, clock
         scaled = resolve_precision(recipe.precision, device, loss_scaling=True) == "fp16"
-        self.optimizer = make_optimizer(recipe, self.module, loss_scaling=scaled)
+        self.optimizer = make_optimizer(recipe, self.module, loss_scaling=scaled, rate_factors=fit.rate_factors)
         self.scaler = torch.amp.GradScaler(device.type, enabled=scaled)
         self.average = frozen_copy(self.module) if recipe.ema_decay is not None else None
         images = {"seed": samples.seed, "training images": samples.n_items}

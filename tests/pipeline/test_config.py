@@ -63,6 +63,17 @@ def test_clusters_and_the_resnet_see_pixels_as_mining_does(tmp_path: Path) -> No
     assert load(tmp_path, "data: {kind: scenes}").cluster.normalise == "auto"
 
 
+def test_a_detector_on_a_vit_takes_over_that_of_mine(tmp_path: Path) -> None:
+    mine = ("mine.model=vit_tiny_patch16_224", "mine.weights=pretrain", "mine.normalise=half")
+    found = load(tmp_path, "data: {kind: scenes}", "distill.backbone=vit", *mine).distill
+    assert (found.vit.model, str(found.weights), found.vit.normalise) == ("vit_tiny_patch16_224", "pretrain", "half")
+    assert found.inputs() == ("mine", "cluster", "pretrain")
+    own = load(tmp_path, "data: {kind: scenes}", "distill.backbone=vit", "distill.weights=random", *mine).distill
+    assert (str(own.weights), own.inputs()) == ("random", ("mine", "cluster"))
+    resnet = load(tmp_path, "data: {kind: scenes}", *mine).distill
+    assert (resnet.vit.model, resnet.weights) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
@@ -72,6 +83,11 @@ def test_clusters_and_the_resnet_see_pixels_as_mining_does(tmp_path: Path) -> No
         ("pretrain.overrides={img_size:128}", "pretrain.overrides.img_size:128: input should be 'img_size', "),
         ("data.n_trian=3", "data.n_trian: no such field; did you mean data.n_train?"),
         ("cluster.k=1", "cluster.k: input should be greater than or equal to 2 (got 1)"),
+        ("distill.weights=pretrain", "distill.weights: must be imitate, a path, or null for none, as it is a ResNet's"),
+        (
+            "distill={backbone: vit, weights: imitate}",
+            "distill.weights: must be pretrained, random, pretrain or a path",
+        ),
         ("mine.method=slots", "mine.method: must be one of affinity, otsu, import (got 'slots')"),
         ("mine.affinty.block=3", "mine.affinty: no such field; did you mean mine.affinity?"),
         ("mine.affinity.blok=3", "mine.affinity.blok: no such field; did you mean mine.affinity.block?"),
@@ -180,3 +196,43 @@ def test_new_names_win_over_old_ones(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"mine\.block is mine\.affinity\.block now"):
         config = load(tmp_path, "data: {kind: scenes}\nmine: {block: 2, affinity: {block: 3}}")
     assert rule_of(config).block == 3
+
+
+def test_without_a_gpu_the_profile_for_cpus_fits_photos_to_the_machine(tmp_path: Path) -> None:
+    source = ConfigSource((Path("images"),), (f"data.root={tmp_path}",))
+    on_cpu, on_gpu = source.load(gpu=False), source.load(gpu=True)
+    assert (on_cpu.profile, on_gpu.profile) == ("cpu", "none")
+    assert (on_cpu.distill.backend, on_cpu.mine.own.short_side) == ("regions", 256)  # type: ignore[attr-defined]
+    assert on_gpu.distill.backend != "regions"
+    assert on_cpu.distill.backbone == on_gpu.distill.backbone == on_gpu.segment.backbone == "vit"
+    assert ConfigSource((Path("images"),), (f"data.root={tmp_path}", "profile=none")).load(gpu=False).profile == "none"
+    forced = ConfigSource((Path("images"),), (f"data.root={tmp_path}", "execution.device=cpu")).load(gpu=True)
+    assert forced.profile == "cpu"
+
+
+def test_what_a_user_writes_stands_above_the_profile(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("cluster: {max_side: 96}\n")
+    overrides = (f"data.root={tmp_path}", "features.short_side=128")
+    config = ConfigSource((Path("images"), own), overrides).load(gpu=False)
+    assert (config.cluster.max_side, config.features.short_side) == (96, 128)
+    assert config.segment.image_size == config.distill.image_size == 128
+
+
+def test_weights_of_a_resnet_choose_a_resnet(tmp_path: Path) -> None:
+    weights = tmp_path / "r50.pth"
+    weights.write_bytes(b"")
+    overrides = (f"data.root={tmp_path}", f"segment.weights={weights}", "profile=none")
+    config = ConfigSource((Path("images"),), overrides).load(gpu=False)
+    assert (config.segment.backbone, config.distill.backbone) == ("resnet50", "vit")
+
+
+def test_another_vit_than_that_of_the_stored_tokens_is_refused(tmp_path: Path) -> None:
+    overrides = (f"data.root={tmp_path}", "segment.vit.model=vit_base_patch16_224")
+    with pytest.raises(InputError, match=r"segment\.vit\.model: .*features\.model"):
+        ConfigSource((Path("images"),), overrides).load(gpu=False)
+
+
+def test_an_unknown_profile_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"profile: fast: must be one of auto, none, cpu, cpu_resnet"):
+        ConfigSource((Path("images"),), (f"data.root={tmp_path}", "profile=fast")).load()

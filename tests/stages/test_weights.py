@@ -40,6 +40,9 @@ def test_only_what_fits_the_network_is_accepted() -> None:
     for word in ("pretrained", "random", "pretrain"):
         with pytest.raises(ValueError, match=r"must be imitate, a path, or null"):
             DistillConfig.model_validate({"weights": word})
+        assert str(DistillConfig.model_validate({"backbone": "vit", "weights": word}).weights) == word
+    with pytest.raises(ValueError, match=r"weights\n.*must be pretrained, random, pretrain or a path"):
+        DistillConfig.model_validate({"backbone": "vit", "weights": "imitate"})
     with pytest.raises(ValueError, match=r"must be pretrained, random, pretrain or a path"):
         MineConfig.model_validate({"weights": "imitate"})
     assert ClusterConfig.model_validate({"weights": None}).weights is None

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
+from maskdistill.pipeline.apps.tables.choices import describe_choices
 from maskdistill.pipeline.apps.tables.results import describe_run, print_results
 from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.dag import OPTIONAL_NAMES, SEGMENT, STAGE_NAMES, find_stage
@@ -40,6 +41,8 @@ def run(
             print(f"{spec.name:<8} {plan.stages[spec.name].key}  {todo}{f' ({why})' if spec.name in waiting else ''}")
         return
     console = Console(stderr=True)
+    if waiting:
+        console.print(describe_choices(plan), highlight=False)
     if prefect and waiting:
         results = run_with_prefect(plan, stages, console, forced=forced, overview=_overview)
     else:

@@ -88,10 +88,9 @@ class Segmenter:
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
             raise InputError(f"an image is a uint8 array (H, W, 3) of RGB, not {pixels.dtype} {pixels.shape}")
         views = [view[None].to(self._device) for view in views_of(pixels, self.config)]
-        with torch.inference_mode():
-            with autocast(self._device, self.config.precision):
-                scores = view_scores(self._network, views, self.config)
-            return to_labels([view[0] for view in scores], pixels, self.config.crf if with_crf else None)
+        with torch.inference_mode(), autocast(self._device, self.config.precision):
+            scores = view_scores(self._network, views, self.config)
+        return to_labels([view[0] for view in scores], pixels, self.config, with_crf=with_crf)
 
     def _read(self, path: Path) -> UInt8Array:
         return read_image(path, SourceConfig().max_pixels, Stretch.parse(self.stretch))

@@ -8,14 +8,23 @@ from maskdistill.data.errors import InputError
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.detectors.detector import Detector
 from maskdistill.stages.networks.resnet import N_STAGES, stages_in
+from maskdistill.stages.networks.vit import VisionBackbone
 from maskdistill.stages.registry import DETECTORS
 
 
-def create_detector(config: DistillConfig, n_clusters: int, weights: Path | None) -> Detector:
-    """A detector for `n_clusters` clusters, its backbone from the file `weights` or from nothing.
+def create_detector(
+    config: DistillConfig, n_clusters: int, weights: Path | None = None, vit: VisionBackbone | None = None
+) -> Detector:
+    """A detector for `n_clusters` clusters.
+
+    Args:
+        config: Of the stage.
+        n_clusters: How many kinds of objects it tells apart.
+        weights: File that a ResNet starts from; None = from nothing.
+        vit: The backbone, with `backbone: vit`; it becomes a part of the detector.
 
     Raises:
-        InputError: The back end is not installed, or the weights do not fit.
+        InputError: The back end is not installed, the weights do not fit, or the ViT is missing.
     """
     if weights is not None and config.freeze_norm and stages_in(weights) < N_STAGES:
         raise InputError(
@@ -25,7 +34,7 @@ def create_detector(config: DistillConfig, n_clusters: int, weights: Path | None
     config = config.resolved()
     if config.backend == "detectron2":
         _silence_torch()
-    detector: Detector = DETECTORS.chosen(config).load()(config, n_clusters, weights)
+    detector: Detector = DETECTORS.chosen(config).load()(config, n_clusters, weights, vit)
     return detector
 
 

@@ -17,12 +17,14 @@ from detectron2.structures import BitMasks, Boxes, Instances
 from detectron2.utils.events import EventStorage
 from torch import Tensor, nn
 
-from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.config import DistillConfig, resnet_name
 from maskdistill.stages.distill.detectors.detector import Detections, Target
 from maskdistill.stages.distill.detectors.detectron2_config import detectron2_config
+from maskdistill.stages.distill.detectors.detectron2_vit import build_on_vit
 from maskdistill.stages.distill.detectors.detectron2_weights import load_backbone
 from maskdistill.stages.distill.detectors.float32_parts import keep_float32
 from maskdistill.stages.distill.geometry import resize_image, resized_hw
+from maskdistill.stages.networks.vit import VisionBackbone
 
 _LOSSES = {
     "loss_cls": "loss_classifier",
@@ -37,11 +39,16 @@ _LOSSES = {
 class Detectron2Detector:
     """Mask R-CNN with a feature pyramid, or on the fourth stage of a ResNet-50."""
 
-    def __init__(self, config: DistillConfig, n_clusters: int, weights: Path | None) -> None:
+    def __init__(
+        self, config: DistillConfig, n_clusters: int, weights: Path | None, vit: VisionBackbone | None = None
+    ) -> None:
         self.config = config
-        self._model: Any = build_model(detectron2_config(config, n_clusters))
-        if weights is not None:
-            load_backbone(self._model, config.backbone, weights)
+        if config.backbone == "vit":
+            self._model: Any = build_on_vit(config, n_clusters, vit)
+        else:
+            self._model = build_model(detectron2_config(config, n_clusters))
+            if weights is not None:
+                load_backbone(self._model, resnet_name(config), weights)
         heads = self._model.roi_heads
         # The backbone too: detectron2 rounds the boxes that it pools to the type of the features.
         keep_float32(

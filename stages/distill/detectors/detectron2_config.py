@@ -8,7 +8,7 @@ from detectron2.config import get_cfg
 
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.detectors.architecture import ANCHOR_SHARES, ASPECT_RATIOS, SIZES
-from maskdistill.stages.networks.resnet import RGB_MEAN, RGB_STD
+from maskdistill.stages.networks.normalise import IMAGENET, PixelStatistics
 
 _ZOO = {
     "fpn": "COCO-InstanceSegmentation/mask_rcnn_R_50_FPN_3x.yaml",
@@ -16,16 +16,18 @@ _ZOO = {
 }
 
 
-def detectron2_config(config: DistillConfig, n_clusters: int) -> Any:
-    """A CfgNode for `n_clusters` clusters and images RGB, 0-255; on the CPU, from where the training loop moves it."""
+def detectron2_config(config: DistillConfig, n_clusters: int, pixels: PixelStatistics = IMAGENET) -> Any:
+    """A CfgNode for `n_clusters` clusters and images RGB, 0-255; on the CPU, from where the training loop moves it.
+
+    `pixels` are what the backbone expects of pixels in 0-1.
+    """
     cfg = get_cfg()
     # Not through `detectron2.model_zoo`: it imports pkg_resources, which current setuptools no longer has.
     zoo = Path(detectron2.__file__).parent / "model_zoo" / "configs"
     cfg.merge_from_file(str(zoo / _ZOO["c4" if config.pools_from_c4 else "fpn"]))
     cfg.MODEL.DEVICE = "cpu"
     cfg.MODEL.WEIGHTS = ""
-    cfg.MODEL.PIXEL_MEAN = [255 * value for value in RGB_MEAN]
-    cfg.MODEL.PIXEL_STD = [255 * value for value in RGB_STD]
+    cfg.MODEL.PIXEL_MEAN, cfg.MODEL.PIXEL_STD = ([255 * value for value in values] for values in pixels)
     cfg.INPUT.FORMAT = "RGB"
     _set_backbone(cfg.MODEL, config)
     _set_heads(cfg.MODEL, config)

@@ -1,8 +1,17 @@
-"""Settings of the detector libraries themselves."""
+"""Settings of the detector that are of one library, or of one kind of backbone."""
 
 from typing import Literal
 
 from maskdistill.data.settings import Settings
+from maskdistill.stages.vit_backbone_config import Upsample, VitBackboneConfig
+
+
+class DetectorVitConfig(VitBackboneConfig):
+    """Of `backbone: vit`, whose weights are `distill.weights`."""
+
+    upsample: Upsample = "interpolate"
+    """How the levels of the pyramid that are finer than the patches come from them: `interpolate`; or `deconvolve` (the
+    authors of ViTDet), for trainings that are long enough to learn it."""
 
 
 class Detectron2Options(Settings):

@@ -21,13 +21,16 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import MultiScaleRoIAlign
 
-from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.config import DistillConfig, resnet_name
 from maskdistill.stages.distill.detectors.architecture import ANCHOR_SHARES, ASPECT_RATIOS, SIZES
 from maskdistill.stages.distill.detectors.detector import Detections, Target
 from maskdistill.stages.distill.detectors.float32_parts import keep_float32
+from maskdistill.stages.distill.detectors.vit_levels import VitLevels
 from maskdistill.stages.distill.geometry import resize_image, resized_hw
 from maskdistill.stages.distill.unmatched import ignore_unmatched
-from maskdistill.stages.networks.resnet import RGB_MEAN, RGB_STD, build_resnet, freeze_norm, freeze_stages
+from maskdistill.stages.networks.normalise import IMAGENET
+from maskdistill.stages.networks.resnet import build_resnet, freeze_norm, freeze_stages
+from maskdistill.stages.networks.vit import VisionBackbone
 
 _DIVISOR = 32
 _POOLED = {"0": 4, "1": 8, "2": 16, "3": 32}
@@ -37,9 +40,12 @@ _POOLED = {"0": 4, "1": 8, "2": 16, "3": 32}
 class TorchvisionDetector:
     """Mask R-CNN with a feature pyramid."""
 
-    def __init__(self, config: DistillConfig, n_clusters: int, weights: Path | None) -> None:
+    def __init__(
+        self, config: DistillConfig, n_clusters: int, weights: Path | None, vit: VisionBackbone | None = None
+    ) -> None:
         self.config = config
-        self.module: nn.Module = build_mask_rcnn(config, n_clusters, weights)
+        self.pixels = vit.pixels if vit else IMAGENET
+        self.module: nn.Module = build_mask_rcnn(config, n_clusters, weights, vit)
         self._model: Any = self.module
 
     def losses(self, images: Sequence[Tensor], targets: Sequence[Target]) -> dict[str, Tensor]:
@@ -49,7 +55,7 @@ class TorchvisionDetector:
             {"boxes": target["boxes_xyxy"], "labels": target["clusters"] + 1, "masks": target["masks"].byte()}
             for target in targets
         ]
-        batch = _batch([_normalise(image) for image in images])
+        batch = _batch([self._normalise(image) for image in images])
         features = self._model.backbone(batch.tensors)
         proposals, rpn_losses = self._model.rpn(batch, features, named)
         _, box_losses = self._model.roi_heads(features, proposals, batch.image_sizes, named)
@@ -57,7 +63,7 @@ class TorchvisionDetector:
 
     def detect(self, images: Sequence[Tensor]) -> list[Detections]:
         """Candidates of a batch; the images must share their padded size for their results not to depend on it."""
-        batch = _batch([self._resize(_normalise(image)) for image in images])
+        batch = _batch([self._resize(self._normalise(image)) for image in images])
         features = self._model.backbone(batch.tensors)
         proposals, _ = self._model.rpn(batch, features)
         found, _ = self._model.roi_heads(features, proposals, batch.image_sizes)
@@ -70,6 +76,11 @@ class TorchvisionDetector:
         """Size after resizing and padding."""
         height, width = resized_hw(size_hw, self.config.image_size, self.config.max_size)
         return ceil(height / _DIVISOR) * _DIVISOR, ceil(width / _DIVISOR) * _DIVISOR
+
+    def _normalise(self, image: Tensor) -> Tensor:
+        """uint8 (3, H, W) to float32 with zero mean and unit deviation."""
+        mean, std = (image.new_tensor(values, dtype=torch.float32)[:, None, None] for values in self.pixels)
+        return (image.float() / 255 - mean) / std
 
     def _resize(self, image: Tensor) -> Tensor:
         size_hw = (image.shape[1], image.shape[2])
@@ -90,13 +101,13 @@ class TorchvisionDetector:
         )
 
 
-def build_mask_rcnn(config: DistillConfig, n_clusters: int, weights: Path | None) -> Any:
-    """torchvision's Mask R-CNN for `n_clusters` clusters, its backbone from `weights` or from nothing.
+def build_mask_rcnn(config: DistillConfig, n_clusters: int, weights: Path | None, vit: VisionBackbone | None) -> Any:
+    """torchvision's Mask R-CNN for `n_clusters` clusters, its ResNet from `weights` or from nothing, or on a ViT.
 
-    A backbone that starts from nothing has to learn the statistics of its batch norm, whatever `freeze_norm` says.
+    A ResNet that starts from nothing has to learn the statistics of its batch norm, whatever `freeze_norm` says.
     """
     heads = SIZES[config.heads]
-    backbone = _pyramid(config, heads.fpn, weights)
+    backbone = _pyramid(config, heads.fpn, weights, vit)
     sides = tuple((config.image_size * share,) for share in ANCHOR_SHARES)
     model = MaskRCNN(
         backbone,
@@ -135,21 +146,17 @@ def _pooling(side: int, samples: int) -> MultiScaleRoIAlign:
     return pooling
 
 
-def _pyramid(config: DistillConfig, channels: int, weights: Path | None) -> Any:
-    """ResNet and feature pyramid with `channels` channels on each level."""
-    body = build_resnet(config.backbone, weights)
+def _pyramid(config: DistillConfig, channels: int, weights: Path | None, vit: VisionBackbone | None) -> Any:
+    """Backbone and feature pyramid with `channels` channels on each level."""
+    if config.backbone == "vit":
+        return VitLevels(config, vit, (*_POOLED, "pool"))
+    body = build_resnet(resnet_name(config), weights)
     if config.weights is not None:
         body = freeze_norm(body) if config.freeze_norm else body
         freeze_stages(body, config.freeze_stages)
     widths = [body.inplanes // 8 * 2**level for level in range(4)]
     layers = {f"layer{level + 1}": str(level) for level in range(4)}
     return BackboneWithFPN(body, layers, widths, channels)
-
-
-def _normalise(image: Tensor) -> Tensor:
-    """uint8 (3, H, W) to float32 with zero mean and unit deviation."""
-    mean, std = (image.new_tensor(values, dtype=torch.float32)[:, None, None] for values in (RGB_MEAN, RGB_STD))
-    return (image.float() / 255 - mean) / std
 
 
 def _batch(images: list[Tensor]) -> ImageList:

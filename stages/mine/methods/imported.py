@@ -131,9 +131,9 @@ def _headers(miner: ImportMiner, source: ImageSource) -> Iterator[tuple[CocoId, 
 
 def _report_names(miner: ImportMiner, progress: Progress) -> None:
     for way, count in miner.matches.remedies.items():
-        progress.note(f"mine.import.file: {count} file names found {way}")
+        progress.say(f"{count} file names found {way}")
     if miner.file.file.relative:
-        progress.note("mine.import.file: all outlines lie within 0 to 1 and are read as fractions of width and height")
+        progress.say("all outlines lie within 0 to 1 and are read as fractions of width and height")
 
 
 def _report_frame(miner: ImportMiner, headers: dict[CocoId, Header], progress: Progress) -> None:
@@ -144,10 +144,10 @@ def _report_frame(miner: ImportMiner, headers: dict[CocoId, Header], progress: P
     untold = [key for key, header in turned.items() if not header.told_by(miner.file.declared_hw(key))]
     stored = [key for key, header in turned.items() if header.told_by(miner.file.declared_hw(key)) == "stored"]
     if stored:
-        progress.note(f"mine.import.file: the masks of {len(stored)} photos are turned with their pixels (EXIF)")
+        progress.say(f"the masks of {len(stored)} photos are turned with their pixels (EXIF)")
     if untold:
-        progress.note(
-            f"mine.import.file: {len(untold)} photos are stored turned (EXIF), and their size does not tell whether "
+        progress.say(
+            f"{len(untold)} photos are stored turned (EXIF), and their size does not tell whether "
             f"they were annotated so; taken as {miner.file.otherwise}, see data.annotation_frame"
         )
 

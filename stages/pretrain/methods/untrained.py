@@ -19,7 +19,7 @@ from maskdistill.stages.failures import check_failures
 from maskdistill.stages.networks.normalise import PixelStatistics
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.vit_build import build_vit
-from maskdistill.stages.networks.vit_weights import read_architecture
+from maskdistill.stages.networks.vit_weights import Architecture
 from maskdistill.stages.networks.weights_file import read_description, save_weights
 from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.pretrain.methods.untrained_config import UntrainedConfig
@@ -65,10 +65,8 @@ def write_untrained(config: PretrainConfig, inputs: StageInputs, folder: Path, p
         take_out_offset(network.eval(), images, twin.key_offset, _BATCH, torch.device("cpu"))
         del images
         remove_pool(pool)
-    description: dict[str, object] = {"model": twin.model, "overrides": twin.overrides}
-    if twin.pixels is not None:
-        description["pixels"] = {"mean": twin.pixels.mean, "std": twin.pixels.std}
-    save_weights(folder / VIT.file, network, description)
+    architecture = Architecture(twin.model, twin.overrides, twin.pixels)
+    save_weights(folder / VIT.file, network, architecture.described())
     write_json(folder / VIT_ARGUMENTS.file, {"model": twin.model, "overrides": twin.overrides})
     return failures
 
@@ -82,12 +80,9 @@ def find_twin(config: PretrainConfig) -> Twin:
     path = own.like.find({})
     if path is None:
         return Twin(config.model, {}, None, None, config.image_size)
-    known = read_architecture(path)
     trained = load_vit(config.model, own.like, section="pretrain.untrained", normalise=own.normalise)
-    pixels = PixelStatistics(trained.mean, trained.std)
     offset, side = _folded_offset(path) or (None, config.image_size)
-    model, overrides = (known.model, known.overrides) if known else (config.model, {})
-    return Twin(model, overrides, pixels, offset, side)
+    return Twin(*trained.architecture, offset, side)
 
 
 def _folded_offset(weights: Path) -> tuple[float, int] | None:

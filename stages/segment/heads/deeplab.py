@@ -9,6 +9,7 @@ from maskdistill.stages.segment.heads.deeplab_config import DeepLabConfig
 
 _DILATIONS = {16: (6, 12, 18), 8: (12, 24, 36)}
 """Of the pyramid pooling, by output stride: those of the paper."""
+_VIT_STRIDE = 16
 
 
 def deeplab_head(config: SegmentConfig, width: int, n_classes: int) -> nn.Module:
@@ -17,8 +18,9 @@ def deeplab_head(config: SegmentConfig, width: int, n_classes: int) -> nn.Module
     torchvision's own has 256 channels, whatever the task.
     """
     own: DeepLabConfig = HEADS.settings(config)
+    stride = _VIT_STRIDE if config.backbone == "vit" else config.output_stride
     return nn.Sequential(
-        ASPP(width, own.dilations or _DILATIONS[config.output_stride], own.channels),
+        ASPP(width, own.dilations or _DILATIONS[stride], own.channels),
         nn.Conv2d(own.channels, own.channels, 3, padding=1, bias=False),
         nn.BatchNorm2d(own.channels),
         nn.ReLU(),

@@ -159,32 +159,6 @@ def test_lists_of_sbd_of_main_and_of_the_user_are_read(root: Path, tmp_path: Pat
         assert source.read_labels(1) is None
 
 
-@pytest.mark.parametrize(
-    ("content", "on_disk"),
-    [
-        ("2007_000032\n2007_000039\n".encode("utf-8-sig"), "2007_000032.jpg"),
-        (b"2007_000032\r\n2007_000039\r\n", "2007_000032.jpg"),
-        ("2007_000032\n2007_000039\n".encode("utf-16"), "2007_000032.jpg"),
-        (b"2007_000032.jpg\n2007_000039.jpg", "2007_000032.jpg"),
-        (b"2007_000032\n2007_000039", "2007_000032.JPG"),
-        (b"2007_000032\n2007_000039", "2007_000032.png"),
-        (b"2007_000032.png\n2007_000039.jpg", "2007_000032.png"),
-        (b"my photo 1\n2007_000039", "my photo 1.jpg"),
-        (b"my photo 1 -1\n2007_000039  1", "my photo 1.jpg"),
-        (b"my photo.jpg\n2007_000039", "my photo.jpg"),
-    ],
-)
-def test_lists_are_read_as_programs_write_them(root: Path, content: bytes, on_disk: str) -> None:
-    (root / "JPEGImages/2007_000032.jpg").rename(root / "JPEGImages" / on_disk)
-    (root / "ImageSets/Segmentation/train.txt").write_bytes(content)
-    source = open_voc(root)
-    assert list(source.ids) == ["2007_000039", Path(on_disk).stem, "2007_000033"] or list(source.ids) == [
-        Path(on_disk).stem, "2007_000039", "2007_000033"
-    ]  # fmt: skip
-    assert source.file(source.index(Path(on_disk).stem)) == root / "JPEGImages" / on_disk
-    assert source.read(0).shape == (8, 12, 3)
-
-
 def test_classes_of_another_data_set_in_this_layout(root: Path) -> None:
     source = open_voc(root, class_names=["background", "cell"])
     assert source.class_names == ("background", "cell")

@@ -21,3 +21,16 @@ def test_auto_is_what_is_installed() -> None:
     assert DistillConfig(backend="torchvision").resolved(installed=True).backend == "torchvision"
     with pytest.raises(InputError, match=r"distill\.backend: detectron2 .*not on PyPI.*distill\.backend=torchvision"):
         DistillConfig(backend="detectron2").resolved(installed=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "unused"),
+    [
+        ({}, {"vit", "freeze_stages", "freeze_norm"}),
+        ({"weights": "resnet.pth"}, {"vit"}),
+        ({"backbone": "vit", "weights": "vit.pth"}, {"freeze_stages", "freeze_norm"}),
+    ],
+)
+def test_settings_of_another_backbone_are_no_part_of_the_key(settings: dict[str, str], unused: set[str]) -> None:
+    used = set(DistillConfig.model_validate(settings).used())
+    assert {"vit", "freeze_stages", "freeze_norm"} - used == unused

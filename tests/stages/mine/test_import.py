@@ -87,8 +87,8 @@ class Heard(Silent):
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def note(self, text: str) -> None:
-        self.notes.append(text)
+    def say(self, line: str) -> None:
+        self.notes.append(line)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_masks_that_do_not_fit_the_images_are_left_out_and_counted(
     outputs, store = import_masks(mining_inputs(tiny_source), content, tmp_path, heard)
     assert len(store) == kept
     (said,) = heard.notes
-    assert said.startswith(f"mine: {10 - kept} of 10 masks left out: {reason}")
+    assert said.startswith(f"{10 - kept} of 10 masks left out: {reason}")
     assert sum(outputs.metrics["masks_left_out"].values()) == 10 - kept
 
 

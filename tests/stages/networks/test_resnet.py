@@ -39,6 +39,7 @@ NOISE = {"module.projection_head.0.weight": torch.zeros(2), "module.prototypes.w
         pytest.param(lambda t: t, id="torchvision, DINO"),
         pytest.param(lambda t: {**t, "fc.weight": torch.zeros(5, 512), "fc.bias": torch.zeros(5)}, id="classifier"),
         pytest.param(lambda t: {"state_dict": prefixed(t, "module.encoder_q."), "epoch": 3}, id="MoCo v2"),
+        pytest.param(lambda t: {**prefixed(t, "module.pre."), "module.pre.fc.weight": torch.ones(3, 5)}, id="AugNet"),
         pytest.param(
             lambda t: {
                 "state_dict": {

@@ -77,23 +77,24 @@ def test_only_what_is_needed_is_computed() -> None:
     backbone.queries_keys(torch.zeros(1, 3, 16, 16), 4)
     assert calls == [0, 1, 2, 3]
     calls.clear()
-    backbone.patch_map(torch.zeros(1, 3, 16, 16), 2)
+    backbone.patch_maps(torch.zeros(1, 3, 16, 16), [2, 0])
     assert calls == [0, 1, 2]
 
 
 @pytest.mark.parametrize(("name", "patch"), ARCHITECTURES, ids=[name for name, _ in ARCHITECTURES])
 @torch.inference_mode()
 def test_patch_maps_lie_where_their_patches_lie(name: str, patch: int) -> None:
-    """Behind a block they are what the block gives; behind all of them, what the final norm gives."""
+    """Behind a block they are what the block gives; behind the last one, what the final norm gives."""
     backbone = load_vit(name, UNTRAINED, seed=3)
     given: list[Tensor] = []
     backbone.model.blocks[1].register_forward_hook(lambda _, inputs, output: given.append(output))
     images = torch.randn(2, 3, 3 * patch, 5 * patch)
-    found = backbone.patch_map(images, 1)
+    last, found, same = backbone.patch_maps(images, [-1, 1, 1 - backbone.n_blocks])
     assert found.shape == (2, backbone.dim, 3, 5)
     for row, column in ((0, 0), (1, 4), (2, 2)):
         assert torch.equal(found[:, :, row, column], given[0][:, backbone.n_prefix + 5 * row + column])
-    torch.testing.assert_close(backbone.patch_map(images).flatten(2), backbone.tokens(images)[:, 1:].transpose(1, 2))
+    assert torch.equal(found, same)
+    torch.testing.assert_close(last.flatten(2), backbone.tokens(images)[:, 1:].transpose(1, 2), rtol=1e-5, atol=1e-5)
 
 
 def test_a_backbone_is_frozen_until_it_is_told_to_learn() -> None:
@@ -101,7 +102,7 @@ def test_a_backbone_is_frozen_until_it_is_told_to_learn() -> None:
     assert not backbone.training
     assert not any(parameter.requires_grad for parameter in backbone.parameters())
     backbone.train().requires_grad_()
-    backbone.patch_map(torch.randn(1, 3, 16, 16)).square().sum().backward()  # type: ignore[no-untyped-call]
+    backbone.patch_maps(torch.randn(1, 3, 16, 16), [-1])[0].square().sum().backward()  # type: ignore[no-untyped-call]
     assert backbone.model.patch_embed.proj.weight.grad.abs().max() > 0
 
 
@@ -111,5 +112,5 @@ def test_blocks_out_of_range_are_refused(block: int) -> None:
     with pytest.raises(InputError, match="12 blocks"):
         backbone.resolve_block(block)
     with pytest.raises(InputError, match="12 blocks"):
-        backbone.patch_map(torch.zeros(1, 3, 16, 16), block)
+        backbone.patch_maps(torch.zeros(1, 3, 16, 16), [0, block])
     assert backbone.resolve_block(-1) == backbone.resolve_block(None) == 11

@@ -1,6 +1,7 @@
 """Weights of a ViT in the shapes people have them, and what is said of those that do not fit."""
 
 import argparse
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from maskdistill.data.errors import InputError
-from maskdistill.stages.networks.vit import load_vit
-from maskdistill.stages.networks.vit_weights import read_architecture
+from maskdistill.stages.networks.vit import build_backbone, load_vit
+from maskdistill.stages.networks.vit_weights import Architecture, read_architecture
 from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.weights import WeightsSource
 
@@ -103,3 +104,20 @@ def test_a_file_of_the_pretrain_stage_brings_its_architecture(tmp_path: Path) ->
     backbone = load_vit("vit_base_patch16_224", WeightsSource.parse("pretrain"), {"pretrain": tmp_path})
     assert (backbone.patch_size, backbone.n_blocks, backbone.dim) == (8, 2, 192)
     assert torch.equal(backbone.model.blocks[1].attn.qkv.weight, network.float().blocks[1].attn.qkv.weight)
+
+
+@torch.inference_mode()
+def test_a_backbone_is_rebuilt_from_its_description(tmp_path: Path) -> None:
+    """What a trained detector or segmenter holds of its ViT does for the same features, without the file it was of."""
+    overrides: dict[str, Any] = {"img_size": 32, "patch_size": 8, "depth": 2}
+    save_weights(
+        tmp_path / "vit.safetensors",
+        timm.create_model(TINY, num_classes=0, **overrides),
+        {"model": TINY, "overrides": overrides, "pixels": {"mean": [0.1, 0.2, 0.3], "std": [1, 2, 3]}},
+    )
+    backbone = load_vit("-", WeightsSource.parse("pretrain"), {"pretrain": tmp_path})
+    again = build_backbone(Architecture.of(json.loads(json.dumps(backbone.architecture.described()))))
+    again.load_state_dict(backbone.state_dict())
+    images = torch.randn(1, 3, 24, 40)
+    assert torch.equal(again.class_token(images), backbone.class_token(images))
+    assert (again.mean, again.std) == (backbone.mean, backbone.std) == ((0.1, 0.2, 0.3), (1, 2, 3))

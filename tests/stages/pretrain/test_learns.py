@@ -15,8 +15,8 @@ from maskdistill.data.catalog import VIT
 from maskdistill.data.config import ScenesConfig
 from maskdistill.data.sources.scenes.source import Scene, SceneSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
-from maskdistill.stages.networks.vit import VisionBackbone, load_vit
-from maskdistill.stages.networks.vit_build import build_vit
+from maskdistill.stages.networks.vit import VisionBackbone, build_backbone, load_vit
+from maskdistill.stages.networks.vit_weights import Architecture
 from maskdistill.stages.pretrain import stage
 from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.progress import Silent
@@ -79,8 +79,7 @@ def test_a_short_training_beats_random_weights(tmp_path: Path) -> None:
     unseen = scenes(1_000_001, 240)
     held_out = [unseen.scene(i) for i in range(len(unseen))]
     trained = load_vit(MODEL, WeightsSource.parse(str(tmp_path / VIT.file)))
-    torch.manual_seed(0)
-    random = VisionBackbone(build_vit(MODEL, CONFIG.overrides))
+    random = build_backbone(Architecture(MODEL, {str(name): value for name, value in CONFIG.overrides.items()}))
     probes = [probe_accuracy(vit, held_out) for vit in (trained, random)]
     areas = [affinity_auc(vit, held_out) for vit in (trained, random)]
     print(f"linear probe {probes[0]:.2f} against {probes[1]:.2f}, affinity {areas[0]:.2f} against {areas[1]:.2f}")

@@ -23,13 +23,22 @@ def test_impossible_settings_are_refused(settings: dict[str, object], field: str
         SegmentConfig.model_validate(settings)
 
 
+NEVER = {"vit", "whole_regions", "iterations_range"}
+"""Unused unless they are asked for."""
+OF_RESNETS = {"output_stride", "stages", "freeze_stages"}
+
+
 @pytest.mark.parametrize(
     ("settings", "unused"),
     [
-        ({}, {"freeze_stages", "crf"}),
-        ({"weights": "imitate", "crf": {"rounds": True}}, {"crf"}),
-        ({"weights": "imitate", "crf": {"rounds": True}, "rounds": 2}, set()),
-        ({"weights": "imitate", "crf": {"predictions": True}}, set()),
+        ({}, {"freeze_stages", "crf", *NEVER}),
+        ({"weights": "imitate", "crf": {"rounds": True}}, {"crf", *NEVER}),
+        ({"weights": "imitate", "crf": {"rounds": True}, "rounds": 2}, NEVER),
+        ({"weights": "imitate", "crf": {"predictions": True}}, NEVER),
+        ({"whole_regions": True, "iterations_range": (1, 9)}, {"freeze_stages", "crf", "vit"}),
+        ({"iterations": 3, "iterations_range": (1, 9)}, {"freeze_stages", "crf", *NEVER}),
+        ({"backbone": "vit", "vit": {"freeze": "none"}}, {"crf", *OF_RESNETS, *NEVER} - {"vit"}),
+        ({"backbone": "vit"}, {"crf", "scale", "rotation", *OF_RESNETS, *NEVER} - {"vit"}),
     ],
 )
 def test_settings_that_change_nothing_are_known(settings: dict[str, object], unused: set[str]) -> None:
@@ -38,4 +47,6 @@ def test_settings_that_change_nothing_are_known(settings: dict[str, object], unu
 
 def test_iterations_from_epochs() -> None:
     assert SegmentConfig(epochs=1.5, batch_size=4).recipe(10).iterations == 4
+    assert SegmentConfig(epochs=1.5, batch_size=4, iterations_range=(9, 20)).recipe(10).iterations == 9
+    assert SegmentConfig(epochs=1.5, batch_size=4, iterations_range=(9, 20)).recipe(1000).iterations == 20
     assert SegmentConfig(iterations=7).recipe(10).iterations == 7

@@ -93,8 +93,8 @@ def test_crf_works_on_a_smaller_copy_of_large_images() -> None:
     scores = torch.zeros(2, 60, 200)
     scores[1] = -1.0
     scores[1, 10:50, 60:160] = 1.0
-    config = PLAIN.crf.model_copy(update={"max_side": 100})
-    labels = to_labels([scores], pixels, config)
+    config = PLAIN.model_copy(update={"crf": PLAIN.crf.model_copy(update={"max_side": 100})})
+    labels = to_labels([scores], pixels, config, with_crf=True)
     assert labels.shape == (60, 200)
     assert ((labels == 1) == (pixels[..., 0] > 100)).mean() > 0.98
-    assert to_labels([scores], pixels, None).mean() == pytest.approx(100 * 40 / 12000)
+    assert to_labels([scores], pixels, PLAIN, with_crf=False).mean() == pytest.approx(100 * 40 / 12000)

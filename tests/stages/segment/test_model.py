@@ -11,7 +11,8 @@ from torchvision.models.segmentation.deeplabv3 import DeepLabHead
 from helpers.segmentation import SETTINGS
 from maskdistill.stages.networks.resnet import build_resnet
 from maskdistill.stages.segment.heads.deeplab_config import DeepLabConfig
-from maskdistill.stages.segment.model import Segmenter, dilate
+from maskdistill.stages.segment.model import Segmenter
+from maskdistill.stages.segment.trunks.resnet import dilate
 from maskdistill.stages.weights import WeightsSource
 
 

@@ -39,6 +39,19 @@ def test_frozen_parameters_are_left_out() -> None:
     assert [parameter is module.weight for group in optimizer.param_groups for parameter in group["params"]] == [True]
 
 
+def test_some_parameters_learn_more_slowly() -> None:
+    module = nn.Linear(2, 2)
+    recipe = Recipe(4, 1, lr=1.0, schedule="cosine", momentum=0.0)
+    optimizer = make_optimizer(recipe, module, loss_scaling=False, rate_factors={module.bias: 0.25})
+    before = [parameter.clone() for parameter in (module.weight, module.bias)]
+    assert set_rates(optimizer, recipe, Step(2, 4)) == 0.5
+    for parameter in module.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    torch.testing.assert_close(before[0] - module.weight, torch.full((2, 2), 0.5))
+    torch.testing.assert_close(before[1] - module.bias, torch.full((2,), 0.125))
+
+
 @pytest.mark.parametrize(("clip_each", "second"), [(True, [0.5]), (False, [0.1])])
 def test_gradients_are_clipped_together_or_each_by_itself(clip_each: bool, second: list[float]) -> None:
     first_parameter, second_parameter = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(1))

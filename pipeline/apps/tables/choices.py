@@ -1,0 +1,19 @@
+"""What a run chose by itself, from hardware and number of images, in a line or two."""
+
+from maskdistill.pipeline.plan import Plan
+
+
+def describe_choices(plan: Plan) -> str:
+    """Profile, ViT, and the steps of both trainings."""
+    config, n_train = plan.config, plan.source.n_train
+    detector, segmenter = config.distill, config.segment
+    first = [f"{len(plan.source):,} images, {n_train:,} to learn from"]
+    if config.profile != "none":
+        first.append(f"profile {config.profile}")
+    if config.mine.own.looks_with_vit:
+        first.append(config.mine.model)
+    second = [
+        f"detector: {detector.backend} on {detector.backbone}, {detector.recipe(n_train).iterations:,} steps",
+        f"segmenter: {segmenter.head} on {segmenter.backbone}, {segmenter.recipe(n_train).iterations:,} steps",
+    ]
+    return f"{', '.join(first)}\n{'; '.join(second)}"
