@@ -7,7 +7,10 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
+
+_LOCK = Lock()
 
 
 @contextmanager
@@ -20,6 +23,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield temporary
+        if temporary.is_file():
+            temporary.chmod(0o666 & ~_umask())  # some libraries write files that nobody else may read
         if path.is_dir():
             shutil.rmtree(path)
         temporary.replace(path)
@@ -28,6 +33,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The mode bits that new files do not get; it can be read only by setting it."""
+    with _LOCK:
+        umask = os.umask(0o077)
+        os.umask(umask)
+    return umask
 
 
 def write_json(path: Path, value: Any) -> None:

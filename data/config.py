@@ -6,7 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from maskdistill.data.settings import Settings
+from maskdistill.data.sources.frames import AnnotationFrame
+from maskdistill.data.sources.stretch import StretchText
 
+MOST_SCENES = 1_000_000
+"""In each split; their ids are kept in memory."""
 FingerprintMode = Literal["stat", "content"]
 
 
@@ -19,13 +23,22 @@ class SourceConfig(Settings):
     """Largest width x height that is decoded; a larger image counts as failed. Without effect on scenes."""
     first: int | None = Field(None, ge=1)
     """Only so many training images, from the first, and as many validation images; None = all."""
+    stretch: StretchText = "auto"
+    """Which values of a picture become black and white. `off` = the ends of their type's range, as far as it has one;
+    `percentile` = the picture's own 0.5th and 99.5th percentile; `LOW,HIGH` = these values, in all pictures; `auto` =
+    `percentile` for pictures deeper than 8 bits that use less than a quarter of their range (12-bit values in 16-bit
+    files, satellite images), `off` for all others. Without effect on scenes."""
+    annotation_frame: AnnotationFrame = "auto"
+    """Whether label maps and COCO annotations of photos that a camera has stored turned (EXIF) belong to the pixels as
+    they are `stored` or `displayed`; pixels are always read as displayed. `auto` = what the sizes tell, and where they
+    tell nothing (turned by 180 degrees, square) what those of the other images tell, else `displayed`."""
     fingerprint: FingerprintMode = "stat"
     """How a changed file is noticed: "stat" = name, size and modification time; "content" = sha256 of every byte,
     for files that are copied about without their times. Without effect on scenes."""
 
 
 class FolderConfig(SourceConfig):
-    """Any folder of images, searched recursively; hidden files are skipped, links to folders are not followed."""
+    """Any folder of images, searched recursively; hidden files are skipped, links to folders are followed once."""
 
     kind: Literal["folder"]
     root: Path
@@ -92,9 +105,9 @@ class ScenesConfig(SourceConfig):
     kind: Literal["scenes"]
     seed: int = Field(0, ge=0)
     """Other seeds give other scenes."""
-    n_train: int = Field(1000, ge=1)
+    n_train: int = Field(1000, ge=1, le=MOST_SCENES)
     """Number of training scenes."""
-    n_val: int = Field(200, ge=0)
+    n_val: int = Field(200, ge=0, le=MOST_SCENES)
     """Number of validation scenes; none of them is a training scene."""
     size: int = Field(128, ge=32, le=1024)
     """Height and width, px."""

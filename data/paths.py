@@ -8,8 +8,8 @@ from maskdistill.data.errors import InputError
 def check_relative(name: str, where: str) -> PurePosixPath:
     """The name as a path, or InputError if it is empty, absolute or climbs with `..`; `where` says who named it."""
     path = PurePosixPath(name)
-    # A backslash or a drive is a path on Windows, and never part of a name in these data sets.
-    foreign = "\\" in name or ":" in name or "\0" in name
+    # A backslash or a drive is a path on Windows; a colon elsewhere is part of a name, as in times of day.
+    foreign = "\\" in name or name[1:2] == ":" or "\0" in name
     if foreign or not path.parts or path.is_absolute() or ".." in path.parts:
         raise InputError(f"{where}: {name!r} is not a plain path below its folder; remove it or make it relative")
     return path

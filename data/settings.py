@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
-    """Frozen, and closed to unknown fields: a misspelt setting is an error, never ignored."""
+    """Frozen, and closed to unknown fields: a misspelt setting is an error, never ignored. Numbers are finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def unused(self) -> set[str]:
         """Fields that change nothing under the other settings, so that they are no part of an artifact's key."""

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from maskdistill.data.atomic import write_json
-from maskdistill.data.errors import CorruptArtifact
+from maskdistill.data.errors import CorruptArtifact, InputError
 from maskdistill.data.settings import Settings
 
 MANIFEST = "manifest.json"
@@ -78,6 +78,25 @@ class ArtifactStore:
         found = [manifest for folder in folders if (manifest := read_manifest(folder))]
         return sorted(found, key=lambda manifest: manifest.started, reverse=True)
 
+    def find(self, name: str, asked_by: str) -> Manifest:
+        """The finished artifact of that key, or of the one key that begins so; "stage/key" narrows the search.
+
+        Raises:
+            InputError: No artifact, or more than one, has such a key; `asked_by` begins the text.
+        """
+        stage, _, prefix = name.rpartition("/")
+        folders = [path.parent for path in self.root.glob(f"*/*/{MANIFEST}") if path.parent.name.startswith(prefix)]
+        found = [folder for folder in folders if stage in ("", folder.parent.name)]
+        exact = [folder for folder in found if folder.name == prefix]
+        keys = sorted(f"{folder.parent.name}/{folder.name}" for folder in exact or found)
+        if not prefix or not keys:
+            raise InputError(f"{asked_by} {name}: no finished artifact in {self.root} has a key that begins so")
+        manifest = self.manifest(*keys[0].split("/")) if len(keys) == 1 else None
+        if manifest is None:
+            shown = ", ".join(keys)
+            raise InputError(f"{asked_by} {name}: {len(keys)} artifacts have such a key: {shown}; give more of it")
+        return manifest
+
     def is_locked(self, stage: str, key: str) -> bool:
         """Whether a run is working on the artifact right now."""
         path = self._lock_path(stage, key)
@@ -88,6 +107,8 @@ class ArtifactStore:
                 return False
         except Timeout:
             return True
+        except OSError:  # nobody can work in a folder that may only be read
+            return False
 
     @contextmanager
     def lock(self, stage: str, key: str) -> Iterator[None]:
@@ -131,8 +152,10 @@ def read_manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST
     try:
         return Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError as error:
+        raise InputError(f"artifacts: {path}: may not be read; allow it, or name another folder") from error
     except ValidationError as error:
         raise CorruptArtifact(f"{path}: not a manifest of this version; delete {folder} to make it anew") from error
 

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from maskdistill.data.config import DataConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.settings import Settings
+from maskdistill.data.typed import Location, Problem, read_section
 from maskdistill.pipeline.config_files import config_names, read_config
-from maskdistill.pipeline.followers import filled, on_stored, with_vit
+from maskdistill.pipeline.followers import annotated_alike, filled, on_stored, with_vit
+from maskdistill.pipeline.overrides import parse_override
 from maskdistill.pipeline.profiles import chosen_profile, has_gpu
 from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.contract import ExecutionConfig
@@ -65,6 +66,7 @@ class Config(Settings):
             "distill": with_vit(on_stored(self.distill.resolved(), features, "distill"), self.mine),
             "segment": with_vit(on_stored(self.segment, features, "segment"), self.mine),
         }
+        update["mine"] = annotated_alike(self.mine, self.data.annotation_frame)
         return self.model_copy(update=update)
 
 
@@ -102,20 +104,14 @@ class ConfigSource:
 
         `gpu` says whether there is one, for `profile: auto`; None = look.
         """
-        tree = self._read(has_gpu() if gpu is None else gpu)
-        try:
-            return Config.model_validate(tree).resolved()
-        except ValidationError as error:
-            problems = [f"  {_explain(dict(problem), tree)}" for problem in error.errors()]
-            files = ", ".join(map(str, self.paths))
-            raise InputError("\n".join([f"{files}: not a usable configuration", *problems])) from None
+        return self._validate(self.tree(has_gpu() if gpu is None else gpu))
 
-    def _read(self, gpu: bool) -> dict[str, Any]:
+    def tree(self, gpu: bool) -> dict[str, Any]:
         """All files and overrides as one tree. A profile changes what stands up to the file that asks for it."""
-        files = [_modern(read_config(path), str(path)) for path in self.paths]
+        files = [modern(read_config(path), str(path)) for path in self.paths]
         overrides: dict[str, Any] = {}
         for override in self.overrides:
-            _merge(overrides, _modern(_parse_override(override), f"-s {override}"))
+            _merge(overrides, modern(parse_override(override), f"-s {override}"))
         asking = max((place for place, tree in enumerate(files) if "profile" in tree), default=len(files) - 1)
         asked: dict[str, Any] = {}
         for part in (*files, overrides):
@@ -124,32 +120,34 @@ class ConfigSource:
         device = execution.get("device") if isinstance(execution, dict) else None
         profile = chosen_profile(asked.get("profile") or "none", device, gpu=gpu)
         if profile != "none":
-            files.insert(asking + 1, _modern(read_config(config_names()[profile]), profile))
+            files.insert(asking + 1, modern(read_config(config_names()[profile]), profile))
         tree: dict[str, Any] = {}
         for part in (*files, overrides):
             _merge(tree, part)
         return {**tree, "profile": profile}
 
+    def _validate(self, tree: dict[str, Any]) -> Config:
+        unread: list[Problem] = []
+        values = read_section(tree, Config, (), unread)
+        problems = [f"  {'.'.join(at)}: {why}{_typed_at(tree, at)}" for at, why in unread]
+        try:
+            config = Config.model_validate(values)
+        except ValidationError as error:
+            known = {at for at, _ in unread}
+            found = [dict(problem) for problem in error.errors() if _location(dict(problem), tree) not in known]
+            problems += [f"  {_explain(problem, tree)}" for problem in found]
+        if problems:
+            files = ", ".join(map(str, self.paths))
+            raise InputError("\n".join([f"{files}: not a usable configuration", *problems])) from None
+        return config.resolved()
 
-def _modern(tree: dict[str, Any], where: str) -> dict[str, Any]:
+
+def modern(tree: dict[str, Any], where: str) -> dict[str, Any]:
     """A tree in today's form; says what it has in an older one."""
     if notes := modernise(tree):
         lines = "\n  ".join(notes)
         warnings.warn(f"{where}: read as it was meant, but names have changed since:\n  {lines}", stacklevel=3)
     return tree
-
-
-def _parse_override(override: str) -> dict[str, Any]:
-    name, equals, text = override.partition("=")
-    if not equals or not name.strip():
-        raise InputError(f"-s {override}: an override reads section.field=value, for example -s cluster.k=20")
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"-s {override}: the value is not readable: {error}") from None
-    for part in reversed(name.strip().split(".")):
-        tree = {part: tree}
-    return dict(tree)
 
 
 def _merge(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
@@ -167,10 +165,7 @@ def _merge(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
 
 
 def _explain(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
-    kind = _data_kind(tree)
-    location = [str(part) for part in problem["loc"] if part != "[key]"]
-    if location[:1] == ["data"] and location[1:2] == [kind]:
-        del location[1]
+    kind, location = _data_kind(tree), _location(problem, tree)
     name = ".".join(location)
     if problem["type"] == "extra_forbidden":
         return f"{name}: no such field{_suggest(name, kind)}"
@@ -179,7 +174,23 @@ def _explain(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
     if problem["type"].startswith("union_tag"):
         return f"data.kind: one of {', '.join(_data_models())} is required (got {kind!r})"
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{name}: {message[0].lower()}{message[1:]} (got {problem['input']!r})"
+    return f"{name}: {message[0].lower()}{message[1:]} (got {problem['input']!r}){_typed_at(tree, location)}"
+
+
+def _location(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> Location:
+    """The names of the sections and of the field that a problem is about."""
+    location = [str(part) for part in problem["loc"] if part != "[key]"]
+    if location[:1] == ["data"] and location[1:2] == [_data_kind(tree)]:
+        del location[1]
+    return tuple(location)
+
+
+def _typed_at(tree: Any, location: Location) -> str:
+    """File and line of a value, where it was typed into a file."""
+    for part in location:
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
+    where = getattr(tree, "where", "-s ")
+    return "" if where.startswith("-s ") else f" ({where})"
 
 
 def _suggest(name: str, kind: str | None) -> str:
@@ -198,8 +209,8 @@ def field_names(data_kind: str | None = None) -> Iterator[str]:
     """Dotted names of all sections and fields; those of `data` for one kind of data, or for all kinds."""
     models = _data_models()
     chosen = [models[data_kind]] if data_kind in models else list(models.values())
-    for name, field in Config.model_fields.items():
-        for section in chosen if name == "data" else [field.annotation]:
+    for name, info in Config.model_fields.items():
+        for section in chosen if name == "data" else [info.annotation]:
             yield from _names_in(name, section)
 
 

@@ -11,9 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from maskdistill.data.errors import InputError
+from maskdistill.data.typed import TypedScalar
+from maskdistill.pipeline.yaml_text import read_yaml
 
 _FOLDERS = ("", "profiles")
 """Below `configs/`, those whose files have names."""
@@ -43,13 +43,15 @@ def read_config(name: Path) -> dict[str, Any]:
     """The content of the file that `-c` names, its weights found. Raises InputError where it is no configuration."""
     path = find_config(name)
     try:
-        tree = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{name}: not a YAML file: {error}") from None
-    if tree is None:
+        text = path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{name}: not a YAML file ({error})") from None
+    tree = read_yaml(text, str(name))
+    if tree is None or (isinstance(tree, TypedScalar) and tree.value is None):
         return {}
     if not isinstance(tree, dict):
-        raise InputError(f"{name}: a configuration is a mapping of sections, not a {type(tree).__name__}")
+        found = "list" if isinstance(tree, list) else "single value"
+        raise InputError(f"{name}: a configuration is a mapping of sections, not a {found}")
     return _find_weights(tree, path.parent)
 
 

@@ -1,13 +1,14 @@
-"""Settings that one stage takes over from another: which ViT looks at the images."""
+"""Settings that one stage takes over from another: which ViT looks at the images, and how photos were annotated."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from maskdistill.data.errors import InputError
 from maskdistill.data.settings import Settings
+from maskdistill.data.sources.frames import AnnotationFrame
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.features.config import FeaturesConfig
-from maskdistill.stages.mine.config import MineConfig
+from maskdistill.stages.mine.config import IMPORT, MineConfig
 from maskdistill.stages.segment.config import SegmentConfig
 
 S = TypeVar("S", bound=Settings)
@@ -69,3 +70,10 @@ def with_vit(section: B, mine: MineConfig) -> B:
         return section
     vit = filled(section.vit, mine, ("model", "normalise"))
     return filled(section, mine, ("weights",)).model_copy(update={"vit": vit})
+
+
+def annotated_alike(mine: MineConfig, frame: AnnotationFrame) -> MineConfig:
+    """The same section; imported masks are in the frame that the data's annotations are in, where they name none."""
+    own = getattr(mine, IMPORT)
+    frame = own.annotation_frame or frame
+    return mine.model_copy(update={IMPORT: own.model_copy(update={"annotation_frame": frame})})

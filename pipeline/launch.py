@@ -11,7 +11,8 @@ from maskdistill.pipeline.dag import MINE, StageSpec, find_stage, stage_range
 from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import Overview, StageResult
-from maskdistill.pipeline.server import local_server
+from maskdistill.pipeline.server import check_server, local_server, reach_loopback_directly
+from maskdistill.pipeline.storage import explain_storage
 
 
 def chosen_stages(plan: Plan, first: str | None, last: str | None) -> Sequence[StageSpec]:
@@ -58,14 +59,23 @@ def run_with_prefect(
         console: Where the address of a local server is shown.
         forced: Names of the stages to make anew although they are cached.
         overview: Writes the pages that Prefect shows of the finished run.
+
+    Raises:
+        InputError: Nobody answers at PREFECT_API_URL.
+        MaskDistillError: The local server did not come up.
     """
     home = Path(os.environ.setdefault("PREFECT_HOME", str((plan.store.root / ".prefect").resolve())))
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     # The stages show their own progress, and the command prints errors.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    reach_loopback_directly(os.environ, console)
     with contextlib.ExitStack() as stack:
-        if "PREFECT_API_URL" not in os.environ:
-            address = stack.enter_context(local_server(home))
+        stack.enter_context(explain_storage(plan.store.root))
+        plan.store.root.mkdir(parents=True, exist_ok=True)
+        if named := os.environ.get("PREFECT_API_URL"):
+            check_server(named)
+        else:
+            address = stack.enter_context(local_server(home, console))
             console.print(f"Prefect: {address}")
             os.environ["PREFECT_API_URL"] = f"{address}/api"
             stack.callback(os.environ.pop, "PREFECT_API_URL")

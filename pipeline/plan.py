@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from maskdistill.data.coco.content import json_files
 from maskdistill.data.errors import InputError, MissingArtifact
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.open import open_source
@@ -143,15 +144,25 @@ class Plan:
 
 def _check_files(stage: str, settings: StageSettings) -> None:
     """Raise InputError where a file of the user is not there."""
-    for setting, path in settings.files().items():
-        if not path.expanduser().is_file():
+    for setting, named in settings.files().items():
+        path = named.expanduser()
+        if path.is_dir() and not json_files(path):
+            raise InputError(f"{stage}.{setting}: {path}: a folder; give the path of a file in it")
+        if not path.exists():
             raise InputError(f"{stage}.{setting}: {path}: no such file; give the path of one that is there")
 
 
 def _fingerprint(path: Path) -> str:
-    """Hash of a user's file: a moved checkpoint is the same checkpoint."""
-    stat = path.expanduser().stat()
-    return f"sha256:{_hash_once(path.expanduser(), stat.st_size, stat.st_mtime_ns)}"
+    """Hash of a user's file, or of the JSON files of a folder: a moved checkpoint is the same checkpoint."""
+    path = path.expanduser()
+    if path.is_dir():
+        return f"sha256:{hash_key({file.name: _hash_file(file) for file in json_files(path)})}"
+    return f"sha256:{_hash_file(path)}"
+
+
+def _hash_file(path: Path) -> str:
+    stat = path.stat()
+    return _hash_once(path, stat.st_size, stat.st_mtime_ns)
 
 
 def _remove(settings: dict[str, Any], name: str) -> None:
@@ -162,7 +173,7 @@ def _remove(settings: dict[str, Any], name: str) -> None:
     settings.pop(field)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=1024)
 def _hash_once(path: Path, size: int, mtime_ns: int) -> str:
     """Hash of a file that several stages may share, and that a run plans with twice."""
     return hash_file(path)

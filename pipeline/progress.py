@@ -37,7 +37,7 @@ class BarProgress:
 
     def say(self, line: str) -> None:
         """Print above the bars."""
-        self._progress.console.print(f"{self._stage}: {line}", highlight=False)
+        print_note(self._progress.console, f"{self._stage}: {line}")
 
     def start(self, phase: str, total: int, unit: str) -> None:
         """Begin a new bar."""
@@ -65,7 +65,7 @@ class LineProgress:
 
     def say(self, line: str) -> None:
         """Print it."""
-        self._console.print(f"{self._stage}: {line}", highlight=False)
+        print_note(self._console, f"{self._stage}: {line}")
 
     def start(self, phase: str, total: int, unit: str) -> None:
         """Begin a phase."""
@@ -106,6 +106,11 @@ def show_progress(stage: str, console: Console) -> Iterator[BarProgress | LinePr
     )
     with Progress(*columns, console=console) as progress:
         yield BarProgress(stage, progress)
+
+
+def print_note(console: Console, text: str) -> None:
+    """Print a line that the user should see, as it is and whole."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _format_rate(per_second: float) -> str:

@@ -10,8 +10,10 @@ from rich.console import Console
 from maskdistill.pipeline.artifacts import Manifest, record_files, write_manifest
 from maskdistill.pipeline.engines.local import LocalEngine
 from maskdistill.pipeline.environment import describe_arithmetic, describe_environment
+from maskdistill.pipeline.image_records import keep_record
 from maskdistill.pipeline.plan import Plan
-from maskdistill.pipeline.progress import show_progress
+from maskdistill.pipeline.progress import print_note, show_progress
+from maskdistill.pipeline.storage import explain_storage
 from maskdistill.stages.contract import StageInputs
 
 
@@ -29,11 +31,16 @@ def run_stage(plan: Plan, stage: str, console: Console, *, force: bool = False) 
 
     Raises:
         MissingArtifact: An upstream artifact has not been made; the text holds the command that makes it.
+        InputError: The artifact folder cannot be written to, or is full.
     """
+    # What is finished needs no lock, which a folder that may only be read could not hold.
+    made = plan.manifest(stage)
+    if made is not None and not force:
+        return made
     key = plan.stages[stage].key
     if plan.store.is_locked(stage, key):
         console.print(f"{stage}: another run is making {stage}/{key}; waiting for it")
-    with plan.store.lock(stage, key):
+    with explain_storage(plan.store.root), plan.store.lock(stage, key):
         manifest = plan.manifest(stage)
         if manifest is None:
             return _make(plan, stage, console)
@@ -62,6 +69,9 @@ def _make(plan: Plan, stage: str, console: Console) -> Manifest:
         max_failure_rate=plan.config.data.max_failure_rate,
         engine=LocalEngine(plan.config.execution.workers),
     )
+    keep_record(plan.store, plan.source, plan.data_fingerprint)
+    if not planned.inputs:  # the first stage of a run: nothing has been waited for yet
+        _look_over(plan, console)
     folder = plan.path(stage)
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
@@ -85,6 +95,14 @@ def _make(plan: Plan, stage: str, console: Console) -> Manifest:
     )
     write_manifest(folder, manifest)
     return manifest
+
+
+def _look_over(plan: Plan, console: Console) -> None:
+    """Say what the data leave out. Raises InputError where their ground truth can score nothing."""
+    from maskdistill.stages.evaluate.check import check_truth
+
+    for note in (*plan.source.notes, *check_truth(plan.source)):
+        print_note(console, note)
 
 
 def _sweep(folder: Path) -> None:

@@ -1,11 +1,13 @@
-"""A temporary Prefect server on this machine, for as long as a run lasts.
+"""The Prefect server that a run reports to: the user's, or one on this machine for as long as the run lasts.
 
 Prefect can start one by itself, but that one outlives a run that is killed and shows no pages. This one ends with its
 parent, and its pages can be watched while the run goes on.
 
-    python -m maskdistill.pipeline.server PORT        what `local_server` starts
+    python -m maskdistill.pipeline.server PORT MADE        what `local_server` starts
 """
 
+import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -14,50 +16,116 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, MutableMapping
+from http.client import HTTPException
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from filelock import FileLock
+from rich.console import Console
 
-from maskdistill.data.errors import MaskDistillError
+from maskdistill.data.errors import InputError, MaskDistillError
 
-_STARTUP_SECONDS = 300
 _HOST = "127.0.0.1"
+_LOG, _MADE = "server.log", "database.made"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-@contextmanager
-def local_server(home: Path) -> Iterator[str]:
-    """Start a server that keeps its history in `home`; gives its address, and ends it when the block does.
+def reach_loopback_directly(environment: MutableMapping[str, str], console: Console) -> None:
+    """Let no library ask a proxy for addresses of this machine: add them to `NO_PROXY`, in both ways it is written.
+
+    SOCKS proxies that no library here can speak to are taken out, and said: httpx fails at their mere name.
+    """
+    if find_spec("socksio") is None:
+        for name in [name for name in environment if name.lower().endswith("_proxy")]:
+            if environment[name].lower().startswith("socks"):
+                console.print(f"{name}={environment[name]} is not used: SOCKS needs the package socksio", markup=False)
+                del environment[name]
+    named = [environment[name] for name in ("no_proxy", "NO_PROXY") if environment.get(name)]
+    known = [host.strip() for text in named for host in text.split(",") if host.strip()]
+    hosts = ",".join(dict.fromkeys([*known, *_LOOPBACK]))
+    environment["no_proxy"] = environment["NO_PROXY"] = hosts
+
+
+def check_server(address: str, seconds: float = 10) -> None:
+    """Make sure that a Prefect server answers at the address in `PREFECT_API_URL`.
+
+    Any answer of Prefect's will do, that it wants a key included: the run itself finds out whether the key is right.
 
     Raises:
+        InputError: Nobody answers within some seconds, or it is no server of Prefect.
+    """
+    remedy = "start that server, correct the variable, unset it for a server of the run's own, or run with --no-prefect"
+    try:
+        opener = _DIRECT if urlsplit(address).hostname in _LOOPBACK else urllib.request.build_opener()
+        with opener.open(f"{address.rstrip('/')}/health", timeout=seconds):
+            return
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            return
+        reason = f"HTTP {error.code}, which is not what Prefect says there; an address ends in /api"
+    except (OSError, ValueError, HTTPException) as error:
+        reason = str(getattr(error, "reason", error)) or type(error).__name__
+    raise InputError(f"PREFECT_API_URL={address}: no Prefect server answers ({reason}); {remedy}")
+
+
+@contextlib.contextmanager
+def local_server(home: Path, console: Console, seconds: float = 60) -> Iterator[str]:
+    """Start a server that keeps its history in `home`; gives its address, and ends it when the block does.
+
+    Args:
+        home: A folder.
+        console: Where the wait is shown.
+        seconds: How long it may take to come up, once its database is made.
+
+    Raises:
+        InputError: The folder cannot be made.
         MaskDistillError: It did not come up; the text holds the place of its log.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    log = home / "server.log"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"PREFECT_HOME={home}: cannot be made ({error.strerror}); name another folder, or run with --no-prefect"
+        ) from error
     port = _free_port()
-    command = [sys.executable, "-m", "maskdistill.pipeline.server", str(port)]
-    with log.open("ab") as output:
+    command = [sys.executable, "-m", "maskdistill.pipeline.server", str(port), str(home / _MADE)]
+    with (home / _LOG).open("ab") as output, contextlib.ExitStack() as stack:
         # One at a time: the first start makes the database.
         with FileLock(home / "start.lock"):
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
-            _wait_until_up(process, f"http://{_HOST}:{port}", log)
-        try:
-            yield f"http://{_HOST}:{port}"
-        finally:
-            process.terminate()
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            stack.callback(_end, process)
+            console.print(f"Prefect: starting a server on this machine, which may take {seconds:g} s", highlight=False)
+            _wait_until_up(process, f"http://{_HOST}:{port}", home, seconds)
+        yield f"http://{_HOST}:{port}"
 
 
-def serve(port: int) -> None:
-    """Run the server until the process that started it is gone, however that ended."""
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.communicate(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+def serve(port: int, made: Path) -> None:
+    """Run the server until the process that started it is gone, however that ended.
+
+    Args:
+        port: Where it listens.
+        made: A file that is made once the database is.
+    """
+    # Prefect reads it when it is imported; the database is made below, once.
+    os.environ["PREFECT_SERVER_DATABASE_MIGRATE_ON_START"] = "false"
     import uvicorn
+    from prefect.server.database import provide_database_interface
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    asyncio.run(provide_database_interface().create_db())
+    made.touch()
     uvicorn.run("prefect.server.api.server:create_app", factory=True, host=_HOST, port=port, log_level="error")
 
 
@@ -74,18 +142,22 @@ def _free_port() -> int:
         return port
 
 
-def _wait_until_up(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
-    deadline = time.monotonic() + _STARTUP_SECONDS
+def _wait_until_up(process: "subprocess.Popen[bytes]", address: str, home: Path, seconds: float) -> None:
+    made = (home / _MADE).exists()
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{address}/api/health", timeout=5):
+            with _DIRECT.open(f"{address}/api/health", timeout=1):
                 return
-        except (urllib.error.URLError, OSError):
+        except (OSError, HTTPException):
             time.sleep(0.1)
-    process.kill()
-    process.wait()
-    raise MaskDistillError(f"the local Prefect server did not start; see {log}, or run with --no-prefect")
+        if not made and (home / _MADE).exists():
+            made, deadline = True, time.monotonic() + seconds
+    what = f"did not answer within {seconds:g} s" if process.poll() is None else f"ended with code {process.returncode}"
+    raise MaskDistillError(
+        f"the local Prefect server {what}; run with --no-prefect, or see {home / _LOG} for the reason"
+    )
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(int(sys.argv[1]), Path(sys.argv[2]))

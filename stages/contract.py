@@ -25,7 +25,7 @@ class ExecutionConfig(Settings):
     """Whether convolutions are laid out as NHWC in training; None = for the segmenter only."""
     batch_size: int = Field(8, ge=1)
     """Images per forward pass where nothing is trained."""
-    workers: int = Field(0, ge=0)
+    workers: int = Field(0, ge=0, le=1024)
     """Processes beside the main one: in training they decode and augment images; where nothing is trained, each of
     them, from two on, loads the model and works on parts of its own. 0 = the main process does it all."""
     part_size: int = Field(128, ge=1)

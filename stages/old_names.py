@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from maskdistill.data.typed import plain
+
 _AFFINITY = (
     "short_side",
     "max_patches",
@@ -19,6 +21,7 @@ _AFFINITY = (
 MOVED = {
     "backbone": "imitate",
     **{f"mine.{name}": f"mine.affinity.{name}" for name in _AFFINITY},
+    "mine.import_images": "mine.import.images",
     "distill.neck": "distill.detectron2.neck",
     "segment.channels": "segment.deeplab.channels",
     "segment.dilations": "segment.deeplab.dilations",
@@ -53,7 +56,7 @@ def modernise(tree: Tree) -> list[str]:
     section = tree.get("mine")
     if isinstance(section, dict) and "import" in section and not isinstance(section["import"], Mapping):
         path = section.pop("import")
-        section |= {"method": "affinity"} if path is None else {"method": "import", "import": {"file": path}}
+        section |= {"method": "affinity"} if plain(path) is None else {"method": "import", "import": {"file": path}}
         notes.append("mine.import is mine.import.file now, and goes with mine.method: import")
     return notes
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from maskdistill.data.atomic import atomic_path, write_json
+from maskdistill.data.tally import Tally
 
 _REPORT = "report.json"
 
@@ -28,11 +29,13 @@ class PartReport:
         items: How many items it covers.
         failures: Reason for each image id that could not be read.
         facts: What the process knows of its work as a whole; the same in every part.
+        tallies: What was counted in this part, by name and reason.
     """
 
     items: int
     failures: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    tallies: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class PartWorker(Protocol):
@@ -93,11 +96,13 @@ class Parts:
         folders: The parts in order.
         failures: Reason for each image id that could not be read.
         facts: What the workers know of the work as a whole.
+        tallies: What they counted, by name.
     """
 
     folders: Sequence[Path]
     failures: dict[str, str]
     facts: Mapping[str, Any]
+    tallies: Mapping[str, Tally]
 
 
 def compute_parts(
@@ -136,7 +141,14 @@ def compute_parts(
                 check(failures)
     reports = [whole for path in folders if (whole := _read_report(path))]
     failures = {name: why for report in reports for name, why in report.failures.items()}
-    return Parts(folders, failures, reports[0].facts if reports else {})
+    return Parts(folders, failures, reports[0].facts if reports else {}, _join_tallies(reports))
+
+
+def _join_tallies(reports: Sequence[PartReport]) -> dict[str, Tally]:
+    joined: dict[str, Tally] = {}
+    for name, content in ((name, content) for report in reports for name, content in report.tallies.items()):
+        joined.setdefault(name, Tally()).merge(Tally.of_json(content))
+    return joined
 
 
 def _read_report(folder: Path) -> PartReport | None:

@@ -7,7 +7,7 @@ class Progress(Protocol):
     """Receives the phases of a stage, one after the other."""
 
     def say(self, line: str) -> None:
-        """Something to know before the work begins, such as how much of it there is."""
+        """Something to know, such as how much work there is, what is left out, and what was taken for granted."""
 
     def start(self, phase: str, total: int, unit: str) -> None:
         """A new phase begins: `total` things named `unit`."""

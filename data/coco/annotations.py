@@ -1,9 +1,9 @@
 """COCO annotation files: the one reader, for ground truth and for masks that another program proposed.
 
-Nothing of a file is trusted: no path in it is opened, sizes and codes are checked, and errors name the entry.
+Nothing of a file is trusted: no path in it is opened, sizes and codes are checked. An entry that is not in order is
+left out and counted, with its place in the file; so is what belongs to no image.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,20 +11,25 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdistill.data.coco.content import Content, read_content
 from maskdistill.data.coco.entries import (
     CocoAnnotation,
     CocoCategory,
     CocoId,
     CocoImage,
-    missing,
     read_annotation,
     read_category,
     read_image,
 )
-from maskdistill.data.coco.segmentation import read_mask
+from maskdistill.data.coco.segmentation import is_relative, read_mask
 from maskdistill.data.errors import InputError
+from maskdistill.data.tally import Tally
 
 Entry = TypeVar("Entry", CocoImage, CocoCategory, CocoAnnotation)
+
+NO_IMAGE = "of no image of the file"
+NOT_IN_ORDER = "not in order"
+NO_OUTLINE = "without an outline, a box at most"
 
 
 class AnnotationFile:
@@ -34,96 +39,104 @@ class AnnotationFile:
         path: The file.
         images: Image by id.
         categories: Category by id; empty where the file has none.
+        bad_entries: Images and categories that are left out.
+        left_out: Annotations that are left out, as far as they have been read.
     """
 
-    def __init__(self, path: Path, *, keep_annotations: bool) -> None:
+    def __init__(self, path: Path, *, keep_annotations: bool, images: Path | None = None) -> None:
         """Read the file.
 
         Args:
-            path: The file.
+            path: The file, or a folder of SAM's masks.
             keep_annotations: Whether the annotations are read now. Otherwise the file is read again when they are
                 asked for: runs that need no ground truth, which is most, should not hold gigabytes of polygons.
+            images: The file that the image ids of COCO results stand in.
 
         Raises:
-            InputError: It is no annotation file, an entry is not in order, or an id occurs twice.
+            InputError: It is no annotation file.
         """
-        self.path = path
-        content = _read_object(path)
-        self.images = _by_id(_entries(content, "images", read_image, path), "images")
+        self.path, self._images_file = path, images
+        self.bad_entries, self.left_out = Tally(), Tally()
+        content = read_content(path, images)
+        self.images = self._by_id(content, "images", read_image)
         self.categories: dict[CocoId, CocoCategory] = {}
         if content.get("categories") is not None:
-            self.categories = _by_id(_entries(content, "categories", read_category, path), "categories")
+            self.categories = self._by_id(content, "categories", read_category)
         self._by_image = self._read_annotations(content) if keep_annotations else None
 
     def of_image(self, image_id: CocoId) -> Sequence[CocoAnnotation]:
-        """Annotations of one image in the order of the file, maybe none.
+        """Annotations of one image in the order of the file, maybe none. Raises InputError where there is no list."""
+        return self._annotations().get(image_id, ())
 
-        Raises:
-            InputError: An annotation of the file, of whichever image, is not in order or belongs to no image.
-        """
+    def count(self) -> int:
+        """Number of annotations in the file, those that are left out included. Raises as `of_image` does."""
+        return sum(map(len, self._annotations().values())) + self.left_out.total
+
+    @property
+    def relative(self) -> bool:
+        """Whether outlines are fractions of width and height: all polygons of the file lie within 0 to 1."""
+        return self._relative
+
+    def _annotations(self) -> dict[CocoId, list[CocoAnnotation]]:
         if self._by_image is None:
-            self._by_image = self._read_annotations(_read_object(self.path))
-        return self._by_image.get(image_id, ())
+            self._by_image = self._read_annotations(read_content(self.path, self._images_file))
+        return self._by_image
 
-    def _read_annotations(self, content: dict[str, Any]) -> dict[CocoId, list[CocoAnnotation]]:
+    def _read_annotations(self, content: Content) -> dict[CocoId, list[CocoAnnotation]]:
         by_image: dict[CocoId, list[CocoAnnotation]] = {}
-        for item in _entries(content, "annotations", read_annotation, self.path):
-            if item.image_id not in self.images:
-                raise InputError(
-                    f"{item.where}.image_id: {item.image_id!r} is not among the file's images; add the image, or "
-                    "remove its annotations"
-                )
-            by_image.setdefault(item.image_id, []).append(item)
+        for item in self._entries(content, "annotations", read_annotation, self.left_out):
+            if item.image_id in self.images:
+                by_image.setdefault(item.image_id, []).append(item)
+            else:
+                self.left_out.add(NO_IMAGE, f"image_id {item.image_id!r}")
+        self._relative = is_relative(item.segmentation for items in by_image.values() for item in items)
         return by_image
 
+    def _entries(
+        self, content: Content, name: str, read: Callable[[object, str], Entry], tally: Tally
+    ) -> Iterator[Entry]:
+        items: Any = content.get(name)
+        if not isinstance(items, list):
+            found = "missing" if items is None else type(items).__name__
+            raise InputError(f"{self.path}: field {name!r} is {found}, it must be list")
+        for i, item in enumerate(items):
+            try:
+                yield read(item, f"{name}[{i}]")
+            except InputError as error:
+                tally.add(NOT_IN_ORDER, str(error))
 
-def decode(item: CocoAnnotation, image: CocoImage, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """Mask of an annotation as bool (height, width).
-
-    Args:
-        item: The annotation.
-        image: Its image, for messages.
-        size_hw: Height and width of the image, px; trusted.
-
-    Raises:
-        InputError: It has no segmentation, or one that is no mask of this size.
-    """
-    if item.segmentation is None:
-        raise missing("segmentation", item.where)
-    try:
-        return read_mask(item.segmentation, size_hw)
-    except ValueError as error:
-        raise InputError(f"{item.where}.segmentation, image {image.file_name}: {error}") from error
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: the file cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(content, dict):
-        found = type(content).__name__
-        raise InputError(f"{path}: a COCO annotation file is an object with images and annotations, not a {found}")
-    return content
-
-
-def _entries(content: dict[str, Any], name: str, read: Callable[[object, str], Entry], path: Path) -> Iterator[Entry]:
-    items = content.get(name)
-    if not isinstance(items, list):
-        found = "missing" if items is None else type(items).__name__
-        raise InputError(f"{path}: field {name!r} is {found}, it must be list")
-    return (read(item, f"{path}: {name}[{i}]") for i, item in enumerate(items))
+    def _by_id(
+        self, content: Content, name: str, read: Callable[[object, str], "IndexedEntry"]
+    ) -> "dict[CocoId, IndexedEntry]":
+        found: dict[CocoId, IndexedEntry] = {}
+        for entry in self._entries(content, name, read, self.bad_entries):
+            if entry.id in found:
+                self.bad_entries.add(NOT_IN_ORDER, f"{entry.where}: the id {entry.id!r} occurs twice in {name}")
+            else:
+                found[entry.id] = entry
+        return found
 
 
 IndexedEntry = TypeVar("IndexedEntry", CocoImage, CocoCategory)
 
 
-def _by_id(entries: Iterator[IndexedEntry], name: str) -> dict[CocoId, IndexedEntry]:
-    found: dict[CocoId, IndexedEntry] = {}
-    for entry in entries:
-        if entry.id in found:
-            raise InputError(f"{entry.where}: the id {entry.id!r} occurs twice in {name}")
-        found[entry.id] = entry
-    return found
+def decode(
+    file: AnnotationFile, item: CocoAnnotation, size_hw: tuple[int, int], tally: Tally
+) -> NDArray[np.bool_] | None:
+    """Mask of an annotation as bool (height, width); None, and counted, where it has none of this size.
+
+    Args:
+        file: What it stands in.
+        item: The annotation.
+        size_hw: Height and width of the image, px, in the frame of the annotations; trusted.
+        tally: Gets the reason.
+    """
+    name = file.images[item.image_id].file_name
+    if not item.segmentation:
+        tally.add(NO_OUTLINE, name)
+        return None
+    try:
+        return read_mask(item.segmentation, size_hw, relative=file.relative)
+    except ValueError as error:
+        tally.add(NOT_IN_ORDER, f"{item.where}.segmentation, image {name}: {error}")
+        return None

@@ -1,7 +1,7 @@
-"""The entries of a COCO annotation file: which fields are read, what each may hold, and what is said of others.
+"""The entries of a COCO annotation file: which fields are read, and what each may hold.
 
-Programs differ in what they leave out. An entry needs its ids and its file name only; null stands for a missing field.
-Whoever needs more of an entry says so itself.
+Programs differ in what they leave out and in how they write numbers. An entry needs its ids and its file name only;
+null stands for a missing field. Whoever needs more of an entry says so itself.
 """
 
 import reprlib
@@ -22,14 +22,33 @@ from pydantic import (
 
 from maskdistill.data.errors import InputError
 
-_MOST_PIXELS = np.iinfo(np.int32).max
+MOST_PIXELS = np.iinfo(np.int32).max
 _LARGEST_SCORE = float(str(np.finfo(np.float32).max))
 """As the largest float32 is written, which is more than it is."""
 
 
 def _whole(value: object) -> object:
-    """96 for 96.0, as tables write the whole numbers of a column that has gaps."""
+    """96 for 96.0 and "96", as tables and some programs write whole numbers; other texts stay as they are."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 19:
+        return int(value) if str(int(value)) == value else value
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _number(value: object) -> object:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _side(value: object) -> object:
+    """A height or width; 0, which some programs write where they do not know it, is none."""
+    whole = _whole(value)
+    return None if type(whole) is int and whole == 0 else whole
+
+
+def _text(value: object) -> object:
+    return str(value) if type(value) is int else value
 
 
 def _encodable(value: str) -> str:
@@ -37,12 +56,16 @@ def _encodable(value: str) -> str:
     return value
 
 
-Text = Annotated[StrictStr, AfterValidator(_encodable)]
+Text = Annotated[StrictStr, BeforeValidator(_text), AfterValidator(_encodable)]
 CocoId = Annotated[StrictInt | StrictStr, BeforeValidator(_whole)]
-Px = Annotated[StrictInt, BeforeValidator(_whole)]
+Px = Annotated[StrictInt | None, BeforeValidator(_side)]
 BoxXywh = tuple[StrictFloat, StrictFloat, StrictFloat, StrictFloat]
-Score = Annotated[StrictFloat, Field(ge=-_LARGEST_SCORE, le=_LARGEST_SCORE, allow_inf_nan=False)]
+Score = Annotated[
+    StrictFloat, BeforeValidator(_number), Field(ge=-_LARGEST_SCORE, le=_LARGEST_SCORE, allow_inf_nan=False)
+]
 
+_FILE_NAMES = ("file_name", "path", "coco_url")
+"""Where an image's name stands, in the order of preference."""
 _MUST_BE = {
     "id": "int or str",
     "file_name": "str of valid Unicode",
@@ -60,7 +83,7 @@ _MUST_BE = {
 
 @dataclass(frozen=True, slots=True)
 class CocoImage:
-    """One entry of `images`: its file name, and its height and width in px, both or none.
+    """One entry of `images`: its file name, and its height and width in px.
 
     `where` is its place in the file, for messages.
     """
@@ -68,12 +91,12 @@ class CocoImage:
     where: str
     id: CocoId
     file_name: Text
-    height: Px | None = None
-    width: Px | None = None
+    height: Px = None
+    width: Px = None
 
     @property
     def size_hw(self) -> tuple[int, int] | None:
-        """Height and width, px; None where the file does not tell."""
+        """Height and width, px; None where the file does not tell both."""
         return None if self.height is None or self.width is None else (self.height, self.width)
 
 
@@ -94,7 +117,7 @@ class CocoAnnotation:
     where: str
     image_id: CocoId
     category_id: CocoId | None = None
-    segmentation: list[Any] | dict[str, Any] | None = None
+    segmentation: list[Any] | dict[str, Any] | StrictStr | None = None
     bbox: BoxXywh | None = None
     """x, y, width, height in px."""
     iscrowd: bool | None = None
@@ -110,12 +133,11 @@ _ANNOTATION = TypeAdapter(CocoAnnotation)
 
 def read_image(item: object, where: str) -> CocoImage:
     """An entry of `images`. Raises InputError where a field is not in order."""
+    if isinstance(item, dict) and item.get("file_name") is None:
+        item = {**item, "file_name": next((item[name] for name in _FILE_NAMES if item.get(name)), None)}
     image = _read(_IMAGE, item, where)
-    for name, value, other in (("height", image.height, image.width), ("width", image.width, image.height)):
-        if value is None and other is not None:
-            raise _wrong(name, None, where)
     if image.size_hw is not None:
-        check_size(image.size_hw, _MOST_PIXELS, where)
+        check_size(image.size_hw, MOST_PIXELS, where)
     return image
 
 
@@ -134,11 +156,6 @@ def check_size(size_hw: tuple[int, int], most_pixels: int, where: str) -> None:
     height, width = size_hw
     if height < 1 or width < 1 or height * width > most_pixels:
         raise InputError(f"{where}: {width} x {height} px is no size of an image (at most {most_pixels} px in all)")
-
-
-def missing(name: str, where: str) -> InputError:
-    """The error of an entry that lacks a field which is needed now."""
-    return _wrong(name, None, where)
 
 
 def _read(kind: TypeAdapter[Entry], item: object, where: str) -> Entry:

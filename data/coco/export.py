@@ -40,7 +40,7 @@ def coco_dict(store: MaskColumns, sizes_hw: SizesHw | None = None, name_of: Name
 def write_coco(
     store: MaskColumns,
     path: Path,
-    size_of: Callable[[str], tuple[int, int]],
+    size_of: Callable[[str], tuple[int, int] | None],
     name_of: NameOf = str,
     on_image: Callable[[], None] = lambda: None,
 ) -> None:
@@ -49,7 +49,7 @@ def write_coco(
     Args:
         store: The masks.
         path: The file.
-        size_of: Gives height and width of an image id; asked for images without a mask only.
+        size_of: Gives height and width of an image id, or None; asked for images without a mask only.
         name_of: As above.
         on_image: Called after each image.
     """

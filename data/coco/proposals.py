@@ -1,6 +1,6 @@
-"""Masks out of a COCO annotation file that some other program wrote: this project's own export, CutLER, SAM, ..."""
+"""Masks out of a file that some other program wrote in COCO's format: this project's own export, CutLER, SAM, ..."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,16 @@ from maskdistill.data.coco.annotations import AnnotationFile, decode
 from maskdistill.data.coco.entries import CocoAnnotation, CocoId, check_size
 from maskdistill.data.coco.export import CLUSTER
 from maskdistill.data.errors import InputError
+from maskdistill.data.sources.frames import UPRIGHT, AnnotationFrame, Frame, Header, frame_of, likely_frame, upright
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 from maskdistill.data.stores.rle import Rle, encode
+from maskdistill.data.tally import Tally
 
 MAX_PIXELS = 100_000_000
 """Largest height x width that is believed where no image tells the true size."""
+CROWDS = "crowd regions"
+EMPTY = "empty"
+OTHER_SIZE = "for an image of another size"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,48 +37,85 @@ class ForeignMasks:
     clusters: NDArray[np.int32]
 
 
+@dataclass
 class CocoMasks:
-    """An annotation file in memory, its masks not yet decoded.
+    """The masks of a file, not yet decoded.
 
     Attributes:
-        images: Image by COCO's image id.
+        path: An annotation file, a file of results, or a folder with a file for each image.
+        images_file: The annotation file whose images the ids of results mean.
+        crowds: Whether crowd regions are masks.
+        setting: In which frame photos with an EXIF orientation were annotated.
+        otherwise: The frame of those whose size does not tell it.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Read the file. Raises InputError where it is no COCO file, or an annotation belongs to no image."""
-        self._file = AnnotationFile(path, keep_annotations=True)
-        self.images = self._file.images
-        self._clusters = _read_clusters(self._file)
+    path: Path
+    images_file: Path | None = None
+    crowds: bool = False
+    setting: AnnotationFrame = "auto"
+    otherwise: Frame = "displayed"
+    file: AnnotationFile = field(init=False)
 
-    def masks_of(self, image_id: CocoId, size_hw: tuple[int, int]) -> ForeignMasks:
-        """The masks of an image of that true size, in the order of the file; empty ones too, crowd regions not.
+    def __post_init__(self) -> None:
+        """Read the file. Raises InputError where it is no COCO file."""
+        self.file = AnnotationFile(self.path, keep_annotations=True, images=self.images_file)
+        self.images = self.file.images
+        self._clusters = _read_clusters(self.file)
 
-        Raises:
-            InputError: The file gives the image or a mask another size, or a segmentation is not in order.
+    def masks_of(self, image_id: CocoId, header: Header, tally: Tally) -> ForeignMasks:
+        """The masks of an image, in the order of the file, upright; what is left out is counted in `tally`.
+
+        Args:
+            image_id: Its id in the file.
+            header: True size and orientation of the image.
+            tally: Gets crowd regions, masks without a pixel, and those that are not in order or not for this image.
         """
-        image = self.images[image_id]
-        if image.size_hw not in (None, size_hw):
-            theirs, ours = (f"{size[1]} x {size[0]} px" for size in (image.size_hw or size_hw, size_hw))
-            raise InputError(
-                f"{image.where}: the file says that {image.file_name} has {theirs}, but the image has {ours}"
-            )
-        objects = [item for item in self._file.of_image(image_id) if not item.iscrowd]
+        items = self._objects(image_id, tally)
+        declared = self.declared_hw(image_id)
+        frame = frame_of(header, declared, self.setting, self.otherwise)
+        if frame is None:
+            theirs, ours = (f"{w} x {h}" for h, w in (declared or header.displayed_hw, header.displayed_hw))
+            name = f"{self.images[image_id].file_name}: {theirs} px in the file, {ours} px in truth"
+            tally.add(OTHER_SIZE, name, len(items)) if items else None
+            items = []
+        found = []
+        for item in items:
+            mask = decode(self.file, item, header.size_of(frame or "displayed"), tally)
+            if mask is not None and mask.any():
+                found.append((item, mask if frame == "displayed" else upright(mask, header.orientation)))
+            elif mask is not None:
+                tally.add(EMPTY, self.images[image_id].file_name)
         return ForeignMasks(
-            rles=[encode(decode(item, image, size_hw)) for item in objects],
-            scores=np.asarray([1 if item.score is None else item.score for item in objects], dtype=np.float32),
-            clusters=np.asarray([self._cluster_of(item) for item in objects], dtype=np.int32),
+            rles=[encode(mask) for _, mask in found],
+            scores=np.asarray([1 if item.score is None else item.score for item, _ in found], dtype=np.float32),
+            clusters=np.asarray([self._cluster_of(item) for item, _ in found], dtype=np.int32),
         )
+
+    def declared_hw(self, image_id: CocoId) -> tuple[int, int] | None:
+        """Height and width of an image as the file has them, or as its codes do; None where nothing tells."""
+        declared = self.images[image_id].size_hw
+        codes = (item.segmentation for item in self.file.of_image(image_id) if isinstance(item.segmentation, dict))
+        size = declared or next((code.get("size") for code in codes), None)
+        if isinstance(size, list | tuple) and len(size) == 2 and all(type(side) is int for side in size):
+            return int(size[0]), int(size[1])
+        return None
+
+    def _objects(self, image_id: CocoId, tally: Tally) -> list[CocoAnnotation]:
+        items = list(self.file.of_image(image_id))
+        if self.crowds:
+            return items
+        for _ in range(sum(bool(item.iscrowd) for item in items)):
+            tally.add(CROWDS, self.images[image_id].file_name)
+        return [item for item in items if not item.iscrowd]
 
     def _cluster_of(self, item: CocoAnnotation) -> int:
         return -1 if item.category_id is None else self._clusters.get(item.category_id, -1)
 
-    def count_crowds(self, image_id: CocoId) -> int:
-        """Number of crowd regions of an image."""
-        return sum(bool(item.iscrowd) for item in self._file.of_image(image_id))
 
-    def has_masks(self, image_id: CocoId) -> bool:
-        """Whether an annotation belongs to the image."""
-        return bool(self._file.of_image(image_id))
+def likely_frame_of(file: CocoMasks, headers: "dict[CocoId, Header]") -> Frame:
+    """The frame that most photos of a file were annotated in, as far as their sizes tell."""
+    turned = {key: header for key, header in headers.items() if header.orientation != UPRIGHT}
+    return likely_frame((header, file.declared_hw(key)) for key, header in turned.items())
 
 
 def read_coco(path: Path) -> tuple[MaskStore, dict[str, tuple[int, int]]]:
@@ -81,25 +123,27 @@ def read_coco(path: Path) -> tuple[MaskStore, dict[str, tuple[int, int]]]:
 
     Returns:
         The masks, their image ids the file names; and height and width, px, of each image that the file tells.
-        Crowd regions and masks without a pixel are left out.
+        Crowd regions, masks without a pixel and entries that are not in order are left out.
 
     Raises:
-        InputError: The file is not in order, or an image with masks has no size.
+        InputError: The file is no annotation file, or an image with masks has no size.
     """
     file = CocoMasks(path)
     builder = MaskStoreBuilder()
     sizes: dict[str, tuple[int, int]] = {}
     names: set[str] = set()
     for image_id, image in file.images.items():
+        where = f"{path}: {image.where}"
         if image.file_name in names:
-            raise InputError(f"{image.where}: the file name {image.file_name!r} occurs twice in images")
+            raise InputError(f"{where}: the file name {image.file_name!r} occurs twice in images")
         names.add(image.file_name)
-        if image.size_hw is not None:
-            check_size(image.size_hw, MAX_PIXELS, image.where)
-            sizes[image.file_name] = image.size_hw
-        elif file.has_masks(image_id):
-            raise InputError(f"{image.where}: an image with masks needs height and width")
-        masks = file.masks_of(image_id, image.size_hw or (0, 0))
+        size = file.declared_hw(image_id)
+        if size is not None:
+            check_size(size, MAX_PIXELS, where)
+            sizes[image.file_name] = size
+        elif file.file.of_image(image_id):
+            raise InputError(f"{where}: an image with masks needs height and width")
+        masks = file.masks_of(image_id, Header(size or (0, 0)), Tally())
         builder.add_rles(image.file_name, masks.rles, masks.scores, masks.clusters)
     return builder.build(), sizes
 

@@ -4,6 +4,8 @@ pycocotools trusts its input: a code that is cut off is read from memory beyond 
 decide how much memory is taken. So codes are read here, and polygons measured, before it sees any of them.
 """
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,23 +18,30 @@ _MOST_DIGITS = 7
 _MOST_PIXELS = np.iinfo(np.int32).max
 
 
-def read_mask(segmentation: Any, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+def read_mask(segmentation: Any, size_hw: tuple[int, int], *, relative: bool = False) -> NDArray[np.bool_]:
     """A segmentation as bool (height, width).
 
     Args:
         segmentation: Polygons [[x1, y1, x2, y2, ...], ...] in px, or {"size": [height, width], "counts": text or list}.
+            What programs make of these is read as well: a single polygon or code outside or inside of a list, and
+            either as text.
         size_hw: Height and width of the image, px; trusted.
+        relative: Whether polygons are fractions of width and height.
 
     Raises:
         ValueError: It is neither, or does not fit the image; the text says why.
     """
     if size_hw[0] * size_hw[1] > _MOST_PIXELS:
         raise ValueError(f"{size_hw[1]} x {size_hw[0]} px are more than a code can hold")
+    segmentation = _plain(segmentation)
     if isinstance(segmentation, dict):
         runs = _read_runs(segmentation, size_hw)
         return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(size_hw[::-1]).T
     if isinstance(segmentation, list):
-        polygons = [_read_polygon(polygon, size_hw) for polygon in segmentation]
+        if segmentation and all(isinstance(part, dict) for part in segmentation):
+            masks = np.stack([read_mask(part, size_hw) for part in segmentation])
+            return np.asarray(masks.any(axis=0), dtype=bool)
+        polygons = [_read_polygon(polygon, size_hw, relative=relative) for polygon in segmentation]
         # Fewer than three corners have no area, and pycocotools would take two for a box.
         outlines = [polygon for polygon in polygons if len(polygon) >= 6]
         if not outlines:
@@ -66,12 +75,40 @@ def decode_counts(counts: bytes) -> NDArray[np.int64]:
     return np.asarray(runs, dtype=np.int64)
 
 
+def is_relative(segmentations: Iterable[Any]) -> bool:
+    """Whether all polygons lie within 0 to 1, some at a fraction: as px, none of them would hold a pixel."""
+    found = False
+    for segmentation in segmentations:
+        for polygon in _polygons(segmentation):
+            if not all(_is_coordinate(value) and 0 <= value <= 1 for value in polygon):
+                return False
+            found = found or any(0 < value < 1 for value in polygon)
+    return found
+
+
+def _polygons(segmentation: Any) -> list[list[Any]]:
+    plain = _plain(segmentation) if segmentation else []
+    return [polygon for polygon in plain if isinstance(polygon, list)] if isinstance(plain, list) else []
+
+
+def _plain(segmentation: Any) -> Any:
+    """A segmentation out of text, and a single polygon in a list."""
+    if isinstance(segmentation, str):
+        try:
+            segmentation = json.loads(segmentation)
+        except (ValueError, RecursionError):
+            raise ValueError("a text that holds neither polygons nor a run-length code") from None
+    if isinstance(segmentation, list) and len(segmentation) >= 6 and all(map(_is_coordinate, segmentation)):
+        return [segmentation]
+    return segmentation
+
+
 def _read_runs(code: dict[str, Any], size_hw: tuple[int, int]) -> NDArray[np.int64]:
     if code.get("size") != list(size_hw):
         raise ValueError(f"its size is {code.get('size')!r}, the image is {list(size_hw)} (height, width)")
     counts = code.get("counts")
     if isinstance(counts, str):
-        runs = decode_counts(counts.encode("ascii", errors="replace"))
+        runs = decode_counts(_unquoted(counts).encode("ascii", errors="replace"))
     elif isinstance(counts, list) and all(type(run) is int and 0 <= run <= _MOST_PIXELS for run in counts):
         runs = np.asarray(counts, dtype=np.int64)
     else:
@@ -83,11 +120,19 @@ def _read_runs(code: dict[str, Any], size_hw: tuple[int, int]) -> NDArray[np.int
     return runs
 
 
-def _read_polygon(corners: Any, size_hw: tuple[int, int]) -> list[float]:
+def _unquoted(counts: str) -> str:
+    r"""The text of `str(b"...")`, as it gets into files: without the quotes, `\\` as the one character it means."""
+    quoted = len(counts) > 3 and counts[:2] in ("b'", 'b"') and counts[-1] == counts[1]
+    return counts[2:-1].replace("\\\\", "\\") if quoted else counts
+
+
+def _read_polygon(corners: Any, size_hw: tuple[int, int], *, relative: bool) -> list[float]:
     if not isinstance(corners, list) or len(corners) % 2 or not all(map(_is_coordinate, corners)):
         raise ValueError("a polygon is a list of finite numbers: x1, y1, x2, y2, ...")
     height, width = size_hw
     points_xy = np.asarray(corners, dtype=np.float64).reshape(-1, 2)
+    if relative:
+        points_xy = points_xy * [width, height]
     largest = np.asarray([width, height], dtype=np.float64)
     if not ((points_xy >= -largest) & (points_xy <= 2 * largest)).all():
         raise ValueError(f"a polygon lies beyond the image of {width} x {height} px")

@@ -1,42 +1,70 @@
-"""Image files to arrays: any common format to 8-bit RGB, and label PNGs to class indices."""
+"""Image files to arrays: any common format to 8-bit RGB."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from maskdistill.data.arrays import IGNORE, UInt8Array
-from maskdistill.data.errors import InputError, UnreadableImage
-from maskdistill.data.sources.palette import Palette
+from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.errors import UnreadableImage
+from maskdistill.data.sources.deep import (
+    DeepValues,
+    alpha_is_none,
+    has_skipped_bands,
+    is_misread,
+    is_tiff,
+    orientation_of,
+    read_deep,
+    read_odd_tiff,
+)
+from maskdistill.data.sources.frames import Header, upright
+from maskdistill.data.sources.stretch import AUTO, Stretch, to_8_bit
+from maskdistill.data.sources.suffixes import FORMATS
 
 # PIL's own limit only warns up to twice its value; `max_pixels` is checked from the header before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
+# What it logs of a file is said again in the error.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
-_EXIF_ORIENTATION = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+STRETCHED = "deeper than 8 bits with little of the range in use, stretched to what is"
+MORE_BANDS = "with further bands than three, which are left out"
+MORE_PAGES = "with further pages or frames than the first, which are left out"
 
 
-def read_image(path: Path, max_pixels: int) -> UInt8Array:
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded image.
+
+    Attributes:
+        pixels: uint8 (height, width, 3) RGB, upright.
+        remarks: What was done to it that its reader should know.
+    """
+
+    pixels: UInt8Array
+    remarks: tuple[str, ...] = ()
+
+
+def read_image(path: Path, max_pixels: int, stretch: Stretch = AUTO) -> UInt8Array:
+    """The pixels of `read_picture`."""
+    return read_picture(path, max_pixels, stretch).pixels
+
+
+def read_picture(path: Path, max_pixels: int, stretch: Stretch = AUTO) -> Picture:
     """Read the first frame of an image file, upright as its EXIF orientation says.
 
-    Transparent pixels show white. 16-bit grey is scaled by 1/257. 32-bit integers and floats have no fixed range,
-    so each such image is stretched from its own minimum to its own maximum.
+    Transparent pixels show white. 16-bit values are scaled by 1/257; 32-bit integers and floats have no fixed range, so
+    each such image is stretched from its own minimum to its own maximum. `stretch` changes that. Of more than three
+    bands, the first three count, and a fourth one that is tagged as alpha and plainly is none counts as a band.
 
     Args:
         path: The file.
         max_pixels: Largest width x height that is decoded.
-
-    Returns:
-        uint8 (height, width, 3) RGB.
+        stretch: Which values become black and white.
 
     Raises:
         UnreadableImage: The file is missing, empty, truncated, no image, or too large; the text names file and reason.
@@ -44,61 +72,47 @@ def read_image(path: Path, max_pixels: int) -> UInt8Array:
     try:
         if path.stat().st_size == 0:
             raise UnreadableImage(f"{path}: the file is empty")
-        with Image.open(path) as image:
-            _check_size(path, image, max_pixels)
-            # A process-wide switch of PIL; were it on, cut-off files would come back half grey.
-            if ImageFile.LOAD_TRUNCATED_IMAGES:
-                ImageFile.LOAD_TRUNCATED_IMAGES = False
-            image.load()
-            return _to_rgb(_upright(image))
+        # A process-wide switch of PIL; were it on, cut-off files would come back half grey.
+        if ImageFile.LOAD_TRUNCATED_IMAGES:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
+        try:
+            with open_image(path) as image:
+                _check_size(path, image.size, max_pixels)
+                if not is_misread(image):
+                    return _decode(path, image, stretch)
+        except UnidentifiedImageError:
+            if not is_tiff(path):
+                raise
+        odd = read_odd_tiff(path, lambda size: _check_size(path, size, max_pixels))
+        return _deep(odd, stretch, odd.pages)
     except UnreadableImage:
         raise
     except Exception as error:  # PIL's decoders raise nearly anything on damaged bytes
-        raise UnreadableImage(f"{path}: {_reason(error)}") from error
+        raise UnreadableImage(f"{path}: {reason_of(error)}") from error
 
 
-def read_class_indices(path: Path, n_classes: int, palette: Palette | None = None) -> UInt8Array:
-    """Read a label PNG, palette or grey, as class indices; the colours of its own palette mean nothing.
-
-    Args:
-        path: The file.
-        n_classes: Number of classes, background included.
-        palette: Colours of the classes, for files that are RGB.
-
-    Returns:
-        uint8 (height, width), values 0 to `n_classes` - 1 and 255 = ignore.
-
-    Raises:
-        InputError: The file is unreadable, has several channels without a palette to read them by, or holds an index
-            or a colour of no class.
-    """
+def read_header(path: Path) -> Header:
+    """Size and orientation of an image file; nothing is decoded. Raises UnreadableImage."""
     try:
-        with Image.open(path) as image:
-            if palette is not None and image.mode in ("RGB", "RGBA"):
-                return palette.decode(np.array(image.convert("RGB"), dtype=np.uint8))
-            if image.mode not in ("P", "L"):
-                raise InputError(f"{path}: label maps are 8-bit palette or grey PNGs, this one is {image.mode}")
-            labels = np.array(image, dtype=np.uint8)
-    except InputError:
-        raise
+        with open_image(path) as image:
+            orientation = orientation_of(image)
+            # Of a TIFF, Pillow tells the size that it will have when it is upright.
+            swapped = image.format == "TIFF" and orientation >= 5
+            return Header((image.width, image.height) if swapped else (image.height, image.width), orientation)
     except Exception as error:
-        raise InputError(f"{path}: the label map cannot be read ({_reason(error)})") from error
-    used = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
-    wrong = used[(used >= n_classes) & (used != IGNORE)]
-    if len(wrong):
-        raise InputError(f"{path}: class index {wrong[0]}, but there are only {n_classes} classes (and 255 = ignore)")
-    return labels
+        raise UnreadableImage(f"{path}: {reason_of(error)}") from error
 
 
-def _check_size(path: Path, image: Image.Image, max_pixels: int) -> None:
-    pixels = image.width * image.height
-    if pixels > max_pixels:
-        raise UnreadableImage(
-            f"{path}: {image.width} x {image.height} px is more than the limit of {max_pixels} px (data.max_pixels)"
-        )
+@contextmanager
+def open_image(path: Path) -> Iterator[Image.Image]:
+    """An image file of one of the formats that are read, whatever it is called."""
+    # Of a path, Pillow maps plain TIFFs into memory, and then mixes up the rows of those that are stored turned.
+    with path.open("rb") as file, Image.open(file, formats=_formats()) as image:
+        yield image
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a file cannot be read, in a few words."""
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, UnidentifiedImageError):
@@ -106,17 +120,50 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception:  # a damaged EXIF block does not make the pixels unreadable
-        return image
-    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those that this version of Pillow has."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _check_size(path: Path, size_wh: tuple[int, int], max_pixels: int) -> None:
+    if size_wh[0] * size_wh[1] > max_pixels:
+        raise UnreadableImage(
+            f"{path}: {size_wh[0]} x {size_wh[1]} px is more than the limit of {max_pixels} px (data.max_pixels)"
+        )
+
+
+def _decode(path: Path, image: Image.Image, stretch: Stretch) -> Picture:
+    pages, skipped = getattr(image, "n_frames", 1), has_skipped_bands(image)
+    deep = read_deep(image, lambda: open_image(path))
+    if deep is not None and (deep.limits(stretch) is not None or deep.only_values):
+        return _deep(deep, stretch, pages)
+    image.load()
+    orientation = orientation_of(image)
+    remarks = [MORE_PAGES] if pages > 1 else []
+    if image.format == "TIFF":
+        if image.mode in ("RGBA", "RGBa") and alpha_is_none(np.asarray(image.getchannel("A"))):
+            image = Image.fromarray(np.ascontiguousarray(np.asarray(image)[..., :3]))
+            remarks.append(MORE_BANDS)
+        elif skipped:
+            remarks.append(MORE_BANDS)
+    pixels = _to_rgb(image)
+    limits = stretch.limits(pixels.astype(np.float64), 255)
+    pixels = pixels if limits is None else to_8_bit(pixels.astype(np.float64), *limits)
+    return Picture(upright(pixels, orientation), tuple(remarks))
+
+
+def _deep(deep: DeepValues, stretch: Stretch, pages: int) -> Picture:
+    """A picture from its values."""
+    limits = deep.limits(stretch)
+    remarks = [STRETCHED] if limits is not None else []
+    remarks += [MORE_BANDS] if deep.more_bands else []
+    remarks += [MORE_PAGES] if pages > 1 else []
+    return Picture(upright(deep.to_rgb(limits), deep.orientation), tuple(remarks))
 
 
 def _to_rgb(image: Image.Image) -> UInt8Array:
-    if image.mode.startswith(("I", "F")):
-        return np.repeat(_grey_to_8_bit(image)[..., None], 3, axis=-1)
     # `La` and `RGBa` hold colours multiplied by alpha and convert to their plain siblings only.
     if image.mode in ("La", "RGBa"):
         image = image.convert("LA" if image.mode == "La" else "RGBA")
@@ -125,12 +172,3 @@ def _to_rgb(image: Image.Image) -> UInt8Array:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
     return np.array(image.convert("RGB"), dtype=np.uint8)
-
-
-def _grey_to_8_bit(image: Image.Image) -> UInt8Array:
-    if image.mode.startswith("I;16"):
-        return np.rint(np.asarray(image) / 257).astype(np.uint8)
-    values: NDArray[np.float64] = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
-    low, high = values.min(), values.max()
-    stretched: UInt8Array = np.rint((values - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
-    return stretched

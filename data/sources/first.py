@@ -1,8 +1,10 @@
 """The first images of each split of another source: for a quick look, and for what need not see them all."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from maskdistill.data.arrays import FloatArray, UInt8Array
+from maskdistill.data.sources.frames import Header
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.instances import Instances
 
@@ -17,10 +19,29 @@ class FirstImages(ImageSource):
         self._items = (*range(self.n_train), *range(source.n_train, source.n_train + n_val))
         self.ids = tuple(source.ids[i] for i in self._items)
         self.class_names = source.class_names
+        self.notes, self.stretch = source.notes, source.stretch
+        self.truth_remarks = source.truth_remarks
 
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (H, W, 3) RGB."""
         return self._source.read(self._items[index])
+
+    def header(self, index: int) -> Header:
+        """Size and orientation of an image as its file says."""
+        return self._source.header(self._items[index])
+
+    def remarks(self, index: int) -> tuple[str, ...]:
+        """What was done to an image that has been read."""
+        return self._source.remarks(self._items[index])
+
+    def describe_labels(self) -> str | None:
+        """What is wrong with the ground truth of all images."""
+        return self._source.describe_labels()
+
+    def states(self) -> Mapping[str, str]:
+        """Those of the images that are left."""
+        states = self._source.states()
+        return {image_id: states[image_id] for image_id in self.ids if image_id in states}
 
     def file(self, index: int) -> Path | None:
         """The file of an image; None where it is none of its own."""

@@ -1,6 +1,5 @@
 """A user's own folder of images, with label PNGs beside it if there are any."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,20 +8,16 @@ from maskdistill.data.config import FolderConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.sources.class_file import read_class_file
 from maskdistill.data.sources.files import FileSource, require_folder
+from maskdistill.data.sources.frames import Header, SizeHw
+from maskdistill.data.sources.listing import list_images
 from maskdistill.data.sources.palette import Palette
-
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
-     ".pbm", ".pnm", ".jp2", ".tga", ".avif")
-)  # fmt: skip
-"""File names that are taken for images, in any case."""
 
 
 class FolderSource(FileSource):
     """All images below a folder."""
 
     def __init__(self, config: FolderConfig) -> None:
-        """List the folder. Raises InputError where it is missing or holds no training image."""
+        """List the folder. Raises InputError where it is missing, holds no training image, or no label map fits."""
         root = config.root
         require_folder(root, "data.root")
         if config.val is not None:
@@ -32,13 +27,21 @@ class FolderSource(FileSource):
         val_prefix = None if config.val is None else Path(config.val).as_posix().rstrip("/") + "/"
         train: dict[str, Path] = {}
         val: dict[str, Path] = {}
-        for path in find_images(root, config.labels):
+        listing = list_images(root, config.labels)
+        for path in listing.images:
             image_id = path.relative_to(root).as_posix()
             split = val if val_prefix is not None and image_id.startswith(val_prefix) else train
             split[image_id] = path
+        skipped = f"{root}: left out {listing.skipped}" if listing.skipped.total else None
+        if not train and skipped:
+            raise InputError(
+                f"data.root: {skipped}; nothing else is there to train on: convert them to JPEG or PNG, or name "
+                "another folder"
+            )
         if val_prefix is not None and not val:
             raise InputError(f"data.val: there are no images in {root / val_prefix}")
         super().__init__(config, train, val, root)
+        self.notes = (*self.notes, *([skipped] if skipped else []))
         self._labels, self._class_file = config.labels, config.class_file
         self.class_names = config.class_names
         self._palette: Palette | None = None
@@ -54,28 +57,39 @@ class FolderSource(FileSource):
         return found if self._class_file is None else {**found, "/class_file": self._class_file}
 
     def read_labels(self, index: int) -> UInt8Array | None:
-        """Class of each pixel as uint8 (H, W), 0 = background, 255 = ignore; None where the image has no label PNG."""
+        """Class of each pixel as uint8 (H, W), 0 = background, 255 = ignore; None where the image has no label PNG.
+
+        Turned as the image is. Raises InputError where the file is no label map, or that of another size.
+        """
         path = self._label_file(self.ids[index])
         if path is None or not path.is_file() or self.class_names is None:
             return None
-        from maskdistill.data.sources.decode import read_class_indices
+        from maskdistill.data.sources.label_maps import read_class_indices
 
-        return read_class_indices(path, len(self.class_names), self._palette)
+        labels = read_class_indices(path, len(self.class_names), self._palette)
+        return self._like_the_image(index, labels, path)
+
+    def describe_labels(self) -> str | None:
+        """What is wrong with the folder of label maps as a whole."""
+        if self._labels is None:
+            return None
+        n_found = len(self.label_files()) - (self._class_file is not None)
+        if n_found:
+            return None
+        example, others = self.ids[0], sorted({path.suffix for path in self._labels.rglob("*") if path.is_file()})
+        return (
+            f"data.labels: {self._labels} has a label map of none of the {len(self)} images; that of {example} would "
+            f"be {self._label_file(example)}. It holds {', '.join(others) or 'no'} files: JPEG cannot hold the numbers "
+            "of classes, so write PNGs, each with its image's name"
+        )
 
     def _label_file(self, image_id: str) -> Path | None:
         return None if self._labels is None else (self._labels / image_id).with_suffix(".png")
 
+    def _annotated_sizes(self) -> Iterator[tuple[Header, SizeHw | None]]:
+        from maskdistill.data.sources.decode import read_header
 
-def find_images(root: Path, excluded: Path | None = None) -> Iterator[Path]:
-    """Image files below `root`, by suffix; without hidden files and folders, and without the folder `excluded`."""
-    for folder, subfolders, names in os.walk(root):
-        here = Path(folder)
-        # Label PNGs often lie below the images' own folder, and are no images themselves.
-        subfolders[:] = [name for name in subfolders if not name.startswith(".") and not _same(here / name, excluded)]
-        for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:  # noqa: PTH122
-                yield here / name
-
-
-def _same(path: Path, other: Path | None) -> bool:
-    return other is not None and path.samefile(other)
+        for index, header in self._headers(range(len(self))):
+            path = self._label_file(self.ids[index])
+            if header.turned and path is not None and path.is_file():
+                yield header, read_header(path).stored_hw

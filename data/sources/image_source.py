@@ -1,7 +1,7 @@
 """What an image source is: ids, pixels and, for evaluation only, ground truth."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdistill.data.arrays import FloatArray, UInt8Array
+from maskdistill.data.sources.frames import Header
 from maskdistill.data.sources.instances import Instances
+from maskdistill.data.tally import Tally
 
 
 class ImageSource(ABC):
@@ -22,11 +24,20 @@ class ImageSource(ABC):
         ids: Unique id of each image, stable between runs.
         n_train: How many of `ids`, counted from the front, are training images.
         class_names: Name of each class id of the ground truth, background first; None without ground truth.
+        notes: What was left out when the images were listed, a line each.
+        stretch: How the values of pictures are brought into 8 bits, as `data.stretch` has it.
     """
 
     ids: Sequence[str]
     n_train: int
     class_names: Sequence[str] | None = None
+    notes: Sequence[str] = ()
+    stretch: str = "auto"
+
+    @cached_property
+    def truth_remarks(self) -> Tally:
+        """What was left out of ground truth that has been read, or taken for granted."""
+        return Tally()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,6 +61,23 @@ class ImageSource(ABC):
     @abstractmethod
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (H, W, 3) RGB. Raises UnreadableImage with the file and the reason."""
+
+    def header(self, index: int) -> Header:
+        """Size and orientation of an image as its file says. Raises UnreadableImage."""
+        height, width = self.read(index).shape[:2]
+        return Header((height, width))
+
+    def remarks(self, index: int) -> tuple[str, ...]:
+        """What was done to an image that has been read, such as a stretch of its values."""
+        return ()
+
+    def describe_labels(self) -> str | None:
+        """What is wrong with the ground truth as a whole, without reading any of it; None where nothing is known."""
+        return None
+
+    def states(self) -> Mapping[str, str]:
+        """What each image's file is like now, by id: size and time, or a hash; {} where images are no files."""
+        return {}
 
     def file(self, index: int) -> Path | None:
         """The file of an image; None where it is none of its own."""

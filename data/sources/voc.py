@@ -1,5 +1,6 @@
 """PASCAL VOC 2007 and 2012, and data sets in its layout, read as its authors ship it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,7 +11,9 @@ from maskdistill.data.config import VocConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.paths import inside
 from maskdistill.data.sources.files import FileSource, read_lines
+from maskdistill.data.sources.frames import Header, SizeHw
 from maskdistill.data.sources.instances import Instances
+from maskdistill.data.sources.suffixes import SUFFIXES
 
 CLASS_NAMES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
@@ -19,6 +22,8 @@ CLASS_NAMES = (
 """Those of VOC, whose files do not hold them; `data.class_names` names others."""
 _LABEL_FOLDERS = ("SegmentationClassAug", "SegmentationClass")
 _LISTS = "ImageSets/Segmentation"
+_ENDINGS = ("jpg", "JPG", "jpeg", "png", "PNG", "JPEG", "bmp", "tif", "tiff", "webp")
+"""Of image files, in the order in which they are tried; VOC itself has JPEGs only."""
 _SBD = (
     "; VOC does not ship this list: it names the images of SBD (Semantic Boundaries Dataset) and VOC's train together, "
     "without VOC's val, and comes with conversions of SBD to label PNGs (SegmentationClassAug)"
@@ -52,9 +57,9 @@ class VocSource(FileSource):
         path = self._label_file(self.ids[index])
         if path is None:
             return None
-        from maskdistill.data.sources.decode import read_class_indices
+        from maskdistill.data.sources.label_maps import read_class_indices
 
-        return read_class_indices(path, len(self.class_names or ()))
+        return self._like_the_image(index, read_class_indices(path, len(self.class_names or ())), path)
 
     def read_boxes(self, index: int) -> FloatArray | None:
         """Boxes of all objects, difficult ones included, as float32 (n, 4) x1 y1 x2 y2 px; None without annotation."""
@@ -70,12 +75,20 @@ class VocSource(FileSource):
         path = self._objects / f"{self.ids[index]}.png"
         if labels is None or not path.is_file():
             return None
-        from maskdistill.data.sources.decode import read_class_indices
+        from maskdistill.data.sources.label_maps import read_class_indices
 
-        objects = read_class_indices(path, IGNORE)
+        objects = self._like_the_image(index, read_class_indices(path, IGNORE), path)
         if objects.shape != labels.shape:
             raise InputError(f"{path}: {objects.shape} px, but the label PNG of the image is {labels.shape} px")
         return _classify(objects, labels)
+
+    def _annotated_sizes(self) -> Iterator[tuple[Header, SizeHw | None]]:
+        from maskdistill.data.sources.decode import read_header
+
+        for index, header in self._headers(range(len(self))):
+            path = self._label_file(self.ids[index])
+            if header.turned and path is not None:
+                yield header, read_header(path).stored_hw
 
     def _label_file(self, image_id: str) -> Path | None:
         files = (folder / f"{image_id}.png" for folder in self._label_folders)
@@ -129,14 +142,41 @@ def _read_split(root: Path, split: str, field: str) -> dict[str, Path]:
     listing = Path(split) if split.endswith(".txt") else own
     hint = f"VOC's authors put train, val and trainval into {_LISTS}; another file is named with -s {field}=FILE.txt"
     _require(listing, field, hint + (_SBD if split == "trainaug" else ""))
-    names = [_image_name(line) for line in read_lines(listing, field)]
-    return {name: inside(root / "JPEGImages", f"{name}.jpg", str(listing)) for name in names}
+    found = (_find_image(root / "JPEGImages", line, str(listing)) for line in read_lines(listing, field))
+    return dict(found)
 
 
-def _image_name(line: str) -> str:
-    """`2007_000032` from itself, from `2007_000032 -1` (ImageSets/Main) or from `/JPEGImages/2007_000032.jpg ...`."""
-    first = line.split(maxsplit=1)[0]
-    return Path(first).stem if first.endswith(".jpg") and "/JPEGImages/" in f"/{first}" else first
+def _find_image(folder: Path, line: str, where: str) -> tuple[str, Path]:
+    """Name and file of the image of a line, of those that it may mean the first that is there.
+
+    A line is a name, which may hold spaces: `2007_000032`; `2007_000032.jpg`; `2007_000032 -1` (ImageSets/Main); or
+    `/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png`.
+    """
+    names = list(dict.fromkeys(_without_folders(one) for one in (line, line.split(maxsplit=1)[0], *_halves(line))))
+    for name in names:
+        stem, suffix = name.rpartition(".")[::2] if _is_image(name) else (name, "jpg")
+        endings = (suffix, *_ENDINGS) if _is_image(name) else _ENDINGS
+        for ending in endings:
+            path = inside(folder, f"{stem}.{ending}", where)
+            if path.is_file():
+                return stem, path
+    first = names[1] if len(names) > 1 and not _is_image(names[0]) else names[0]
+    stem = first.rpartition(".")[0] if _is_image(first) else first
+    return stem, inside(folder, f"{stem}.jpg", where)
+
+
+def _halves(line: str) -> list[str]:
+    """What stands before a last word: `my photo` of `my photo -1`."""
+    return [line.rsplit(maxsplit=1)[0]] if " " in line else []
+
+
+def _without_folders(name: str) -> str:
+    """A path as SBD's lists have them, without what leads to the image."""
+    return name.rpartition("/JPEGImages/")[2] if "/JPEGImages/" in name else name.removeprefix("JPEGImages/")
+
+
+def _is_image(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES
 
 
 def _label_folders(root: Path, chosen: str) -> tuple[Path, ...]:

@@ -3,6 +3,7 @@
 Exit codes: 0 well, 1 failure, 2 bad usage or configuration, 3 missing upstream artifact.
 """
 
+import errno
 import sys
 import warnings
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from maskdistill.data.errors import MaskDistillError
+from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.pipeline.apps.commands import (
     ablate,
     artifacts,
@@ -59,6 +60,12 @@ def main() -> None:
     except MaskDistillError as error:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        Console(stderr=True).print(f"{where}{error.strerror}; write elsewhere, or make room", style="red", markup=False)
+        sys.exit(InputError.exit_code)
 
 
 def _show_warning(

@@ -24,6 +24,7 @@ from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.artifacts import MANIFEST, Manifest, read_manifest
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.evaluation import evaluate_stage
+from maskdistill.pipeline.finished import FinishedPlan
 from maskdistill.pipeline.plan import Plan
 
 T = TypeVar("T")
@@ -63,7 +64,8 @@ class Run:
     def open(
         cls, config: str | Path | Sequence[str | Path] = "demo", overrides: Mapping[str, Any] | None = None
     ) -> "Run":
-        """The run of a configuration.
+        """The run of a configuration; where its images have changed since, the last one with these settings, with a
+        warning.
 
         Args:
             config: YAML files, or names of experiments that come with the package, as `-c` takes them; of several, a
@@ -73,7 +75,7 @@ class Run:
         Raises:
             InputError: The configuration or its data cannot be used.
         """
-        return cls(Plan(ConfigSource.of(config, overrides)))
+        return cls(FinishedPlan(ConfigSource.of(config, overrides)))
 
     @property
     def source(self) -> ImageSource:

@@ -152,17 +152,24 @@ def load_detector(path: Path, device: torch.device) -> Detector:
         MissingArtifact, CorruptArtifact: There is no such file, or it is of something else.
         InputError: Its back end is not installed.
     """
-    description = read_description(path)
+    config, n_clusters = read_detector(path)
     try:
-        config = DistillConfig(**modern_section("distill", description["config"]))
-        n_clusters = int(description["n_clusters"])
-        start = rebuild_start(config, description)
+        start = rebuild_start(config, read_description(path))
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptArtifact(f"{path}: not a detector of this project ({error})") from error
     detector = create_detector(config, n_clusters, start)
     detector.module.load_state_dict(load_file(path))
     detector.module.to(device).eval()
     return detector
+
+
+def read_detector(path: Path) -> tuple[DistillConfig, int]:
+    """The settings that a detector was trained with, and its number of clusters. Raises as `load_detector` does."""
+    description = read_description(path)
+    try:
+        return DistillConfig(**modern_section("distill", description["config"])), int(description["n_clusters"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptArtifact(f"{path}: not a detector of this project ({error})") from error
 
 
 def describe(candidates: MaskStore) -> dict[str, Any]:

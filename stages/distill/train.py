@@ -20,7 +20,7 @@ from maskdistill.stages.distill.stored import learn_from_stored
 from maskdistill.stages.features.crops import collate as collate_crops
 from maskdistill.stages.networks.vit import VisionBackbone
 from maskdistill.stages.networks.vit_tuning import rate_factors
-from maskdistill.stages.networks.weights_file import read_description, save_weights
+from maskdistill.stages.networks.weights_file import pixels_of, read_description, save_weights
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import rank
@@ -96,5 +96,6 @@ def train_detector(training: DetectorTraining, progress: Progress) -> None:
     )
     trainer.run()
     if rank() == 0:
-        description = {"config": config.model_dump(), "n_clusters": n_clusters, **describe_start(start)}
+        description = {"config": config.model_dump(), "n_clusters": n_clusters, **pixels_of(inputs.source)}
+        description |= describe_start(start)
         save_weights(training.folder / DETECTOR.file, detector.module, description)

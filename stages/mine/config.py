@@ -13,6 +13,8 @@ from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import Precision, TrainingPrecision
 from maskdistill.stages.weights import TIMM, VitWeights
 
+IMPORT = "import"
+"""Section of masks that another program proposed."""
 _VIT = {"model", "weights", "normalise", "precision"}
 
 

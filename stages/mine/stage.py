@@ -4,21 +4,32 @@ Writes `masks.zarr`.
 """
 
 import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from maskdistill.data.catalog import INITIAL, MINED
+from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
+from maskdistill.data.tally import Tally
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.failures import check_failures
 from maskdistill.stages.mine.config import MineConfig
-from maskdistill.stages.mine.methods.miner import Miner, read_photos
+from maskdistill.stages.mine.methods.miner import Miner, Photo, read_photos
 from maskdistill.stages.mine.refine import refine
-from maskdistill.stages.parts import Advance, PartReport, compute_parts
+from maskdistill.stages.parts import Advance, PartReport, Parts, compute_parts
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.registry import MINING
 from maskdistill.stages.training.precision import float32_products
+
+UNIFORM = "of one colour throughout"
+WHOLE = "with a mask that covers all of the image"
+_WHOLE = 0.99
+"""Fraction of an image from which on a mask covers all of it."""
+_LEFT_OUT, _IMAGES, _OF_FILE = "masks_left_out", "remarks", "masks_left_out_of_file"
 
 
 def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
@@ -60,7 +71,9 @@ def run(config: MineConfig, inputs: StageInputs, workdir: Path, progress: Progre
     store = MaskStore.open(_refined(config, inputs, mined, workdir, progress))
     for folder in ("parts", "prepare"):
         shutil.rmtree(workdir / folder, ignore_errors=True)
-    return StageOutputs(len(store), "masks", {**_metrics(store), **parts.facts}, parts.failures)
+    facts = {name: fact for name, fact in parts.facts.items() if name != _OF_FILE}
+    found = {**_metrics(store), **facts, **_report(store, parts, progress)}
+    return StageOutputs(len(store), "masks", found, parts.failures)
 
 
 def _refined(config: MineConfig, inputs: StageInputs, mined: Path, workdir: Path, progress: Progress) -> Path:
@@ -97,15 +110,43 @@ class MineWorker:
     def write(self, items: range, folder: Path, advance: Advance) -> PartReport:
         """Write `masks.zarr` of all readable ones of some images."""
         failures: dict[str, str] = {}
+        self.miner.left_out, remarks = Tally(), Tally()
         with float32_products(tf32=False):
-            found = dict(self.miner.mine(read_photos(self.source, items, failures)))
+            photos = _remarked(read_photos(self.source, items, failures), self.source, remarks)
+            found = dict(self.miner.mine(photos))
         builder = MaskStoreBuilder()
         for index in items:
             if index in found:
                 builder.add_rles(self.source.ids[index], found[index].rles, found[index].scores)
         builder.build().save(folder / MINED.file)
         advance(len(items))
-        return PartReport(len(items), failures, self.miner.facts())
+        tallies = {_LEFT_OUT: self.miner.left_out.to_json(), _IMAGES: remarks.to_json()}
+        of_file = {_OF_FILE: self.miner.of_file().to_json()}
+        return PartReport(len(items), failures, {**self.miner.facts(), **of_file}, tallies)
+
+
+def _remarked(photos: Iterable[Photo], source: ImageSource, remarks: Tally) -> Iterator[Photo]:
+    """The same photos; what is to be said of them is counted."""
+    for photo in photos:
+        for remark in source.remarks(photo.index):
+            remarks.add(remark, photo.image_id)
+        if (photo.pixels == photo.pixels[0, 0]).all():
+            remarks.add(UNIFORM, photo.image_id)
+        yield photo
+
+
+def _report(store: MaskStore, parts: Parts, progress: Progress) -> dict[str, Any]:
+    """Say what is left out and what is odd, a line each; the same counts by reason for the manifest."""
+    left_out = Tally.of_json(parts.facts.get(_OF_FILE, {}))
+    left_out.merge(parts.tallies.get(_LEFT_OUT, Tally()))
+    images = parts.tallies.get(_IMAGES, Tally())
+    for row in np.flatnonzero(store.area_share >= _WHOLE).tolist():
+        images.add(WHOLE, store.image_ids[store.image[row]])
+    if left_out.total:
+        progress.say(f"{left_out.total} of {len(store) + left_out.total} masks left out: {left_out}")
+    if images.total:
+        progress.say(f"of {len(store.image_ids)} images: {images}")
+    return {name: tally.counts() for name, tally in ((_LEFT_OUT, left_out), (_IMAGES, images)) if tally.total}
 
 
 def _metrics(store: MaskStore) -> dict[str, Any]:

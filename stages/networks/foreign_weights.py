@@ -8,14 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from maskdistill.data.errors import InputError
 
-_WRAPPERS = ("teacher", "student", "state_dict", "model")
-_SUFFIXES = (".safetensors", ".pth", ".pt")
+_WRAPPERS = ("teacher", "student", "state_dict", "model_state_dict", "model", "net", "network", "backbone", "encoder")
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".pt.tar", ".bin", ".ckpt")
+_OTHERS = {
+    b"version https://git-lfs": "a pointer of Git LFS, not the weights; fetch them with `git lfs pull`",
+    b"<!doctype": "a web page, not weights; the download went wrong",
+    b"<html": "a web page, not weights; the download went wrong",
+    b"<?xml": "an XML file, not weights; the download went wrong",
+    b"{": "a text, not weights",
+}
+"""What is taken for a file of weights by mistake, by how it begins, in lower case."""
+_UNSAFE = (
+    "it holds Python objects beside tensors, which may run any code when they are loaded; ask for a file of the "
+    "parameters alone, or write one where you trust it: torch.save(model.state_dict(), FILE)"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,23 +46,28 @@ def read_weights(path: Path, where: str) -> ForeignWeights:
     """Read a file of weights.
 
     Args:
-        path: A .safetensors, .pth or .pt file.
+        path: A file with one of `_SUFFIXES`, in any case.
         where: What messages begin with: the configuration field and the path.
 
     Raises:
         InputError: No such file, an unknown suffix, or a file that holds no tensors by name.
     """
-    if path.suffix not in _SUFFIXES:
-        raise InputError(f"{where}: give a file that ends in {', '.join(_SUFFIXES)}")
     if not path.is_file():
-        raise InputError(f"{where}: there is no such file")
+        raise InputError(f"{where}: {'a folder' if path.is_dir() else 'there is no such file'}; name a file of weights")
+    if not path.name.lower().endswith(_SUFFIXES):
+        raise InputError(f"{where}: give a file that ends in {', '.join(_SUFFIXES)}")
+    _check_beginning(path, where)
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix.lower() == ".safetensors":
             return ForeignWeights(load_file(path))
         # DINO's full checkpoints hold their command line as a Namespace; nothing else beyond tensors is let in.
         with torch.serialization.safe_globals([argparse.Namespace]):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
+    except pickle.UnpicklingError as error:
+        # What torch says ends in the advice to load the file unsafely.
+        unsafe = "weights_only" in str(error) or "GLOBAL" in str(error)
+        raise InputError(f"{where}: cannot be read as weights: {_UNSAFE if unsafe else first_line(error)}") from None
+    except Exception as error:  # damaged files make the readers raise nearly anything
         raise InputError(f"{where}: cannot be read as weights ({first_line(error)})") from error
     return _unwrap(content, where)
 
@@ -88,6 +104,17 @@ def listed(names: list[str], most: int = 3) -> str:
     """The first names of a list, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{', '.join(names[:most]) or 'none'}{more}"
+
+
+def _check_beginning(path: Path, where: str) -> None:
+    """Raise InputError where a file is plainly something else."""
+    with path.open("rb") as file:
+        start = file.read(64).lstrip().lower()
+    if not start:
+        raise InputError(f"{where}: the file is empty; the download went wrong")
+    for beginning, what in _OTHERS.items():
+        if start.startswith(beginning):
+            raise InputError(f"{where}: {what}")
 
 
 def _unwrap(content: Any, where: str) -> ForeignWeights:

@@ -10,6 +10,7 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.networks.foreign_weights import check_values, listed, read_weights
 from maskdistill.stages.networks.normalise import IMAGENET
+from maskdistill.stages.networks.vit_names import find_prefix
 from maskdistill.stages.networks.weights_file import read_description
 
 ResNetName = Literal["resnet18", "resnet50"]
@@ -106,6 +107,7 @@ def load_trunk(model: nn.Module, name: str, path: Path) -> None:
 
 def _trunk_of(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of stem and stages under torchvision's names, whatever stands before those names."""
-    prefix = next((prefix for prefix in _PREFIXES if f"{prefix}conv1.weight" in tensors), "")
+    known = next((prefix for prefix in _PREFIXES if f"{prefix}conv1.weight" in tensors), None)
+    prefix = find_prefix(tensors, ("layer1.0.conv1.weight",)) if known is None else known
     names = {key: key.removeprefix(prefix) for key in tensors if key.startswith(prefix)}
     return {name: tensors[key] for key, name in names.items() if name.startswith(_TRUNK)}

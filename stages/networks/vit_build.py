@@ -1,6 +1,5 @@
 """Vision Transformers built by timm, and which of them the methods here can work with."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import nn
 
 from maskdistill.data.errors import InputError
 from maskdistill.stages.networks.foreign_weights import first_line
+from maskdistill.stages.networks.model_names import nearest_names, timm_name
 
 Overrides = Mapping[Any, Any]
 """Arguments of a model that differ from timm's, by name."""
@@ -78,8 +78,9 @@ def _create(
 def _check_name(model: str, section: str) -> None:
     architecture, _, tag = model.partition(".")
     if not timm.is_model(architecture):
-        known = timm.list_models()
-        hint = ", ".join(difflib.get_close_matches(architecture, known, 5, 0.5)) or "see timm.list_models()"
+        if meant := timm_name(model):
+            raise InputError(f"{section}.model: {model!r} is called {meant} by timm; set {section}.model={meant}")
+        hint = ", ".join(nearest_names(architecture, timm.list_models())) or "see timm.list_models()"
         raise InputError(f"{section}.model: timm knows no {architecture!r}; nearest: {hint}")
     tags = [name.partition(".")[2] for name in timm.list_models(f"{architecture}.*", pretrained=True)]
     if tag and tag not in tags:

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from timm.models import eva, vision_transformer
-from torch import Tensor, nn
+from torch import nn
 
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.networks.foreign_weights import ForeignWeights, check_values, listed, read_weights
 from maskdistill.stages.networks.normalise import PixelStatistics
 from maskdistill.stages.networks.timm_arguments import Override
 from maskdistill.stages.networks.vit_build import weights_setting
+from maskdistill.stages.networks.vit_names import names_of_timm
 from maskdistill.stages.networks.weights_file import read_description
 
-_PREFIXES = ("module.", "backbone.", "encoder.")
 _DROPPED = ("head.", "head_dist.", "pre_logits.", "decoder", "mask_token", "projector.", "prototypes.", "dino_head.")
 
 
@@ -65,7 +65,7 @@ def load_weights(network: nn.Module, path: Path, section: str) -> ForeignWeights
     """
     where = f"{weights_setting(section)}: {path}"
     found = read_weights(path, where)
-    state = strip_names(found.tensors)
+    state = names_of_timm(found.tensors)
     # Before timm resamples position embeddings, which makes floats of integers, and after it has renamed tensors.
     check_values(state, network.state_dict(), where)
     module = eva if isinstance(network, eva.Eva) else vision_transformer
@@ -80,14 +80,3 @@ def load_weights(network: nn.Module, path: Path, section: str) -> ForeignWeights
     if missing or unexpected:
         raise InputError(f"{where} does not fit the model: missing {listed(missing)}; unexpected {listed(unexpected)}")
     return found
-
-
-def strip_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same parameters without the prefixes of training wrappers."""
-    stripped = {}
-    for name, value in state.items():
-        bare = name
-        while bare.startswith(_PREFIXES):
-            bare = bare.partition(".")[2]
-        stripped[bare] = value
-    return stripped

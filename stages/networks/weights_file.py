@@ -10,6 +10,7 @@ from torch import nn
 
 from maskdistill.data.atomic import atomic_path
 from maskdistill.data.errors import CorruptArtifact, MissingArtifact
+from maskdistill.data.sources.image_source import ImageSource
 
 
 def save_weights(path: Path, module: nn.Module, description: dict[str, Any]) -> None:
@@ -17,6 +18,16 @@ def save_weights(path: Path, module: nn.Module, description: dict[str, Any]) -> 
     tensors = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={"maskdistill": json.dumps(description)})
+
+
+def pixels_of(source: ImageSource) -> dict[str, str]:
+    """What the description has to say of how pictures were read, where that is not as usual."""
+    return {} if source.stretch == "auto" else {"stretch": source.stretch}
+
+
+def stretch_of(path: Path) -> str:
+    """How pictures are read for the model of a file, as `data.stretch` has it. Raises as `read_description` does."""
+    return str(read_description(path).get("stretch", "auto"))
 
 
 def read_description(path: Path) -> dict[str, Any]:

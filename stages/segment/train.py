@@ -20,7 +20,7 @@ from maskdistill.stages.known_images import read_known
 from maskdistill.stages.networks.vit import VisionBackbone, build_backbone, load_vit
 from maskdistill.stages.networks.vit_tuning import freeze_vit, rate_factors
 from maskdistill.stages.networks.vit_weights import Architecture
-from maskdistill.stages.networks.weights_file import read_description, save_weights
+from maskdistill.stages.networks.weights_file import pixels_of, read_description, save_weights
 from maskdistill.stages.old_names import modern_section
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.segment.augment import SegmentationData, collate
@@ -89,7 +89,7 @@ def train_segmenter(training: SegmenterTraining, progress: Progress) -> None:
     )
     trainer.run()
     if rank() == 0:
-        description = {"config": config.model_dump(), "n_classes": training.n_classes}
+        description = {"config": config.model_dump(), "n_classes": training.n_classes, **pixels_of(inputs.source)}
         description |= {"vit": vit.architecture.described()} if vit else {}
         save_weights(training.folder / SEGMENTER.file, model, description)
 

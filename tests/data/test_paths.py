@@ -15,7 +15,7 @@ def folder(tmp_path: Path) -> Path:
     return images
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "sub/b.jpg", "./a.jpg", "with space.jpg", "a..b.jpg"])
+@pytest.mark.parametrize("name", ["a.jpg", "sub/b.jpg", "./a.jpg", "with space.jpg", "a..b.jpg", "10:00:00.jpg"])
 def test_names_below_the_folder_are_joined(folder: Path, name: str) -> None:
     assert inside(folder, name, "list.txt") == folder / name
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from maskdistill.data.arrays import IGNORE, FloatArray, UInt8Array
 from maskdistill.data.errors import UnreadableImage
+from maskdistill.data.sources.frames import Header
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.instances import Instances
 
@@ -41,6 +42,10 @@ class MemorySource(ImageSource):
         if index in self._unreadable:
             raise UnreadableImage(f"/nowhere/{self.ids[index]}.jpg: truncated")
         return self._images[self.ids[index]].copy()
+
+    def header(self, index: int) -> Header:
+        height, width = self._images[self.ids[index]].shape[:2]
+        return Header((height, width))
 
     def fingerprint(self) -> str:
         return f"{self.n_train} of {self.ids}"

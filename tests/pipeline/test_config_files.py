@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from maskdistill.data.errors import InputError
+from maskdistill.data.typed import plain
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.config_files import config_names, find_config, read_config
 
@@ -38,7 +39,7 @@ def test_the_demo_finds_its_weights_from_any_folder(elsewhere: Path) -> None:
 
 def test_a_file_that_is_there_wins_over_a_name(elsewhere: Path) -> None:
     (elsewhere / "demo").write_text("data: {kind: scenes, seed: 77}")
-    assert read_config(Path("demo"))["data"]["seed"] == 77
+    assert plain(read_config(Path("demo")))["data"]["seed"] == 77
 
 
 def test_a_folder_does_not(elsewhere: Path) -> None:
@@ -76,7 +77,8 @@ def test_weights_are_sought_beside_the_file_where_the_working_folder_has_none(tm
 @pytest.mark.parametrize("weights", ["pretrained", "random", "nowhere.pth", "null", "/nowhere/vit.pth"])
 def test_other_weights_stay_as_they_are(tmp_path: Path, elsewhere: Path, weights: str) -> None:
     (tmp_path / "pretrained").touch()
-    assert read_config(write(tmp_path, weights))["mine"]["weights"] == (None if weights == "null" else weights)
+    read = plain(read_config(write(tmp_path, weights)))
+    assert read["mine"]["weights"] == (None if weights == "null" else weights)
 
 
 def test_an_override_means_the_working_folder(tmp_path: Path, elsewhere: Path) -> None:

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
 from maskdistill.pipeline.apps.output_names import VIEWS, stage_of
-from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.artifacts import ArtifactStore
+from maskdistill.pipeline.finished import FinishedPlan, open_artifact
 from maskdistill.pipeline.progress import show_progress
 
 
@@ -25,13 +26,27 @@ def export(
     out: Annotated[Path, typer.Option(help="File or folder to write.")],
     config: ConfigOption = DEFAULT_CONFIG,
     overrides: SetOption = None,
+    artifact: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|KEY",
+            help="The artifact to export: its folder, which needs no configuration, or its key. Without it: that of "
+            "the configuration.",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace it where it is there.")] = False,
 ) -> None:
     """Write what a stage made in the form of other tools."""
     from maskdistill.pipeline.apps.export.formats import export_stage
     from maskdistill.pipeline.apps.outputs import Run
 
-    run = Run(Plan(config_source(config, overrides)), f"export {view}")
+    stage = stage_of(view, "export")
+    if artifact is None:
+        plan = FinishedPlan(config_source(config, overrides), stage)
+    else:
+        store = ArtifactStore(config_source(config, overrides).load().artifacts)
+        plan = FinishedPlan.of_artifact(*open_artifact(artifact, store, (stage,), "--artifact"))
+    run = Run(plan, f"export {view}")
     with show_progress("export", Console(stderr=True)) as progress:
-        export_stage(run, stage_of(view, "export"), kind, out, progress, force=force)
+        export_stage(run, stage, kind, out, progress, force=force)
     print(out)

@@ -20,7 +20,7 @@ from maskdistill.pipeline.apps.commands.options import (
 from maskdistill.pipeline.apps.output_names import VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.dag import SEGMENT
-from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.finished import FinishedPlan
 from maskdistill.pipeline.progress import show_progress
 
 if TYPE_CHECKING:  # opening results imports what reads them
@@ -47,8 +47,8 @@ def inspect(
     from maskdistill.pipeline.apps.tables.summary import print_summary
 
     _check_options(image, out, sheet, count)
-    run = Run(Plan(config_source(config, overrides)), f"inspect {view}")
     stage = stage_of(view, "inspect")
+    run = Run(FinishedPlan(config_source(config, overrides), stage), f"inspect {view}")
     if image is not None and out is not None:
         from maskdistill.pipeline.apps.drawing.stage import save_stage_picture
 
@@ -98,11 +98,11 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Compare two artifacts of a stage: settings, masks, clusters and label maps."""
-    from maskdistill.pipeline.apps.compare.artifacts import diff_artifacts, find_artifact
+    from maskdistill.pipeline.apps.compare.artifacts import diff_artifacts
     from maskdistill.pipeline.apps.tables.differences import print_diff
 
     store = ArtifactStore(config_source(config, overrides).load().artifacts)
-    first, second = find_artifact(store, key_a), find_artifact(store, key_b)
+    first, second = store.find(key_a, "diff"), store.find(key_b, "diff")
     with show_progress("diff", Console(stderr=True)) as progress:
         found = diff_artifacts(store, first, second, progress)
     if as_json:
@@ -121,7 +121,7 @@ def gallery(
     from maskdistill.pipeline.apps.drawing.gallery import save_gallery
     from maskdistill.pipeline.apps.outputs import Run
 
-    run = Run(Plan(config_source(config, overrides)), "gallery")
+    run = Run(FinishedPlan(config_source(config, overrides)), "gallery")
     run.folder(SEGMENT.name)
     save_gallery(run, out, images)
     print(out)

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from maskdistill.data.config import SourceConfig
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
-from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.config import Config
 from maskdistill.pipeline.progress import show_progress
+from maskdistill.stages.contract import ExecutionConfig
 
 
 def predict(
@@ -17,26 +19,45 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     config: ConfigOption = DEFAULT_CONFIG,
     overrides: SetOption = None,
-    stage: Annotated[str, typer.Option(help="Whose model: segment (label PNGs) or distill (masks).")] = "segment",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|FOLDER|KEY",
+            help="The trained model: its .safetensors file, the folder of its artifact, or the artifact's key. A file "
+            "or folder needs no configuration. Without it: the model of the configuration.",
+        ),
+    ] = None,
+    stage: Annotated[str | None, typer.Option(help="Whose model: segment (label PNGs) or distill (masks).")] = None,
     overlays: Annotated[bool, typer.Option("--overlays", help="Also draw each result on its image.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the prediction that is there.")] = False,
 ) -> None:
     """Run a trained model on images that it has not seen."""
-    from maskdistill.pipeline.apps.outputs import Run
     from maskdistill.pipeline.apps.predict.files import prepare_out
-    from maskdistill.pipeline.apps.predict.predict import STAGES, Prediction, open_images
+    from maskdistill.pipeline.apps.predict.model import MODELS, find_model, model_of_run
+    from maskdistill.pipeline.apps.predict.predict import Prediction, open_images
+    from maskdistill.pipeline.artifacts import ArtifactStore
+    from maskdistill.pipeline.finished import FinishedPlan
+    from maskdistill.stages.networks.weights_file import stretch_of
 
-    if stage not in STAGES:
-        raise InputError(f"--stage {stage}: one of {', '.join(STAGES)}")
-    run = Run(Plan(config_source(config, overrides)), "predict")
-    run.folder(stage)
-    images = open_images(image_dir, run.plan.config.data.max_pixels)
+    if stage not in (*MODELS, None):
+        raise InputError(f"--stage {stage}: one of {', '.join(MODELS)}")
+    source = config_source(config, overrides)
+    if model is None:
+        plan = FinishedPlan(source, stage or "segment")
+        settings: Config | None = plan.config
+        trained = model_of_run(plan, stage or "segment")
+    else:
+        settings = source.load() if config != DEFAULT_CONFIG or overrides else None
+        store = ArtifactStore(settings.artifacts if settings else Config.model_fields["artifacts"].default)
+        trained = find_model(model, store, stage)
+    images = open_images(image_dir, settings.data if settings else SourceConfig(stretch=stretch_of(trained.file)))
     prepare_out(out, image_dir, force=force)
     console = Console(stderr=True)
+    execution = settings.execution if settings else ExecutionConfig()
     with show_progress("predict", console) as progress:
-        prediction = Prediction(run, images, out, overlays, progress)
+        prediction = Prediction(trained.file, images, out, overlays, progress, execution)
         try:
-            done = prediction.run(stage)
+            done = prediction.run(trained.stage)
         finally:
             for image_id, reason in prediction.failures.items():
                 console.print(f"skipped {image_id}: {reason}", markup=False, highlight=False, soft_wrap=True)

@@ -13,7 +13,7 @@ from maskdistill.pipeline.apps.commands.options import (
     SetOption,
     config_source,
 )
-from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.finished import FinishedPlan
 
 
 def report(
@@ -28,6 +28,6 @@ def report(
     from maskdistill.pipeline.apps.report.build import build_report, write_report
 
     k_range = read_range(k) if k else None
-    made = build_report(Plan(config_source(config, overrides)), Console(stderr=True), k_range)
+    made = build_report(FinishedPlan(config_source(config, overrides)), Console(stderr=True), k_range)
     for path in write_report(made, out, markdown):
         print(path)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
-from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.finished import FinishedPlan
 
 
 def view(
@@ -28,7 +28,7 @@ def view(
     from maskdistill.pipeline.apps.view.serve import address_of, allowed_hosts, bind, open_browser, serve
     from maskdistill.pipeline.apps.view.viewed_run import ViewedRun
 
-    plan = Plan(config_source(config, overrides))
+    plan = FinishedPlan(config_source(config, overrides))
     with bind(host, port) as listener:
         address = address_of(listener, host)
         app = make_app(ViewedRun(plan, follow_links=follow_links), [*allowed_hosts(host), *(allow_host or ())])

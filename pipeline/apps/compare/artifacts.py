@@ -8,28 +8,9 @@ from maskdistill.data.catalog import LABELS, MASKS, open_masks
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.compare.labels import diff_labels
 from maskdistill.pipeline.apps.compare.masks import diff_clusters, diff_masks
-from maskdistill.pipeline.artifacts import MANIFEST, ArtifactStore, Manifest
+from maskdistill.pipeline.artifacts import ArtifactStore, Manifest
 from maskdistill.pipeline.changes import changed_ingredients
 from maskdistill.stages.progress import Progress
-
-
-def find_artifact(store: ArtifactStore, name: str) -> Manifest:
-    """The finished artifact of that key, or of the one key that begins so; "stage/key" narrows the search.
-
-    Raises:
-        InputError: No artifact, or more than one, has such a key.
-    """
-    stage, _, prefix = name.rpartition("/")
-    folders = [path.parent for path in store.root.glob(f"*/*/{MANIFEST}") if path.parent.name.startswith(prefix)]
-    found = [folder for folder in folders if stage in ("", folder.parent.name)]
-    exact = [folder for folder in found if folder.name == prefix]
-    keys = sorted(f"{folder.parent.name}/{folder.name}" for folder in exact or found)
-    if not prefix or not keys:
-        raise InputError(f"diff {name}: no finished artifact in {store.root} has a key that begins so")
-    manifest = store.manifest(*keys[0].split("/")) if len(keys) == 1 else None
-    if manifest is None:
-        raise InputError(f"diff {name}: {len(keys)} artifacts have such a key: {', '.join(keys)}; give more of it")
-    return manifest
 
 
 def diff_artifacts(store: ArtifactStore, first: Manifest, second: Manifest, progress: Progress) -> dict[str, Any]:

@@ -49,7 +49,10 @@ def keep_gallery(run: Run, *, anew: bool) -> Path | None:
         return None
     picture = run.plan.store.gallery_path(run.plan.stages[SEGMENT.name].key)
     if anew or not picture.exists():
-        save_gallery(run, picture)
+        try:
+            save_gallery(run, picture)
+        except OSError:  # a folder that may only be read, or an image that is gone
+            return None
     return picture
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maskdistill.data.coco.export import coco_annotations, coco_categories, count_clusters
+from maskdistill.data.errors import InputError
 from maskdistill.data.optional import import_optional
 from maskdistill.data.stores.image_masks import ImageMasks
 from maskdistill.data.stores.masks import MaskStore
@@ -60,7 +61,13 @@ def write_detectron(store: MaskStore, images: ImageNames, path: Path, on_image: 
 
 
 def _detectron_dict(image: ImageMasks, n_clusters: int, images: ImageNames) -> dict[str, Any]:
-    height, width = image.size_hw or images.size_of(image.id)
+    size_hw = image.size_hw or images.size_of(image.id)
+    if size_hw is None:
+        raise InputError(
+            f"export: {image.id} has no mask and is gone, so that nothing tells its size; put the image back, or "
+            "export coco, which does without"
+        )
+    height, width = size_hw
     return {
         "file_name": images.file_of(image.id),
         "image_id": image.position + 1,

@@ -1,13 +1,13 @@
-"""What an export says about images: file names and, where a store does not know them, sizes."""
+"""What an export says of images: file names and, where a store does not know them, sizes."""
 
 from pathlib import Path
 
-from maskdistill.data.errors import InputError
+from maskdistill.data.errors import UnreadableImage
 from maskdistill.data.sources.image_source import ImageSource
 
 
 class ImageNames:
-    """Names and sizes of the images of a source.
+    """Names and sizes of the images of a source; one that is gone is named by its id and has no size.
 
     Args:
         source: The images.
@@ -31,16 +31,21 @@ class ImageNames:
         return image_id if path is None else str(path.resolve())
 
     def path_of(self, image_id: str) -> Path | None:
-        """File of the image; None where it is generated."""
-        return self.source.file(self._index(image_id))
+        """File of the image; None where it is generated, or gone."""
+        index = self._index(image_id)
+        return None if index is None else self.source.file(index)
 
-    def size_of(self, image_id: str) -> tuple[int, int]:
-        """Height and width of the image, px; it is decoded."""
-        height, width = self.source.read(self._index(image_id)).shape[:2]
-        return height, width
+    def size_of(self, image_id: str) -> tuple[int, int] | None:
+        """Height and width of the image, px; it is decoded. None where it is gone."""
+        index = self._index(image_id)
+        try:
+            height, width = (0, 0) if index is None else self.source.read(index).shape[:2]
+        except UnreadableImage:
+            return None
+        return (height, width) if height else None
 
-    def _index(self, image_id: str) -> int:
+    def _index(self, image_id: str) -> int | None:
         try:
             return self.source.index(image_id)
         except KeyError:
-            raise InputError(f"export: image {image_id} is not in the image source any more") from None
+            return None

@@ -59,7 +59,7 @@ def _path(image_id: str, images: ImageNames) -> str:
     path = images.path_of(image_id)
     if path is None:
         raise InputError(
-            "export: supervision works on image files, and these images are generated; export coco instead"
+            f"export: supervision works on image files, and {image_id} is generated, or gone; export coco instead"
         )
     return str(path)
 

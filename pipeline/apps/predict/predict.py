@@ -9,22 +9,21 @@ from PIL import Image
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.atomic import atomic_path, write_json
-from maskdistill.data.catalog import CANDIDATES, DETECTOR, SEGMENTER
+from maskdistill.data.catalog import CANDIDATES
 from maskdistill.data.coco.export import write_coco
-from maskdistill.data.config import FolderConfig
+from maskdistill.data.config import FolderConfig, SourceConfig
 from maskdistill.data.errors import InputError, UnreadableImage
-from maskdistill.data.sources.folder import FolderSource, find_images
+from maskdistill.data.sources.folder import FolderSource
 from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.listing import list_images
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.apps.drawing.colours import label_palette
 from maskdistill.pipeline.apps.drawing.overlay import draw_labels, draw_masks
-from maskdistill.pipeline.apps.outputs import Run
 from maskdistill.pipeline.apps.predict.files import png_names, save_png
+from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
-
-STAGES = ("distill", "segment")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,26 +31,28 @@ class Prediction:
     """What becomes of one folder of images.
 
     Attributes:
-        trained: The run whose model predicts.
+        model: File of the trained model.
         images: The folder of images.
         out: The folder to write to, and to nowhere else.
         overlays: Whether to draw each result on its image.
         progress: Told about every image.
+        execution: Device and batch size.
         failures: Gets the reason for each image that cannot be read.
     """
 
-    trained: Run
+    model: Path
     images: FolderSource
     out: Path
     overlays: bool
     progress: Progress
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     failures: dict[str, str] = field(default_factory=dict)
 
     def run(self, stage: str) -> list[str]:
         """Predict with the model of "distill" or "segment"; gives the ids of the images that could be read.
 
         Raises:
-            MissingArtifact: The model has not been trained.
+            MissingArtifact, CorruptArtifact: There is no such file, or it is of something else.
             InputError: Not one image could be read.
         """
         done = self._detect() if stage == "distill" else self._segment()
@@ -65,9 +66,9 @@ class Prediction:
         from maskdistill.stages.segment.predict import predict_part
         from maskdistill.stages.segment.train import load_segmenter
 
-        execution = self.trained.plan.config.execution
+        execution = self.execution
         device = resolve_device(execution)
-        model, config = load_segmenter(self.trained.folder("segment") / SEGMENTER.file, device)
+        model, config = load_segmenter(self.model, device)
         with self._scratch() as scratch:
             parts = []
             for number, images in enumerate(self._readable(execution.batch_size)):
@@ -80,11 +81,11 @@ class Prediction:
 
     def _detect(self) -> tuple[str, ...]:
         from maskdistill.stages.distill.predict import predict_part
-        from maskdistill.stages.distill.stage import load_detector
+        from maskdistill.stages.distill.stage import load_detector, read_detector
 
-        config, execution = self.trained.plan.config.distill, self.trained.plan.config.execution
+        (config, _), execution = read_detector(self.model), self.execution
         device = resolve_device(execution)
-        detector = load_detector(self.trained.folder("distill") / DETECTOR.file, device)
+        detector = load_detector(self.model, device)
         found = [
             predict_part(
                 detector, images, list(images.ids), config, execution.batch_size, device, self.progress.advance
@@ -172,10 +173,13 @@ class LoadedImages(ImageSource):
         raise NotImplementedError
 
 
-def open_images(folder: Path, max_pixels: int) -> FolderSource:
-    """All images below a folder; those of more pixels are not read. Raises InputError without a folder or an image."""
+def open_images(folder: Path, like: SourceConfig) -> FolderSource:
+    """All images below a folder, read as those of a data set are. Raises InputError without a folder or an image."""
     if not folder.is_dir():
         raise InputError(f"--image-dir {folder}: there is no such folder")
-    if next(find_images(folder), None) is None:
-        raise InputError(f"--image-dir {folder}: there are no images in it")
-    return FolderSource(FolderConfig(kind="folder", root=folder, max_pixels=max_pixels))
+    listing = list_images(folder)
+    if not listing.images:
+        skipped = f"; it holds {listing.skipped}, which are not read" if listing.skipped.total else ""
+        raise InputError(f"--image-dir {folder}: there are no images in it{skipped}")
+    read = like.model_dump(include={"max_pixels", "stretch"})
+    return FolderSource(FolderConfig(kind="folder", root=folder, max_failure_rate=1, **read))

@@ -11,9 +11,10 @@ from maskdistill.data.catalog import SEGMENTER
 from maskdistill.data.config import SourceConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.sources.decode import read_image
+from maskdistill.data.sources.stretch import Stretch
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 from maskdistill.stages.contract import ExecutionConfig
-from maskdistill.stages.networks.weights_file import read_description
+from maskdistill.stages.networks.weights_file import read_description, stretch_of
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.inference import view_scores, views_of
 from maskdistill.stages.segment.model import Segmenter as Network
@@ -31,11 +32,20 @@ class Segmenter:
     Attributes:
         n_classes: Number of values in a label map: the clusters, and background.
         config: The settings that it was trained with.
+        stretch: How pictures are read for it, as `data.stretch` had it.
     """
 
-    def __init__(self, network: Network, config: SegmentConfig, n_classes: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        network: Network,
+        config: SegmentConfig,
+        n_classes: int,
+        device: torch.device,
+        stretch: str = "auto",
+    ) -> None:
         self.n_classes = n_classes
         self.config = config
+        self.stretch = stretch
         self._network, self._device = network, device
 
     @classmethod
@@ -53,7 +63,7 @@ class Segmenter:
         weights = Path(path) / SEGMENTER.file if Path(path).is_dir() else Path(path)
         where = resolve_device(ExecutionConfig(device=device))
         network, config = load_segmenter(weights, where)
-        return cls(network, config, read_description(weights)["n_classes"], where)
+        return cls(network, config, read_description(weights)["n_classes"], where, stretch_of(weights))
 
     @property
     def colours(self) -> UInt8Array:
@@ -74,10 +84,13 @@ class Segmenter:
             InputError: The array is none of an RGB image.
             UnreadableImage: The file cannot be read.
         """
-        pixels = image if isinstance(image, np.ndarray) else read_image(Path(image), SourceConfig().max_pixels)
+        pixels = image if isinstance(image, np.ndarray) else self._read(Path(image))
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
             raise InputError(f"an image is a uint8 array (H, W, 3) of RGB, not {pixels.dtype} {pixels.shape}")
         views = [view[None].to(self._device) for view in views_of(pixels, self.config)]
         with torch.inference_mode(), autocast(self._device, self.config.precision):
             scores = view_scores(self._network, views, self.config)
         return to_labels([view[0] for view in scores], pixels, self.config, with_crf=with_crf)
+
+    def _read(self, path: Path) -> UInt8Array:
+        return read_image(path, SourceConfig().max_pixels, Stretch.parse(self.stretch))

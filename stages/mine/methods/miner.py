@@ -14,6 +14,7 @@ from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import UnreadableImage
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.rle import Rle
+from maskdistill.data.tally import Tally
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.progress import Progress
 
@@ -68,6 +69,9 @@ class Proposals:
 class Miner(ABC):
     """Finds objects in images; made once a process.
 
+    Attributes:
+        left_out: Counts masks that were there and are left out, by reason, while images are mined.
+
     Args:
         config: The settings of the stage; those of the method are `config.own`.
         inputs: What the stage works on.
@@ -76,6 +80,7 @@ class Miner(ABC):
 
     def __init__(self, config: "MineConfig", inputs: StageInputs, prepared: Any) -> None:
         self.config, self.inputs = config, inputs
+        self.left_out = Tally()
 
     @classmethod
     def prepare(cls, config: "MineConfig", inputs: StageInputs, folder: Path, progress: Progress) -> Any:
@@ -93,3 +98,7 @@ class Miner(ABC):
     def facts(self) -> dict[str, Any]:
         """What is worth knowing of the method as a whole, such as what it normalised pixels with; JSON values."""
         return {}
+
+    def of_file(self) -> Tally:
+        """Masks that are left out before any image is looked at; the same in every process."""
+        return Tally()

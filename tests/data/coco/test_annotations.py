@@ -1,19 +1,20 @@
-"""The one reader of annotation files: what ground truth and imported proposals accept and refuse alike."""
+"""The one reader of annotation files: what ground truth and imported proposals accept, leave out and refuse alike."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 
-from helpers.coco_files import Content, box, code_of, open_coco, train_content, write_coco_set
+from helpers.coco_changes import ACCEPTED, LEFT_OUT, Change
+from helpers.coco_files import Content, box, open_coco, train_content, write_coco_set
 from maskdistill.data.coco.annotations import AnnotationFile
-from maskdistill.data.coco.proposals import read_coco
+from maskdistill.data.coco.proposals import CocoMasks, read_coco
 from maskdistill.data.errors import InputError
-
-Change = Callable[[Content], Any]
+from maskdistill.data.sources.coco import CocoSource
+from maskdistill.data.sources.frames import Header
+from maskdistill.data.tally import Tally
 
 
 def write(path: Path, content: Content) -> Path:
@@ -21,94 +22,10 @@ def write(path: Path, content: Content) -> Path:
     return path
 
 
-def each(place: str, **fields: object) -> Change:
-    """Set fields of every entry of a list; None stays null."""
-
-    def change(content: Content) -> None:
-        for entry in content[place]:
-            entry.update(fields)
-
-    return change
-
-
-def without(place: str, *names: str) -> Change:
-    """Remove fields of every entry of a list."""
-
-    def change(content: Content) -> None:
-        for entry in content[place]:
-            for name in names:
-                entry.pop(name, None)
-
-    return change
-
-
-def renamed(content: Content) -> None:
-    """Give every image another kind of id."""
-    for entry in content["images"]:
-        entry["id"] = f"im-{entry['id']}"
-    for entry in content["annotations"]:
-        entry["image_id"] = f"im-{entry['image_id']}"
-
-
-ACCEPTED: dict[str, Change] = {
-    "as COCO's authors write it": lambda content: None,
-    "boxes left out": without("annotations", "bbox"),
-    "boxes are null": each("annotations", bbox=None),
-    "crowds left out": lambda content: content["annotations"][0].pop("iscrowd"),
-    "crowd is true": lambda content: content["annotations"][2].update(iscrowd=True),
-    "crowd is text": lambda content: content["annotations"][2].update(iscrowd="1"),
-    "sizes are fractions": each("images", height=10.0, width=12.0),
-    "ids are fractions": lambda content: content["annotations"][0].update(image_id=7.0, category_id=18.0),
-    "ids are text": renamed,
-    "scores": each("annotations", score=0.5),
-    "scores are null": each("annotations", score=None),
-    "supercategories are null": each("categories", supercategory=None),
-    "further fields": each("annotations", attributes={"occluded": False}, id="x"),
-    "an annotation without category": lambda content: content["annotations"][2].update(category_id=None),
-}
 REFUSED: dict[str, tuple[Change, str]] = {
     "no images": (lambda content: content.pop("images"), "field 'images' is missing"),
     "no annotations": (lambda content: content.pop("annotations"), "field 'annotations' is missing"),
-    "categories are names": (
-        lambda content: content.update(categories=["person"]),
-        r"categories\[0\] must be an object",
-    ),
-    "a category twice": (
-        lambda content: content["categories"].append({"id": 1, "name": "woman"}),
-        r"categories\[3\]: the id 1 occurs twice in categories",
-    ),
-    "an image twice": (
-        lambda content: content["images"].append(content["images"][0]),
-        r"images\[2\]: the id 7 occurs twice in images",
-    ),
-    "an id is true": (each("images", id=True), r"images\[0\]: field 'id' is bool True, it must be int or str"),
-    "a file name is a number": (each("images", file_name=7), r"field 'file_name' is int 7, it must be str"),
-    "half a character": (each("images", file_name="\ud800"), "field 'file_name' .* valid Unicode"),
-    "half a character in a name": (
-        each("annotations", **{"\ud800": 1}),
-        "name of a field is not valid Unicode",
-    ),
-    "half a size": (without("images", "width"), r"images\[0\]: field 'width' is missing, it must be int"),
-    "half a pixel": (each("images", height=10.5), r"field 'height' is float 10\.5, it must be int"),
-    "no size of an image": (each("images", height=0), "12 x 0 px is no size of an image"),
-    "a size beyond codes": (each("images", height=10**9, width=10**9), "no size of an image"),
-    "an annotation of no image": (
-        lambda content: content["annotations"][1].update(image_id="7"),
-        r"annotations\[1\]\.image_id: '7' is not among the file's images; add the image, or remove",
-    ),
-    "three numbers for a box": (
-        each("annotations", bbox=[0, 1, 2]),
-        r"annotations\[0\]: field 'bbox' is list \[0, 1, 2\], it must be four numbers: x, y, width, height",
-    ),
-    "neither crowd nor not": (each("annotations", iscrowd=2), "field 'iscrowd' is int 2, it must be 0 or 1"),
-    "a score of nan": (each("annotations", score=float("nan")), "field 'score' is float nan, it must be a finite"),
-    "a score is text": (each("annotations", score="0.9"), "field 'score' is str '0.9', it must be a finite number"),
-    "no outline": (without("annotations", "segmentation"), r"annotations\[0\]: field 'segmentation' is missing"),
-    "an outline is text": (each("annotations", segmentation="x"), "field 'segmentation' is str 'x'"),
-    "a code of another size": (
-        each("annotations", segmentation=code_of(np.ones((20, 20), dtype=bool))),
-        r"annotations\[0\]\.segmentation, image 000007\.jpg: its size is \[20, 20\]",
-    ),
+    "images is no list": (lambda content: content.update(images={}), "field 'images' is dict, it must be list"),
 }
 
 
@@ -121,33 +38,63 @@ def annotations_of(root: Path) -> Path:
     return root / "annotations" / "instances_train2017.json"
 
 
-@pytest.mark.parametrize("change", ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_both_accept_the_same_files(root: Path, change: Change) -> None:
+def changed(root: Path, change: Change) -> Path:
     content = train_content()
     change(content)
-    write(annotations_of(root), content)
-    store, sizes = read_coco(annotations_of(root))
-    assert sizes == {"000007.jpg": (10, 12), "000003.jpg": (10, 12)}
-    assert store.area.tolist() == [9, 48]
+    return write(annotations_of(root), content)
+
+
+def masks_of(path: Path) -> tuple[list[int], Tally]:
+    """Areas of the masks of image 7, and what is left out of the file."""
+    file, tally = CocoMasks(path), Tally()
+    masks = file.masks_of(next(iter(file.images)), Header((10, 12)), tally)
+    for bad in (file.file.bad_entries, file.file.left_out):
+        tally.merge(bad)
+    return coco_mask.area(masks.rles).tolist(), tally
+
+
+def check_truth_of(root: Path) -> CocoSource:
+    """The ground truth of the changed file is that of the file as it was."""
     source = open_coco(root, annotations_val=None)
     labels, boxes = source.read_labels(1), source.read_boxes(1)
     assert labels is not None
     assert np.bincount(labels.ravel(), minlength=256)[[1, 2, 255]].tolist() == [39, 9, 40]
     assert boxes is not None
-    assert boxes.tolist() == [[3, 2, 6, 5], [1, 1, 9, 7]]
+    assert boxes.tolist()[:2] == [[3, 2, 6, 5], [1, 1, 9, 7]]
+    return source
+
+
+@pytest.mark.parametrize("change", ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_both_accept_the_same_files(root: Path, change: Change) -> None:
+    areas, tally = masks_of(changed(root, change))
+    assert areas == [9, 48]
+    assert set(tally.counts()) <= {"crowd regions", "without an outline, a box at most"}
+    check_truth_of(root)
+
+
+@pytest.mark.parametrize(("change", "said"), LEFT_OUT.values(), ids=LEFT_OUT.keys())
+def test_both_leave_the_same_entry_out_and_say_so(root: Path, change: Change, said: str) -> None:
+    areas, tally = masks_of(changed(root, change))
+    assert areas == [9, 48]
+    assert tally.total == 2  # the crowd too
+    assert said in str(tally)
+    check_truth_of(root)
 
 
 @pytest.mark.parametrize(("change", "message"), REFUSED.values(), ids=REFUSED.keys())
 def test_both_refuse_the_same_files_in_the_same_words(root: Path, change: Change, message: str) -> None:
-    content = train_content()
-    change(content)
-    write(annotations_of(root), content)
+    path = changed(root, change)
     with pytest.raises(InputError, match=message) as refused:
-        read_coco(annotations_of(root))
-    assert str(refused.value).startswith(str(annotations_of(root)))
+        CocoMasks(path)
+    assert str(refused.value).startswith(str(path))
     with pytest.raises(InputError) as caught:
         open_coco(root, annotations_val=None).read_labels(1)
     assert str(caught.value) == str(refused.value)
+
+
+def test_crowds_are_masks_where_they_are_asked_for(root: Path) -> None:
+    file = CocoMasks(annotations_of(root), crowds=True)
+    assert coco_mask.area(file.masks_of(7, Header((10, 12)), Tally()).rles).tolist() == [9, 48, 48]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from maskdistill.data.errors import InputError, UnreadableImage
-from maskdistill.data.sources.decode import read_class_indices, read_image
+from maskdistill.data.sources.decode import read_image
+from maskdistill.data.sources.label_maps import read_class_indices
 
 LIMIT = 10_000
 

@@ -86,6 +86,7 @@ def test_a_class_file_names_classes_and_their_colours(root: Path) -> None:
     classes.write_text("background 0 0 0\ntraffic light 250 170 30\ncat 7 8 9\nignore 224 224 192\n")
     colours = [[[0, 0, 0], [250, 170, 30], [7, 8, 9], [224, 224, 192]]]
     write_image(root / "labels/a.png", 2)
+    write_image(root / "b.png", size_hw=(1, 4))
     write_image(root / "labels/b.png", np.asarray(colours, dtype=np.uint8))
     source = open_folder(root, labels=root / "labels", class_file=classes)
     assert source.class_names == ("background", "traffic light", "cat")

@@ -1,7 +1,8 @@
+import unicodedata
+
 import pytest
 
-from maskdistill.data.errors import InputError
-from maskdistill.data.sources.image_names import match_images
+from maskdistill.data.sources.image_names import NUMBER, SERVER, SPELLING, match_images
 
 IDS = ["train2017/0009.jpg", "2007_000032", "a/1.png", "b/1.png", "photo.v2", "1.png"]
 
@@ -28,11 +29,45 @@ CASES = {
 @pytest.mark.parametrize(("name", "expected"), CASES.items())
 def test_a_name_means_the_image_that_it_ends_with(name: str, expected: int | None) -> None:
     ids = IDS if name == "1.png" else IDS[:5]
-    assert match_images({7: name}, ids, "x.json") == ({} if expected is None else {expected: 7})
+    matches = match_images({7: name}, ids)
+    assert matches.found == ({} if expected is None else {expected: [7]})
+    assert not matches.remedies
 
 
-def test_names_of_several_images_and_images_of_several_names_are_refused() -> None:
-    with pytest.raises(InputError, match=r"x\.json: '1\.jpg' may mean a/1\.png or b/1\.png; add its folder"):
-        match_images({7: "1.jpg"}, IDS, "x.json")
-    with pytest.raises(InputError, match=r"'train/2007_000032\.jpg' and '2007_000032' both mean .* 2007_000032"):
-        match_images({7: "train/2007_000032.jpg", 8: "2007_000032"}, IDS, "x.json")
+@pytest.mark.parametrize(
+    ("name", "expected", "way"),
+    [
+        ("TRAIN2017/0009.JPG", 0, SPELLING),
+        ("https://example.org/b/2007_000032.jpg?x=1", 1, SPELLING),
+        ("https://example.org/a%2F1.png", 2, SPELLING),
+        (unicodedata.normalize("NFD", "Müller é.jpg"), 6, SPELLING),
+        ("images/0a1b2c3d-photo.v2.jpg", 4, SERVER),
+        ("3f2a_2007_000032.jpg", 1, SERVER),
+        ("2007_000032_jpg.rf.0a1b2c3d.jpg", 1, SERVER),
+        ("9", 0, NUMBER),
+        ("32", None, ""),
+        ("x-1.png", None, ""),
+    ],
+)
+def test_other_ways_to_write_a_name(name: str, expected: int | None, way: str) -> None:
+    matches = match_images({7: name}, [*IDS[:5], "c", unicodedata.normalize("NFC", "Müller é.jpg")])
+    assert matches.found == ({} if expected is None else {expected: [7]})
+    assert matches.remedies == ({way: 1} if way else {})
+
+
+def test_names_of_several_images_and_images_of_several_names_are_left_out() -> None:
+    matches = match_images({7: "1.jpg"}, IDS[:5])
+    assert (matches.found, matches.ambiguous) == ({}, [7])
+    matches = match_images({7: "train/2007_000032.jpg", 8: "val/2007_000032.jpg"}, IDS)
+    assert (matches.found, matches.ambiguous) == ({}, [7, 8])
+    matches = match_images({7: "train/2007_000032.jpg", 8: "2007_000032"}, IDS)
+    assert (matches.found, matches.ambiguous) == ({1: [8]}, [7])
+
+
+def test_an_image_may_be_listed_twice_under_one_name() -> None:
+    assert match_images({7: "2007_000032.jpg", 8: "2007_000032.jpg"}, IDS).found == {1: [7, 8]}
+
+
+def test_a_name_that_fits_as_it_stands_keeps_its_image() -> None:
+    matches = match_images({7: "0a1b2c3d-photo.v2.jpg", 8: "photo.v2"}, IDS)
+    assert (matches.found, matches.ambiguous) == ({4: [8]}, [])

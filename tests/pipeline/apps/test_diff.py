@@ -16,7 +16,7 @@ from maskdistill.data.errors import InputError
 from maskdistill.data.stores.labels import LabelStore, write_labels
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 from maskdistill.pipeline.apps import cli
-from maskdistill.pipeline.apps.compare.artifacts import diff_artifacts, find_artifact
+from maskdistill.pipeline.apps.compare.artifacts import diff_artifacts
 from maskdistill.pipeline.apps.compare.labels import diff_labels
 from maskdistill.pipeline.apps.compare.masks import diff_clusters, diff_masks
 from maskdistill.pipeline.artifacts import MANIFEST, ArtifactStore, Manifest, write_manifest
@@ -119,7 +119,7 @@ def artifacts(tmp_path: Path) -> ArtifactStore:
 
 
 def changes(artifacts: ArtifactStore) -> dict[str, tuple[object, object]]:
-    first, second = (find_artifact(artifacts, name) for name in ("caa", "cab"))
+    first, second = (artifacts.find(name, "diff") for name in ("caa", "cab"))
     found = diff_artifacts(artifacts, first, second, Silent())["changes"]
     return {change["name"]: (change["a"], change["b"]) for change in found}
 
@@ -131,7 +131,7 @@ def test_changes_are_followed_through_the_inputs(artifacts: ArtifactStore) -> No
 
 
 def test_clusters_bring_their_masks(artifacts: ArtifactStore) -> None:
-    first, second = (find_artifact(artifacts, name) for name in ("caa", "cab"))
+    first, second = (artifacts.find(name, "diff") for name in ("caa", "cab"))
     figures = diff_artifacts(artifacts, first, second, Silent())
     assert (figures["masks"]["matched"], figures["masks"]["lost"]) == (1, 1)
     assert figures["clusters"] == {"compared": 1, "changed": 0, "changed_renamed": 0}
@@ -149,17 +149,17 @@ def test_clusters_bring_their_masks(artifacts: ArtifactStore) -> None:
 )
 def test_keys_must_name_one_artifact(artifacts: ArtifactStore, name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        find_artifact(artifacts, name)
+        artifacts.find(name, "diff")
 
 
 def test_a_key_that_begins_another_is_itself(artifacts: ArtifactStore) -> None:
     publish(artifacts, "mine", "aa1", {})
-    assert find_artifact(artifacts, "aa1").key == "aa1"
+    assert artifacts.find("aa1", "diff").key == "aa1"
 
 
 def test_artifacts_of_different_stages_are_not_compared(artifacts: ArtifactStore) -> None:
     with pytest.raises(InputError, match="mine/aa11 and cluster/caa11 are of different stages"):
-        diff_artifacts(artifacts, find_artifact(artifacts, "aa"), find_artifact(artifacts, "caa"), Silent())
+        diff_artifacts(artifacts, artifacts.find("aa", "diff"), artifacts.find("caa", "diff"), Silent())
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_the_command_prints_a_table_or_json(command: Callable[..., int], capsys:
 def test_the_table_of_no_difference_says_so(artifacts: ArtifactStore) -> None:
     from maskdistill.pipeline.apps.tables.differences import print_diff
 
-    manifest = find_artifact(artifacts, "aa")
+    manifest = artifacts.find("aa", "diff")
     output = io.StringIO()
     print_diff(diff_artifacts(artifacts, manifest, manifest, Silent()), Console(width=100, file=output))
     assert "made from the same settings and inputs" in output.getvalue()

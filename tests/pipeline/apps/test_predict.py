@@ -1,6 +1,8 @@
 """`maskdistill predict`: trained models on images they have not seen."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,15 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from maskdistill.data.catalog import CANDIDATES
-from maskdistill.data.errors import InputError, MissingArtifact
+from maskdistill.data.errors import CorruptArtifact, InputError, MissingArtifact
 from maskdistill.pipeline.apps.cli import app
 from maskdistill.pipeline.apps.predict.files import png_names, prepare_out
+from maskdistill.pipeline.apps.predict.model import MODELS
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGES
 from maskdistill.pipeline.launch import run_stages
 from maskdistill.pipeline.plan import Plan
+from maskdistill.stages.contract import ExecutionConfig
 
 CONFIG = """
 data: {kind: scenes, n_train: 4, n_val: 1, size: 32, max_pixels: 5000}
@@ -158,3 +162,51 @@ def test_errors_are_readable(
 
 def test_names_of_pictures_are_unique() -> None:
     assert png_names(["a.jpg", "a.png", "b/a.jpg", "c.tar.gif"]) == ["a.jpg.png", "a.png.png", "b/a.png", "c.tar.png"]
+
+
+def trained(config: Path, stage: str) -> Path:
+    """The file of a model that the configuration has trained."""
+    plan = Plan(ConfigSource((config,)))
+    return plan.path(stage) / MODELS[stage].file
+
+
+@pytest.mark.parametrize("stage", ["segment", "distill"])
+@pytest.mark.parametrize("named", ["file", "folder", "key", "a file of another name"])
+def test_a_model_is_enough(
+    config: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, named: str
+) -> None:
+    file = trained(config, stage)
+    monkeypatch.chdir(config.parent)  # keys are looked up in ./artifacts
+    shutil.copy(file, tmp_path / "model.safetensors")
+    names = {"file": file, "folder": file.parent, "key": file.parent.name, "a file of another name": tmp_path / "model"}
+    name = str(names[named]) + (".safetensors" if named == "a file of another name" else "")
+    line = ["predict", "--model", name, "--image-dir", str(images), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, line)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / ("labels" if stage == "segment" else "candidates.json")).exists()
+    # A file says nothing of how many images go at once, and sums differ with that.
+    options = ("--stage", stage, "-s", f"execution.batch_size={ExecutionConfig().batch_size}")
+    assert predict(config, images, tmp_path / "again", *options).exit_code == 0
+    assert {n: (tmp_path / "out" / n).read_bytes() for n in files_below(tmp_path / "out")} == {
+        n: (tmp_path / "again" / n).read_bytes() for n in files_below(tmp_path / "again")
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "error", "message"),
+    [
+        ("nowhere.safetensors", (), InputError, r"--model nowhere\.safetensors: there is no such file; name a segm"),
+        ("abcdef", (), InputError, "--model abcdef: no finished artifact in"),
+        ("images", (), MissingArtifact, "no finished artifact; name a folder"),
+        ("segment", ("--stage", "distill"), InputError, "a model of segment, and --stage distill was asked for"),
+        ("a.jpg", (), CorruptArtifact, "not the weights of a maskdistill model"),
+    ],
+)
+def test_what_is_no_model_is_named(
+    config: Path, images: Path, tmp_path: Path, model: str, options: tuple[str, ...], error: type[Exception],
+    message: str,
+) -> None:  # fmt: skip
+    places = {"images": images, "segment": trained(config, "segment"), "a.jpg": images / "a.jpg"}
+    line = ["predict", "--model", str(places.get(model, model)), *options]
+    result = CliRunner().invoke(app, [*line, "--image-dir", str(images), "--out", str(tmp_path / "out")])
+    assert isinstance(result.exception, error) and re.search(message, str(result.exception)), result.exception

@@ -64,7 +64,7 @@ def write_proposals(source: ImageSource, path: Path) -> str:
     for number, image_id in enumerate(source.ids):
         height, width, _ = source.read(number).shape
         mask = np.zeros((height, width), dtype=bool)
-        mask[: height // 2, : width // 2] = True
+        mask[: max(1, height // 2), : max(1, width // 2)] = True
         images.append({"id": number, "file_name": f"{image_id}.jpg", "height": height, "width": width})
         annotation = {"id": number, "image_id": number, "category_id": 1, "segmentation": code_of(mask), "score": 0.5}
         annotations.append(annotation)

@@ -1,6 +1,7 @@
 """Masks of another program in place of mined ones."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,29 +81,93 @@ def test_crowds_are_left_out_and_counted(tiny_source: BlobSource, tmp_path: Path
     assert outputs.metrics["crowds_left_out"] == 1
 
 
+class Heard(Silent):
+    """A Progress that keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.notes.append(line)
+
+
 @pytest.mark.parametrize(
-    ("first_image", "message"),
+    ("first_image", "reason", "kept"),
     [
-        ({"height": 50, "width": 70}, r"images\[0\]: the file says that elsewhere/blob0\.jpg has 70 x 50 px, but the "),
-        ({"file_name": "blob1.png"}, r"both mean the image blob1"),
+        (
+            {"height": 50, "width": 70},
+            "2 for an image of another size (elsewhere/blob0.jpg: 70 x 50 px in",
+            8,
+        ),
+        ({"file_name": "blob1.png"}, "4 of images whose names may mean several, or the same as another name (blob1", 6),
+        ({"file_name": "blob77.png"}, "2 of images that are not in the data (blob77.png)", 8),
     ],
 )
-def test_files_that_do_not_fit_the_images_are_refused(
-    tiny_source: BlobSource, tmp_path: Path, first_image: Content, message: str
+def test_masks_that_do_not_fit_the_images_are_left_out_and_counted(
+    tiny_source: BlobSource, tmp_path: Path, first_image: Content, reason: str, kept: int
 ) -> None:
-    with pytest.raises(InputError, match=message):
-        import_masks(mining_inputs(tiny_source), content_for(tiny_source, **first_image), tmp_path)
+    heard = Heard()
+    content = content_for(tiny_source, **first_image)
+    outputs, store = import_masks(mining_inputs(tiny_source), content, tmp_path, heard)
+    assert len(store) == kept
+    (said,) = heard.notes
+    assert said.startswith(f"{10 - kept} of 10 masks left out: {reason}")
+    assert sum(outputs.metrics["masks_left_out"].values()) == 10 - kept
 
 
-def test_codes_of_another_size_than_the_image_are_refused_with_its_name(
+def test_a_code_of_another_size_than_the_image_is_left_out_with_its_name(
     tiny_source: BlobSource, tmp_path: Path
 ) -> None:
     content = content_for(tiny_source)
     for image in content["images"]:
         del image["height"], image["width"]
-    content["annotations"][0]["segmentation"]["size"] = [50, 70]
-    with pytest.raises(InputError, match=r"annotations\[0\]\.segmentation, image elsewhere/blob0\.jpg: its size"):
+    content["annotations"][1]["segmentation"]["size"] = [50, 70]
+    heard = Heard()
+    _, store = import_masks(mining_inputs(tiny_source), content, tmp_path, heard)
+    assert len(store) == 9
+    assert "annotations[1].segmentation, image elsewhere/blob0.jpg: its size is [50, 70]" in heard.notes[0]
+
+
+def all_crowds(content: Content) -> None:
+    for item in content["annotations"]:
+        item["iscrowd"] = 1
+
+
+def only_boxes(content: Content) -> None:
+    for item in content["annotations"]:
+        item["segmentation"] = []
+
+
+NOTHING_LEFT: dict[str, tuple[Callable[[Content], object], str]] = {
+    "crowds": (all_crowds, r"no mask is left of 10: 10 crowd regions \(elsewhere/blob0.*mine\.import\.crowds=true"),
+    "boxes": (only_boxes, "no mask is left of 10: 10 without an outline, a box at most"),
+    "none": (lambda content: content.update(annotations=[]), "no mask is left of 0: the file holds none"),
+    "others": (
+        lambda content: [item.update(image_id=99) for item in content["annotations"]],
+        r"no mask is left of 10: 10 of images that are not in the data \(unknown\.jpg\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), NOTHING_LEFT.values(), ids=NOTHING_LEFT.keys())
+def test_a_run_without_any_mask_stops_before_the_first_image(
+    tiny_source: BlobSource, tmp_path: Path, change: Callable[[Content], object], message: str
+) -> None:
+    content = content_for(tiny_source)
+    change(content)
+    with pytest.raises(InputError, match=message):
         import_masks(mining_inputs(tiny_source), content, tmp_path)
+    assert tiny_source.reads == []
+
+
+def test_a_way_to_read_names_is_said(tiny_source: BlobSource, tmp_path: Path) -> None:
+    content = content_for(tiny_source)
+    for k, image in enumerate(content["images"]):
+        image["file_name"] = f"images/{k:08x}-{image['file_name'].rpartition('/')[2]}"
+    heard = Heard()
+    _, store = import_masks(mining_inputs(tiny_source), content, tmp_path, heard)
+    assert len(store) == 10
+    assert "5 file names found with the prefix or suffix of an annotation server" in heard.notes[0]
 
 
 def test_a_file_for_other_images_is_refused(tiny_source: BlobSource, tmp_path: Path) -> None:

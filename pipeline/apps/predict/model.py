@@ -1,0 +1,67 @@
+"""Which trained model predicts: that of a run, or one that is named by its file, its artifact's folder, or its key."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from maskdistill.data.catalog import DETECTOR, SEGMENTER
+from maskdistill.data.errors import InputError
+from maskdistill.pipeline.apps.outputs import Run
+from maskdistill.pipeline.artifacts import ArtifactStore
+from maskdistill.pipeline.finished import FinishedPlan, open_artifact
+
+MODELS = {output.stage: output for output in (DETECTOR, SEGMENTER)}
+"""The file of the model of each stage that has one."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained model on disk.
+
+    Attributes:
+        stage: The stage that has trained it.
+        file: Its weights; the file says how to build the network.
+    """
+
+    stage: str
+    file: Path
+
+
+def model_of_run(plan: FinishedPlan, stage: str) -> TrainedModel:
+    """The model that a stage of a run has trained. Raises MissingArtifact with the command that trains it."""
+    return TrainedModel(stage, Run(plan, "predict").folder(stage) / MODELS[stage].file)
+
+
+def find_model(name: str, store: ArtifactStore, stage: str | None) -> TrainedModel:
+    """The model that a user names by its file, its artifact's folder, or its key.
+
+    Args:
+        name: What was typed.
+        store: Where keys are looked up.
+        stage: The stage that it has to be of; None = either.
+
+    Raises:
+        InputError: It is neither, or of another stage.
+        MissingArtifact: The folder holds no finished artifact.
+    """
+    wanted = tuple(MODELS) if stage is None else (stage,)
+    path = Path(name).expanduser()
+    if path.is_dir() and not any((path / MODELS[one].file).is_file() for one in wanted):
+        open_artifact(str(path), store, wanted, "--model")
+    if path.is_dir():
+        path = next(path / MODELS[one].file for one in wanted if (path / MODELS[one].file).is_file())
+    if path.is_file():
+        return TrainedModel(_stage_of(path, wanted), path)
+    if path.suffix or not name.strip():
+        raise InputError(f"--model {name}: there is no such file; name a {SEGMENTER.file}, or an artifact by its key")
+    folder, manifest = open_artifact(name, store, wanted, "--model")
+    return TrainedModel(manifest.stage, folder / MODELS[manifest.stage].file)
+
+
+def _stage_of(path: Path, wanted: tuple[str, ...]) -> str:
+    """The stage of a file of weights, as the file itself says."""
+    from maskdistill.stages.networks.weights_file import read_description
+
+    stage = DETECTOR.stage if "n_clusters" in read_description(path) else SEGMENTER.stage
+    if stage not in wanted:
+        raise InputError(f"--model {path}: a model of {stage}, and --stage {wanted[0]} was asked for")
+    return stage

@@ -1,0 +1,97 @@
+"""The Prefect server that a run reports to: no proxy stands before it, and nobody waits long for one in vain."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from maskdistill.data.errors import InputError, MaskDistillError
+from maskdistill.pipeline.server import check_server, local_server, reach_loopback_directly
+
+
+@contextmanager
+def answering(code: int) -> Iterator[str]:
+    """A server that says the same to everything; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(code)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/api"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("code", [200, 401])
+def test_an_answer_is_enough_whatever_the_proxy(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with answering(code) as address:
+        check_server(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("http://127.0.0.1:9/api", "refused"),
+        ("127.0.0.1:9/api", "unknown url type"),
+        ("http://[::1/api", "Invalid IPv6"),
+        ("ftp:", "."),
+    ],
+)
+def test_an_address_where_nobody_answers_is_named_with_what_to_do(address: str, reason: str) -> None:
+    with pytest.raises(InputError, match=rf"^PREFECT_API_URL=.*{reason}.*unset it .*--no-prefect") as caught:
+        check_server(address)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_server_is_not_taken_for_prefect() -> None:
+    with answering(404) as address, pytest.raises(InputError, match=r"HTTP 404.*ends in /api"):
+        check_server(address)
+
+
+def test_a_server_that_accepts_and_says_nothing_is_given_up() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        before = time.monotonic()
+        with pytest.raises(InputError, match="timed out"):
+            check_server(f"http://127.0.0.1:{silent.getsockname()[1]}/api", seconds=0.2)
+        assert time.monotonic() - before < 5
+
+
+def test_loopback_is_added_to_what_passes_by_the_proxy() -> None:
+    environment = {"http_proxy": "http://proxy:3128", "NO_PROXY": "example.org, localhost"}
+    reach_loopback_directly(environment, Console(quiet=True))
+    assert environment["no_proxy"] == environment["NO_PROXY"] == "example.org,localhost,127.0.0.1,::1"
+    assert environment["http_proxy"] == "http://proxy:3128"
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputError, match=r"PREFECT_HOME=.*file/home: cannot be made .*--no-prefect"),
+        local_server(tmp_path / "file" / "home", Console(quiet=True)),
+    ):
+        pass
+
+
+def test_the_wait_for_a_server_is_shown_and_ends_with_what_to_do(tmp_path: Path) -> None:
+    said = StringIO()
+    with (
+        pytest.raises(MaskDistillError, match=r"did not answer within 0\.1 s; run with --no-prefect, or see .*log"),
+        local_server(tmp_path / "home", Console(file=said, width=200), seconds=0.1),
+    ):
+        pass
+    assert "Prefect: starting a server on this machine, which may take 0.1 s" in said.getvalue()
