@@ -55,4 +55,4 @@ def lost_mask(
 def degrees(features: Tensor) -> Tensor:
     """How many patches are similar to each one, itself included: float (N, D) gives int64 (N,)."""
     # By some rows at a time, so that the N x N products are never there all at once.
-    return torch.cat([(rows @ features.T >= 0).sum(dim=1) for rows in features.split(_ROWS)])
+    return torch.cat([(rows @ features.T >= 0).sum(dim=1) for rows in torch.split(features, _ROWS)])

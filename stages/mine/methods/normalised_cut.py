@@ -47,8 +47,8 @@ def second_eigenvector(similar: NDArray[np.float32]) -> NDArray[np.float64]:
     if len(similar) >= _FEW:
         # Fails where second and third eigenvalue are all but equal, as in one long chain of similar patches.
         with suppress(ArpackNoConvergence):
-            return _by_lanczos(similar, roots) / roots
-    return _by_decomposition(similar, roots) / roots
+            return np.asarray(_by_lanczos(similar, roots) / roots)
+    return np.asarray(_by_decomposition(similar, roots) / roots)
 
 
 def foreground(vector: NDArray[np.float64]) -> tuple[NDArray[np.bool_], int]:

@@ -56,8 +56,9 @@ def test_queries_keys_and_values_are_those_of_the_model(name: str, patch: int, b
         for one, projected in found.items():
             assert projected.shape == (2, backbone.n_heads, 1 + 15, backbone.dim // backbone.n_heads)
             torch.testing.assert_close(projected, expected[one][:, :, kept], rtol=1e-5, atol=1e-5)
-    for one, projected in zip(("queries", "keys"), backbone.queries_keys(images, block), strict=True):
-        assert torch.equal(projected, backbone.projections(images, ("queries", "keys"), block)[one])
+    again = backbone.projections(images, ("queries", "keys"), block)
+    for projected, same in zip(backbone.queries_keys(images, block), again.values(), strict=True):
+        assert torch.equal(projected, same)
     if isinstance(backbone.model.fc_norm, torch.nn.Identity):
         torch.testing.assert_close(backbone.class_token(images), features[:, 0], rtol=1e-5, atol=1e-5)
 
