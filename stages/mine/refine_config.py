@@ -15,14 +15,14 @@ class RefineConfig(Settings):
 
     rounds: int = Field(0, ge=0)
     """Times that this is done, each from the masks of the one before; 0 = the mined masks are left as they are."""
-    epochs: float = Field(8.0, gt=0)
+    epochs: float = Field(15.0, gt=0)
     """Passes over the training images."""
     iterations_range: tuple[int, int] = (300, 3000)
     """Fewest and most steps that these may come to, for very few images and for very many."""
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(16, ge=1)
     """Images per step."""
-    lr: float = Field(1e-2, gt=0)
-    """Learning rate of AdamW; it falls to 0 along a cosine."""
+    lr: float = Field(1e-3, gt=0)
+    """Learning rate of AdamW; it falls to 0 along a cosine. A higher one also learns what is wrong with the masks."""
     keep_fraction: float = Field(0.5, gt=0, le=1)
     """Fraction of the patches, the hardest ones, that the loss is taken from."""
     max_masks: int = Field(1, ge=1)
