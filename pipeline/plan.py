@@ -123,9 +123,11 @@ class Plan:
     def require(self, stage: str, needed_by: str) -> Path:
         """Folder of a finished artifact. Raises MissingArtifact with the command that makes it."""
         if self.manifest(stage) is None:
+            arguments = self.config_source.arguments()
+            in_run = any(spec.name == stage for spec in self.specs)
             raise MissingArtifact(
-                f"{needed_by} needs the result of stage {stage} ({self.path(stage)}), which is not there. "
-                f"Make it with:\n  maskdistill run {self.config_source.arguments()} --to {stage}"
+                f"{needed_by} needs the result of stage {stage} ({self.path(stage)}), which is not there. Make it with:"
+                f"\n  maskdistill {f'run {arguments} --to {stage}' if in_run else f'stage {stage} {arguments}'}"
             )
         return self.path(stage)
 

@@ -13,15 +13,16 @@ import zarr
 from numpy.typing import NDArray
 
 from maskdistill.data.errors import CorruptArtifact
-from maskdistill.data.stores.features import COLUMNS, DESCRIPTION, MIRRORED, PARTS, STATISTICS, TOKENS, FeatureStore
-from maskdistill.data.stores.zarr_group import GrowingArray, create_array, create_store, link_group, write_strings
+from maskdistill.data.stores.features import COLUMNS, DESCRIPTION, MIRRORED, STATISTICS, TOKENS, FeatureStore
+from maskdistill.data.stores.growing_array import GrowingArray, join_arrays
+from maskdistill.data.stores.zarr_group import create_array, create_store, write_strings
 
 Tokens = NDArray[np.float16]
 
 
 @contextmanager
 def write_features(path: Path, dim: int, description: dict[str, Any], *, mirrored: bool) -> Iterator["FeatureWriter"]:
-    """A store of one part that stands at `path` once the block has ended well.
+    """A store that stands at `path` once the block has ended well.
 
     Args:
         path: Where.
@@ -40,9 +41,9 @@ class FeatureWriter:
     """Takes images one by one; only the last MiB of tokens is held in memory."""
 
     def __init__(self, group: zarr.Group, dim: int, *, mirrored: bool) -> None:
-        self._group, part = group, group.create_group(f"{PARTS}/0")
-        self._tokens = GrowingArray(part, TOKENS, (dim,), np.float16)
-        self._mirrored = GrowingArray(part, MIRRORED, (dim,), np.float16) if mirrored else None
+        self._group = group
+        self._tokens = GrowingArray(group, TOKENS, np.float16)
+        self._mirrored = GrowingArray(group, MIRRORED, np.float16) if mirrored else None
         self._images: dict[int, tuple[str, tuple[int, int], tuple[int, int], int]] = {}
         self._n_tokens, self._total, self._squares = 0, np.zeros(dim), np.zeros(dim)
 
@@ -68,15 +69,14 @@ class FeatureWriter:
         """
         height, width, dim = tokens.shape
         self._images[item] = (image_id, size_hw, (height, width), len(self._tokens))
-        rows = tokens.reshape(-1, dim)
-        self._tokens.append(rows)
+        self._tokens.append(tokens.ravel())
         if self._mirrored is not None:
             if mirrored is None or mirrored.shape != tokens.shape:
                 raise ValueError(f"{image_id}: the map of the mirror image has to be of the same shape")
-            self._mirrored.append(mirrored.reshape(-1, dim))
+            self._mirrored.append(mirrored.ravel())
         if counts:
-            exact = rows.astype(np.float64)
-            self._n_tokens += len(rows)
+            exact = tokens.reshape(-1, dim).astype(np.float64)
+            self._n_tokens += len(exact)
             self._total += exact.sum(axis=0)
             self._squares += np.einsum("nd,nd->d", exact, exact)
 
@@ -89,36 +89,32 @@ class FeatureWriter:
         columns = {
             "size_hw": np.asarray([size_hw for _, size_hw, _, _ in found]).reshape(-1, 2),
             "grid_hw": np.asarray([grid_hw for _, _, grid_hw, _ in found]).reshape(-1, 2),
-            "part": np.zeros(len(found)),
-            "row": np.asarray([row for _, _, _, row in found]),
+            "start": np.asarray([start for _, _, _, start in found]),
         }
         statistics = {"n_tokens": np.asarray([self._n_tokens]), "total": self._total, "squares": self._squares}
         _write_columns(self._group, [image_id for image_id, _, _, _ in found], columns, statistics)
 
 
 def join_features(parts: Sequence[Path], path: Path) -> FeatureStore:
-    """Join stores into one at `path`, their images in the order given; no tokens are read.
+    """Join stores into one at `path`, their images in the order given.
 
-    The files of the tokens are linked where the file system has hard links, so that they take their space only once
-    though the parts are still there, and copied elsewhere.
+    No tokens are read: the files that they are in are linked, see `join_arrays`.
 
     Raises:
         CorruptArtifact: A part is damaged, or they are of different tokens.
     """
     stores = [FeatureStore.open(part) for part in parts]
+    first = stores[0]
     for store in stores:
-        if (store.description, store.dim) != (stores[0].description, stores[0].dim):
-            raise CorruptArtifact(f"{store.path}: holds other tokens than {stores[0].path}")
-    starts = np.cumsum([0, *(store.n_parts for store in stores)])
+        if (store.description, store.dim, store.mirrored) != (first.description, first.dim, first.mirrored):
+            raise CorruptArtifact(f"{store.path}: holds other tokens than {first.path}")
     columns = {name: np.concatenate([getattr(store, name) for store in stores]) for name in COLUMNS}
-    columns["part"] = np.concatenate([store.part + start for store, start in zip(stores, starts[:-1], strict=True)])
     statistics = {name: sum(getattr(store, name) for store in stores) for name in STATISTICS}
     with create_store(path, "features") as group:
-        group.attrs[DESCRIPTION] = stores[0].description
-        group.create_group(PARTS)
-        for store, start in zip(stores, starts[:-1], strict=True):
-            for number in range(store.n_parts):
-                link_group(store.path / PARTS / str(number), group, f"{PARTS}/{start + number}")
+        group.attrs[DESCRIPTION] = first.description
+        for name in first.arrays:
+            starts = join_arrays([store.arrays[name] for store in stores], group, name, np.float16)
+        columns["start"] += np.repeat(starts, [len(store) for store in stores])
         _write_columns(group, [image_id for store in stores for image_id in store.image_ids], columns, statistics)
     return FeatureStore.open(path)
 

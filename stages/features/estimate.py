@@ -14,7 +14,7 @@ from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.features.extract import FeaturesWorker
 from maskdistill.stages.mine.methods.miner import Photo, read_photos
 
-_MEASURED, _TIMED = 32, 3
+_MEASURED, _TIMED = 32, 4
 _BYTES = np.dtype(np.float16).itemsize
 
 FreeBytes = Callable[[Path], int]
@@ -37,16 +37,20 @@ def estimate(worker: FeaturesWorker, source: ImageSource) -> Estimate:
     """Measure some images, evenly spread over all, and pass a few of them through the ViT."""
     n_images = len(source)
     chosen = np.unique(np.linspace(0, n_images - 1, min(n_images, _MEASURED)).round().astype(int)).tolist()
+    sizes_hw: list[tuple[int, int]] = []
+    timed: list[Photo] = []
     began = time.perf_counter()
-    photos = list(read_photos(source, chosen, {}))
-    if not photos:
+    for photo in read_photos(source, chosen, {}):
+        sizes_hw.append(photo.size_hw)
+        if len(timed) < _TIMED:
+            timed.append(photo)
+    if not timed:
         return Estimate(n_images, 0, 0.0)
-    reading = (time.perf_counter() - began) / len(photos)
-    patches = [math.prod(worker.grid_hw(photo.size_hw)) for photo in photos]
-    n_bytes = sum(patches) / len(patches) * worker.dim * _BYTES * (1 + worker.config.mirror)
-    # As much as an image of average size takes.
-    seconds = _seconds_per_patch(worker, photos) * sum(patches) / len(patches)
-    return Estimate(n_images, round(n_images * n_bytes), n_images * (reading + seconds))
+    reading = (time.perf_counter() - began) / len(sizes_hw)
+    patches = sum(math.prod(worker.grid_hw(size_hw)) for size_hw in sizes_hw) / len(sizes_hw)
+    n_bytes = patches * worker.dim * _BYTES * (1 + worker.config.mirror)
+    seconds = reading + patches * _seconds_per_patch(worker, timed)
+    return Estimate(n_images, round(n_images * n_bytes), n_images * seconds)
 
 
 def check_space(estimate: Estimate, done: int, folder: Path, free: FreeBytes) -> None:
@@ -71,9 +75,8 @@ def bytes_of(folder: Path) -> int:
 
 def _seconds_per_patch(worker: FeaturesWorker, photos: list[Photo]) -> float:
     """Of the tokens of some images; a first one before them makes everything ready."""
-    timed = photos[: _TIMED + 1]
-    list(worker.maps(timed[:1]))
-    timed = timed[1:] or timed
+    list(worker.maps(photos[:1]))
+    timed = photos[1:] or photos
     began = time.perf_counter()
     list(worker.maps(timed))
     return (time.perf_counter() - began) / sum(math.prod(worker.grid_hw(photo.size_hw)) for photo in timed)

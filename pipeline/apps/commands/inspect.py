@@ -17,7 +17,7 @@ from maskdistill.pipeline.apps.commands.options import (
     output,
     print_json,
 )
-from maskdistill.pipeline.apps.output_names import VIEWS, stage_of
+from maskdistill.pipeline.apps.output_names import INSPECTED, VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.dag import SEGMENT
 from maskdistill.pipeline.finished import FinishedPlan
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # opening results imports what reads them
 
 
 def inspect(
-    view: Annotated[str, typer.Argument(help=f"One of {', '.join(VIEWS)}.")],
+    view: Annotated[str, typer.Argument(help=f"One of {', '.join(INSPECTED)}.")],
     config: ConfigOption = DEFAULT_CONFIG,
     overrides: SetOption = None,
     image: Annotated[str | None, typer.Option(help="Id of an image to draw.")] = None,
@@ -46,8 +46,8 @@ def inspect(
     from maskdistill.pipeline.apps.outputs import Run
     from maskdistill.pipeline.apps.tables.summary import print_summary
 
-    _check_options(image, out, sheet, count)
-    stage = stage_of(view, "inspect")
+    _check_options(view, image, out, sheet, count)
+    stage = stage_of(view, "inspect", INSPECTED)
     run = Run(FinishedPlan(config_source(config, overrides), stage), f"inspect {view}")
     if image is not None and out is not None:
         from maskdistill.pipeline.apps.drawing.stage import save_stage_picture
@@ -81,7 +81,9 @@ def _judge_numbers(run: "Run", view: str, k: str, as_json: bool) -> None:
         print_table(choice_table(choice), output())
 
 
-def _check_options(image: str | None, out: Path | None, sheet: Path | None, count: int | None) -> None:
+def _check_options(view: str, image: str | None, out: Path | None, sheet: Path | None, count: int | None) -> None:
+    if view in INSPECTED.keys() - VIEWS.keys() and not image is sheet is None:
+        raise InputError(f"inspect {view}: has no picture; leave --image and --sheet away")
     if (image is None) != (out is None):
         raise InputError("inspect: --image ID and --out FILE.png go together")
     if image is not None and sheet is not None:

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from maskdistill.data.catalog import CLUSTERS, LABELS
+from maskdistill.data.catalog import CLUSTERS, FEATURES, LABELS
+from maskdistill.data.stores.features import FeatureStore
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.apps.inspect.histogram import Histogram
@@ -16,10 +17,12 @@ QUANTILES = {"min": 0.0, "p25": 0.25, "median": 0.5, "p75": 0.75, "max": 1.0}
 
 
 def summarise(run: Run, stage: str) -> Statistics:
-    """Of the label maps of a stage, or where it has none of its masks; see the functions below.
+    """Of the features or the label maps of a stage, or where it has none of its masks; see the functions below.
 
     `cluster` has the distance of each mask to its centroid as well. Raises MissingArtifact where it is not finished.
     """
+    if stage == FEATURES.stage:
+        return feature_statistics(FEATURES.open({stage: run.folder(stage)}))
     if stage in LABELS:
         return label_statistics(run.labels(stage))
     statistics = mask_statistics(run.masks(stage))
@@ -66,6 +69,19 @@ def label_statistics(labels: LabelStore) -> Statistics:
         "pixels": int(pixels.sum()),
         "pixel_share": {value: float(share[value]) for value in present},
         "images_with": {value: int(images[value]) for value in present},
+    }
+
+
+def feature_statistics(features: FeatureStore) -> Statistics:
+    """Of patch tokens: how many there are, and quantiles of their statistics over the training images."""
+    patches = features.grid_hw.prod(axis=1)
+    return {
+        "images": len(features),
+        "patches": int(patches.sum()),
+        "numbers_per_patch": features.dim,
+        "patches_per_image": quantiles(patches),
+        "mean": quantiles(features.mean),
+        "std": quantiles(features.std),
     }
 
 
