@@ -129,7 +129,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for script in ("gen.py base 10", "mkdirs.py", "mk3.py", "mkcoco.py", "odd.py"):
         name, *arguments = script.split()
         subprocess.run([sys.executable, str(FIELD / name), *arguments], cwd=folder, env=environment, check=True)
-    shutil.copy(FIELD / "tiny.yaml", folder)
+    text = (FIELD / "tiny.yaml").read_text().replace("short_side: 96", "affinity: {short_side: 96}")
+    (folder / "tiny.yaml").write_text(text)
     (folder / "sam").mkdir()
     for i in range(10):
         shutil.copy(folder / "coco" / "sam_amg_list.json", folder / "sam" / f"img{i:02d}.json")
