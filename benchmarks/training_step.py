@@ -56,7 +56,7 @@ def main() -> None:
 
 def measure_detector(config: Config, source: ImageSource, turns: int) -> tuple[float, float]:
     settings = config.distill
-    detector = create_detector(settings, config.cluster.k, find_checkpoint(settings.weights, {}))
+    detector = create_detector(settings, n_clusters(config), find_checkpoint(settings.weights, {}))
     samples = [dataset.augment(source.read(i), *objects_of(source, i), settings) for i in range(settings.batch_size)]
     images, targets = dataset.collate(samples)
     recipe = settings.recipe(source.n_train)
@@ -67,9 +67,15 @@ def measure_detector(config: Config, source: ImageSource, turns: int) -> tuple[f
     return step, seconds(lambda: detector.detect(images), settings.precision, turns) / len(images)
 
 
+def n_clusters(config: Config) -> int:
+    if config.cluster.k == "auto":
+        raise SystemExit("cluster.k: nothing is clustered here, so give a number")
+    return config.cluster.k
+
+
 def measure_segmenter(config: Config, source: ImageSource, turns: int) -> tuple[float, float]:
     settings = config.segment
-    model = Segmenter(settings, config.cluster.k + 1, find_checkpoint(settings.weights, {}))
+    model = Segmenter(settings, n_clusters(config) + 1, find_checkpoint(settings.weights, {}))
     model.to(memory_format=torch.channels_last)
     samples = [augment.augment(source.read(i), labels_of(source, i), settings) for i in range(settings.batch_size)]
     crops, labels = augment.collate(samples)

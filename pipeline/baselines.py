@@ -41,9 +41,10 @@ def baselines_of(plan: Plan) -> list[Baseline]:
     first = f"data.first={n_images}"
     plain = plan.varied(first, "mine.refine.rounds=0")
     otsu = {name: plain.varied("mine.method=otsu", f"mine.otsu.on={name}") for name in ("colour", "edges")}
-    untrained = plain.varied(*untrained_settings(plan))
+    k = plan.n_clusters
+    untrained = plain.varied(*untrained_settings(plan), *([] if k is None else [f"cluster.k={k}"]))
     # K-means needs as many masks as clusters.
-    stages = ["mine", "cluster"] if untrained.source.n_train >= plan.config.cluster.k else ["mine"]
+    stages = ["mine"] if k is None or untrained.source.n_train < k else ["mine", "cluster"]
     return [
         *(Baseline(f"Otsu on {name}", variant, ["mine"]) for name, variant in otsu.items()),
         Baseline("random ViT", untrained, stages),

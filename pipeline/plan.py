@@ -76,6 +76,15 @@ class Plan:
         """Fingerprint of the ground truth, for the evaluation; None where there is none."""
         return self.source.labels_fingerprint()
 
+    @property
+    def n_clusters(self) -> int | None:
+        """Number of clusters; with `cluster.k: auto` as it was found, and None before that."""
+        k = self.config.cluster.k
+        if k != "auto":
+            return k
+        made = self.manifest("cluster")
+        return None if made is None else int(made.metrics["clusters"])
+
     def settings(self, stage: str) -> StageSettings:
         """The settings of a stage."""
         section: StageSettings = getattr(self.config, stage)

@@ -2,24 +2,39 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, TypeAdapter, field_validator
 
 from maskdistill.stages.networks.normalise import Normalise
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import Precision, TrainingPrecision
 from maskdistill.stages.weights import VitWeights
 
+Number = Annotated[int, Field(ge=2, le=254)]
+"""So many clusters. Label maps hold cluster c as c + 1 in 8 bits, with 255 for ignored pixels."""
+_NUMBER: TypeAdapter[int] = TypeAdapter(Number)
+
+
+def _number_or_auto(value: Any) -> Any:
+    """`auto` as it is, and anything else as a number: what is wrong is then said once, and not for each of the two."""
+    return value if value == "auto" else _NUMBER.validate_python(value)
+
 
 class ClusterConfig(StageSettings):
-    """A class for every mask: K-means over class tokens (paper section 3.2)."""
+    """A class for every mask: K-means over what a ViT sees of it (paper section 3.2)."""
 
-    k: int = Field(20, ge=2, le=254)
-    """Number of clusters. Label maps hold cluster c as c + 1 in 8 bits, with 255 for ignored pixels."""
+    k: Annotated[int | Literal["auto"], BeforeValidator(_number_or_auto)] = 20
+    """Number of clusters; `auto` = the one that the masks agree on best, without labels (docs/clusters.md)."""
+    k_range: tuple[Number, Number] | None = None
+    """Smallest and largest number that `k: auto` tries, up to a quarter of the masks; None = 2 to 30, or to a tenth of
+    the masks where those are fewer."""
     view: Literal["crop", "masked"] = "crop"
     """What the ViT sees of a mask: `crop` = its box at the image's own size (the published code); `masked` = the whole
     image, resized to `short_side`, with everything outside the mask set to zero (the paper)."""
+    features: Literal["cls", "pooled", "both"] = "cls"
+    """What of the view masks are compared by: `cls` = the class token (the paper); `pooled` = the mean of the patch
+    tokens inside the mask; `both` = the two side by side, each of length 1."""
     model: str | None = None
     """Name in timm of the Vision Transformer; None = the one of the mine stage."""
     weights: VitWeights | None = None
@@ -44,6 +59,18 @@ class ClusterConfig(StageSettings):
     """Passes over the training masks, at most."""
     precision: Precision = "auto"
     """Arithmetic of the ViT; `auto` = bf16 where the hardware computes it, else fp32."""
+
+    @field_validator("k_range")
+    @classmethod
+    def _ascends(cls, k_range: tuple[int, int] | None) -> tuple[int, int] | None:
+        if k_range and k_range[0] > k_range[1]:
+            raise ValueError("the smallest number comes first")
+        return k_range
+
+    def unused(self) -> set[str]:
+        """The range where the number is set; and `cls`, which was the only choice when the first keys were made."""
+        fixed = set() if self.k == "auto" else {"k_range"}
+        return super().unused() | fixed | ({"features"} if self.features == "cls" else set())
 
     def computes_in(self) -> TrainingPrecision | None:
         """That of the network."""

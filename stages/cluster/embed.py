@@ -1,7 +1,4 @@
-"""The class token of each mask's view, which is what masks are clustered by (paper section 3.2).
-
-Shapes: M masks, D embedding dimensions.
-"""
+"""The features of every mask, in parts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +9,7 @@ import torch
 from maskdistill.data.catalog import MINED
 from maskdistill.data.errors import InputError
 from maskdistill.stages.cluster.config import ClusterConfig
+from maskdistill.stages.cluster.features import FEATURES
 from maskdistill.stages.cluster.views import views
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.networks.vit import load_vit
@@ -42,6 +40,7 @@ class EmbedWorker:
         if config.model is None or config.weights is None:
             raise InputError("cluster.model, cluster.weights: must be set here; the pipeline fills in those of mine")
         self.config, self.source, self.batch_size = config, inputs.source, inputs.execution.batch_size
+        self.features = FEATURES[config.features]
         self.masks = MINED.open(inputs.artifacts)
         self.device = resolve_device(inputs.execution)
         vit = load_vit(
@@ -55,13 +54,14 @@ class EmbedWorker:
         self.vit = vit.to(self.device)
 
     def write(self, items: range, folder: Path, advance: Advance) -> PartReport:
-        """Write `embedding.npy`, float32 (len(items), D), of some rows of the masks."""
-        embedding = np.empty((len(items), self.vit.dim), dtype=np.float32)
+        """Write `embedding.npy`, float32 (len(items), width), of some rows of the masks."""
+        embedding = np.empty((len(items), self.features.parts * self.vit.dim), dtype=np.float32)
         prepared = views(self.masks, self.source, items, self.config, self.vit.patch_size)
         for batch in batches(prepared, self.vit.patch_size, self.batch_size):
             with torch.inference_mode(), autocast(self.device, self.config.precision):
-                tokens = self.vit.class_token(to_tensor(batch, self.vit, self.device))
-            embedding[[one.item - items.start for one in batch]] = tokens.float().cpu().numpy()
+                cover = torch.from_numpy(np.stack([one.cover.ravel() for one in batch])).to(self.device)
+                features = self.features.of(self.vit, to_tensor(batch, self.vit, self.device), cover)
+            embedding[[one.item - items.start for one in batch]] = features.cpu().numpy()
         np.save(folder / EMBEDDING, embedding)
         advance(len(items))
         return PartReport(len(items))

@@ -5,14 +5,20 @@ Shapes: M masks, D embedding dimensions, K clusters.
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskdistill.data.catalog import CLUSTERS, MINED
 from maskdistill.data.errors import InputError
+from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.clusters import ClusterStore
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.stages.cluster.choice import choose, range_of_k
 from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.cluster.embed import EMBEDDING, EmbedJob
+from maskdistill.stages.cluster.features import FEATURES
 from maskdistill.stages.cluster.kmeans import assign, dimension_scale, fit, whiten
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.parts import compute_parts
@@ -29,34 +35,28 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
         progress: Told about every mask.
 
     Returns:
-        The number of masks; cluster sizes and inertia as metrics. Cluster ids stay as K-means gave them.
+        The number of masks; cluster sizes and inertia as metrics, and with `k: auto` the table that K was chosen from
+        as `choice`. Cluster ids stay as K-means gave them.
 
     Raises:
         InputError: Fewer such masks than clusters, or an unusable model or weights.
     """
     masks = MINED.open(inputs.artifacts)
-    fitted = inputs.source.are_train(masks.image_ids)[masks.image] & (masks.area_share >= config.min_area)
-    if fitted.sum() < config.k:
-        raise InputError(
-            f"cluster.k: {config.k} clusters need at least as many masks, but the training images have only "
-            f"{fitted.sum()} of at least cluster.min_area; lower cluster.k or give more training images"
-        )
-    progress.start("embeddings", len(masks), "masks")
-    parts = compute_parts(
-        EmbedJob(config, inputs),
-        workdir / "parts",
-        len(masks),
-        inputs.execution.part_size,
-        inputs.engine,
-        progress.advance,
-    )
-    embedding = np.concatenate([np.load(part / EMBEDDING) for part in parts.folders])
-    scale = dimension_scale(embedding[fitted])
+    fitted = shaping_masks(config, masks, inputs.source)
+    tried = numbers_to_try(config, int(fitted.sum()))
+    embedding = _embed(config, inputs, workdir / "parts", len(masks), progress)
+    width = embedding.shape[1]
+    scale = dimension_scale(embedding[fitted]) if FEATURES[config.features].divided else np.ones(width, np.float32)
     whitened = whiten(embedding, scale)
+    k, metrics = tried[0], dict[str, Any]()
+    if config.k == "auto":
+        progress.start("number of clusters", len(tried), "numbers")
+        choice = choose(whitened[fitted], tried, inputs.seed, progress.advance)
+        k, metrics = choice.k, {"choice": choice.as_metrics()}
     progress.start("k-means", 1, "fits")
     centroids, inertia = fit(
         whitened[fitted],
-        config.k,
+        k,
         batch_size=config.batch_size_kmeans,
         n_init=config.n_init,
         max_iter=config.max_iter,
@@ -66,5 +66,32 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
     progress.advance(inertia=inertia)
     ClusterStore(embedding, cluster, distance, centroids, scale).save(workdir / CLUSTERS.file)
     shutil.rmtree(workdir / "parts", ignore_errors=True)
-    sizes = np.bincount(cluster, minlength=config.k).tolist()
-    return StageOutputs(len(masks), "masks", {"clusters": config.k, "cluster_sizes": sizes, "inertia": inertia})
+    sizes = np.bincount(cluster, minlength=k).tolist()
+    return StageOutputs(len(masks), "masks", {"clusters": k, "cluster_sizes": sizes, "inertia": inertia, **metrics})
+
+
+def shaping_masks(config: ClusterConfig, masks: MaskStore, source: ImageSource) -> NDArray[np.bool_]:
+    """Which masks K-means is fitted on, bool (M,): those of training images that are large enough."""
+    return source.are_train(masks.image_ids)[masks.image] & (masks.area_share >= config.min_area)
+
+
+def numbers_to_try(config: ClusterConfig, masks: int) -> list[int]:
+    """The number of clusters, or with `auto` those to choose among. Raises InputError where there are too few masks."""
+    if config.k == "auto":
+        return range_of_k(masks, config.k_range)
+    if masks < config.k:
+        raise InputError(
+            f"cluster.k: {config.k} clusters need at least as many masks, but the training images have only "
+            f"{masks} of at least cluster.min_area; lower cluster.k or give more training images"
+        )
+    return [config.k]
+
+
+def _embed(
+    config: ClusterConfig, inputs: StageInputs, folder: Path, n_masks: int, progress: Progress
+) -> NDArray[np.float32]:
+    progress.start("embeddings", n_masks, "masks")
+    parts = compute_parts(
+        EmbedJob(config, inputs), folder, n_masks, inputs.execution.part_size, inputs.engine, progress.advance
+    )
+    return np.concatenate([np.load(part / EMBEDDING) for part in parts.folders])

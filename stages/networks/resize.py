@@ -60,6 +60,26 @@ def grid_to_image(
     return mask[rows[:, None], columns]
 
 
+def patch_cover(mask: NDArray[np.bool_], resized_hw: tuple[int, int], patch_size: int) -> NDArray[np.float32]:
+    """Fraction of each patch that a mask covers once it is resized, float32 (rows, columns).
+
+    By area, so that a mask of a single pixel covers something however much it shrinks. What a patch has beyond
+    `resized_hw` px is not covered.
+    """
+    down, across = (_overlaps(old, new, patch_size) for old, new in zip(mask.shape, resized_hw, strict=True))
+    covered: NDArray[np.float32] = down @ mask.astype(np.float32) @ across.T
+    return covered
+
+
+def _overlaps(old: int, new: int, patch_size: int) -> NDArray[np.float32]:
+    """Fraction of each patch along a side of `new` px that each of the `old` pixels fills, float32 (patches, old)."""
+    pixels = np.arange(old + 1) * (new / old)
+    patches = np.arange(math.ceil(new / patch_size) + 1)[:, None] * patch_size
+    shared = np.minimum(patches[1:], pixels[1:]) - np.maximum(patches[:-1], pixels[:-1])
+    fractions: NDArray[np.float32] = (shared.clip(min=0) / patch_size).astype(np.float32)
+    return fractions
+
+
 def _nearest(new: int, old: int) -> NDArray[np.int64]:
     """For each of `new` pixels the one of `old` pixels under its centre, in integers so that nothing is rounded."""
     return (2 * np.arange(new, dtype=np.int64) + 1) * old // (2 * new)

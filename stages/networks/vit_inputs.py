@@ -3,8 +3,9 @@
 Shapes: B images of the batch, H x W the padded size (px), S = patch size (px).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -31,17 +32,20 @@ class Prepared:
     keep: NDArray[np.bool_] | None = None
 
 
+View = TypeVar("View", bound=Prepared)
+
+
 def grid_of(size_hw: tuple[int, ...], patch_size: int) -> tuple[int, int]:
     """Patches (rows, columns) that cover an image of `size_hw` px."""
     return -(-size_hw[0] // patch_size), -(-size_hw[1] // patch_size)
 
 
-def batches(prepared: Iterable[Prepared], patch_size: int, batch_size: int) -> Iterator[list[Prepared]]:
+def batches(prepared: Iterable[View], patch_size: int, batch_size: int) -> Iterator[list[View]]:
     """Group inputs of equal padded size, at most `batch_size` together; the order among sizes is not kept."""
     return batch_by_shape(prepared, lambda one: grid_of(one.pixels.shape, patch_size), batch_size)
 
 
-def to_tensor(batch: list[Prepared], backbone: VisionBackbone, device: torch.device) -> Tensor:
+def to_tensor(batch: Sequence[Prepared], backbone: VisionBackbone, device: torch.device) -> Tensor:
     """Normalised float32 (B, 3, H, W) on the device, zero at the bottom and right where there is no image."""
     side = backbone.patch_size
     rows, columns = grid_of(batch[0].pixels.shape, side)

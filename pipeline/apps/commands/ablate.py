@@ -28,13 +28,14 @@ def ablate(
     What does not depend on the setting is made once; a second time all of it is cached.
     """
     from maskdistill.pipeline.apps.compare.sweep import MASK_SETS, Sweep, run_sweep
-    from maskdistill.pipeline.apps.tables.comparison import check_format, compare, print_comparison, write_comparison
+    from maskdistill.pipeline.apps.tables.comparison import check_format, compare, write_comparison
+    from maskdistill.pipeline.apps.tables.terminal import print_table
 
     chosen = Sweep.parse(sweep) if sweep else MASK_SETS
     for path in out or ():
         check_format(path)
     outcomes = run_sweep(Plan(config_source(config, overrides)), chosen, Console(stderr=True), last)
-    print_comparison(compare(chosen.setting, outcomes), output())
+    print_table(compare(chosen.setting, outcomes), output())
     for path in out or ():
         write_comparison(path, chosen.setting, outcomes)
         print(path)

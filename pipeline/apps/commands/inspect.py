@@ -1,7 +1,7 @@
 """The commands that look at artifacts: `inspect`, `diff` and `gallery`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,6 +11,7 @@ from maskdistill.pipeline.apps.commands.options import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    RangeOption,
     SetOption,
     config_source,
     output,
@@ -21,6 +22,9 @@ from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.dag import SEGMENT
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import show_progress
+
+if TYPE_CHECKING:  # opening results imports what reads them
+    from maskdistill.pipeline.apps.outputs import Run
 
 
 def inspect(
@@ -33,6 +37,7 @@ def inspect(
     count: Annotated[
         int | None, typer.Option(min=1, help="Images on the sheet (24); for clusters, masks of each (8).")
     ] = None,
+    k: RangeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look at what a stage made: statistics of all of it, a contact sheet, or a picture of one image."""
@@ -54,10 +59,26 @@ def inspect(
 
         save_sheet(run, stage, sheet, count)
         print(sheet)
+    elif k is not None:
+        _judge_numbers(run, view, k, as_json)
     elif as_json:
         print_json(statistics_json(summarise(run, stage)))
     else:
         print_summary(view, summarise(run, stage), output())
+
+
+def _judge_numbers(run: "Run", view: str, k: str, as_json: bool) -> None:
+    from maskdistill.pipeline.apps.inspect.choice import judge_numbers, read_range
+    from maskdistill.pipeline.apps.tables.choice import choice_table
+    from maskdistill.pipeline.apps.tables.terminal import print_table
+
+    if view != "clusters":
+        raise InputError(f"inspect {view}: --k goes with inspect clusters")
+    choice = judge_numbers(run, read_range(k))
+    if as_json:
+        print_json({"chosen": choice.k, "numbers": choice.as_metrics()})
+    else:
+        print_table(choice_table(choice), output())
 
 
 def _check_options(image: str | None, out: Path | None, sheet: Path | None, count: int | None) -> None:

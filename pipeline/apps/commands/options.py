@@ -22,6 +22,9 @@ ConfigOption = Annotated[
 ]
 SetOption = Annotated[list[str] | None, typer.Option("-s", "--set", help="Override, as section.field=value.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+RangeOption = Annotated[
+    str | None, typer.Option("--k", metavar="FIRST-LAST", help="Judge these numbers of clusters, such as 2-30.")
+]
 DEFAULT_CONFIG = [Path("demo")]
 
 

@@ -6,7 +6,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
+from maskdistill.pipeline.apps.commands.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    RangeOption,
+    SetOption,
+    config_source,
+)
 from maskdistill.pipeline.plan import Plan
 
 
@@ -15,10 +21,13 @@ def report(
     overrides: SetOption = None,
     out: Annotated[Path, typer.Option(help="HTML page to write; it needs no other file.")] = Path("report.html"),
     markdown: Annotated[Path | None, typer.Option(help="Markdown file to write the same tables to.")] = None,
+    k: RangeOption = None,
 ) -> None:
     """Write what a run made as one page: what each stage buys, curves, classes, pictures, settings and provenance."""
+    from maskdistill.pipeline.apps.inspect.choice import read_range
     from maskdistill.pipeline.apps.report.build import build_report, write_report
 
-    made = build_report(Plan(config_source(config, overrides)), Console(stderr=True))
+    k_range = read_range(k) if k else None
+    made = build_report(Plan(config_source(config, overrides)), Console(stderr=True), k_range)
     for path in write_report(made, out, markdown):
         print(path)

@@ -14,6 +14,7 @@ from maskdistill.pipeline.apps.report.curves import curves_section
 from maskdistill.pipeline.apps.report.examples import examples_section
 from maskdistill.pipeline.apps.report.funnel import funnel_section
 from maskdistill.pipeline.apps.report.markdown import render_markdown, section_to_markdown
+from maskdistill.pipeline.apps.report.numbers_of_clusters import numbers_section
 from maskdistill.pipeline.apps.report.page import render_page
 from maskdistill.pipeline.apps.report.provenance import provenance_section
 from maskdistill.pipeline.apps.report.reported_run import FINAL, ReportedRun
@@ -28,15 +29,17 @@ _MOST_CHANGES = 4
 """Changed settings that are named below the title; all of them stand among the settings."""
 
 
-def build_report(plan: Plan, console: Console) -> Report:
+def build_report(plan: Plan, console: Console, k_range: tuple[int, int] | None = None) -> Report:
     """The report of a run, finished or not; what is missing is named with the command that makes it.
 
     Args:
         plan: The run.
         console: Where progress of the evaluation is shown.
+        k_range: Numbers of clusters to judge, first and last; None = those that the cluster stage judged, if any.
 
     Raises:
         CorruptArtifact: A finished artifact is damaged.
+        InputError: There are too few masks for these numbers.
     """
     run = ReportedRun(plan, console=console)
     sections = [
@@ -46,6 +49,7 @@ def build_report(plan: Plan, console: Console) -> Report:
         confidence_section(run),
         curves_section(run),
         examples_section(run),
+        numbers_section(run, k_range),
         clusters_section(run),
         settings_section(plan.config),
         provenance_section(run),
@@ -84,6 +88,7 @@ def _tiles(run: ReportedRun) -> list[Tile]:
     source, config, made = run.source, run.plan.config, run.manifests
     miou = run.metrics(FINAL).get("miou")
     n_classes = len(config.evaluate.classes or run.class_names[1:])
+    n_clusters = str(run.plan.n_clusters or EMPTY)
     commits = sorted({(one.environment.get("commit") or "unknown")[:10] for one in made.values()})
     return [
         Tile("mIoU of the final model", share(miou), run.split_name if miou is not None else "not measured"),
@@ -92,7 +97,7 @@ def _tiles(run: ReportedRun) -> list[Tile]:
             count(len(source)),
             f"{count(source.n_train)} training, {count(len(source) - source.n_train)} validation",
         ),
-        Tile("clusters", str(config.cluster.k), f"for {n_classes} classes" if n_classes > 0 else "no ground truth"),
+        Tile("clusters", n_clusters, f"for {n_classes} classes" if n_classes > 0 else "no ground truth"),
         Tile(
             "time of all stages",
             format_seconds(sum(one.seconds for one in made.values())),

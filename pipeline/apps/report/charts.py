@@ -34,6 +34,22 @@ def loss_chart(title: str, iterations: ArrayLike, losses: Mapping[str, ArrayLike
     return Chart(title, plot.markup(), summary, legend)
 
 
+def curves_chart(
+    title: str, x_label: str, x: Sequence[float], curves: Mapping[str, Sequence[float]], chosen: float
+) -> Chart:
+    """Values over numbers to choose among, with the chosen one marked."""
+    at = list(x).index(chosen)
+    summary = f"{x_label} {x[0]:g} to {x[-1]:g}; at {chosen:g} "
+    summary += ", ".join(f"{name} {values[at]:.3g}" for name, values in curves.items())
+    low, high = extent([0.0, *(value for values in curves.values() for value in values)])
+    plot = Plot(extent(x), (low, high * 1.08), (x_label, ""), f"{title}: {summary}")
+    for index, values in enumerate(curves.values()):
+        plot.line(x, values, f"series stroke-{1 + index % 6}")
+    plot.mark_x(chosen, f"{chosen:g}")
+    legend = tuple((series_colour(index), name) for index, name in enumerate(curves)) if len(curves) > 1 else ()
+    return Chart(title, plot.markup(), summary, legend)
+
+
 def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Moving average over a twenty-fifth of the values; at the ends over those that are there."""
     window = np.ones(max(1, len(values) // 25))

@@ -8,9 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table as RichTable
-
 from maskdistill.data.atomic import atomic_path
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.compare.sweep import Outcome
@@ -48,15 +45,6 @@ def compare(setting: str, outcomes: Sequence[Outcome], *, with_new: bool = True)
     scored = any(row[name] for row in rows for name in _COLUMNS)
     note = "Scores on training / validation images." if scored else "No ground truth."
     return Table(f"Results by {setting}", [setting, *columns], cells, note)
-
-
-def print_comparison(table: Table, console: Console) -> None:
-    """Print the table with its note."""
-    shown = RichTable(*table.columns)
-    for row in table.rows:
-        shown.add_row(*map(str, row))
-    console.print(shown)
-    console.print(table.note, highlight=False)
 
 
 def check_format(out: Path) -> None:

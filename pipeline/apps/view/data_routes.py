@@ -79,7 +79,7 @@ def describe_layer(run: TheRun, name: LayerName) -> dict[str, Any]:
     """What of a layer can be filtered by."""
     layer = run.layer(name)
     if not layer.quick:
-        return {"masks": None, "has_scores": False, "clusters": list(range(run.plan.config.cluster.k))}
+        return {"masks": None, "has_scores": False, "clusters": list(range(run.plan.n_clusters or 0))}
     columns = layer.columns
     clusters = np.unique(columns.cluster[columns.cluster >= 0]).tolist()
     has_scores = bool(len(columns)) and float(np.ptp(columns.score)) > 0

@@ -37,7 +37,7 @@ class ViewedRun(Run):
         """What there is: images, stages with their state, and the settings that the page needs."""
         rows = collect_status(self.plan)
         arguments = self.plan.config_source.arguments()
-        n_clusters = self.plan.config.cluster.k
+        n_clusters = self.plan.n_clusters or 0
         stages = [
             {
                 **{name: row[name] for name in ("stage", "key", "state", "why", "items", "unit", "made")},
