@@ -17,9 +17,9 @@ from maskdistill.pipeline.apps.commands.options import (
     output,
     print_json,
 )
-from maskdistill.pipeline.apps.output_names import VIEWS, stage_of
+from maskdistill.pipeline.apps.output_names import NAME_OF, VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
-from maskdistill.pipeline.dag import SEGMENT
+from maskdistill.pipeline.dag import CLUSTER, SEGMENT
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import show_progress
 
@@ -47,6 +47,8 @@ def inspect(
     from maskdistill.pipeline.apps.tables.summary import print_summary
 
     _check_options(image, out, sheet, count)
+    if k is not None and view != NAME_OF[CLUSTER.name]:
+        raise InputError(f"inspect {view}: --k goes with inspect clusters")
     run = Run(Plan(config_source(config, overrides)), f"inspect {view}")
     stage = stage_of(view, "inspect")
     if image is not None and out is not None:
@@ -60,20 +62,18 @@ def inspect(
         save_sheet(run, stage, sheet, count)
         print(sheet)
     elif k is not None:
-        _judge_numbers(run, view, k, as_json)
+        _judge_numbers(run, k, as_json)
     elif as_json:
         print_json(statistics_json(summarise(run, stage)))
     else:
         print_summary(view, summarise(run, stage), output())
 
 
-def _judge_numbers(run: "Run", view: str, k: str, as_json: bool) -> None:
+def _judge_numbers(run: "Run", k: str, as_json: bool) -> None:
     from maskdistill.pipeline.apps.inspect.choice import judge_numbers, read_range
     from maskdistill.pipeline.apps.tables.choice import choice_table
     from maskdistill.pipeline.apps.tables.terminal import print_table
 
-    if view != "clusters":
-        raise InputError(f"inspect {view}: --k goes with inspect clusters")
     choice = judge_numbers(run, read_range(k))
     if as_json:
         print_json({"chosen": choice.k, "numbers": choice.as_metrics()})
