@@ -70,8 +70,8 @@ def inspect(
 
 
 def _judge_numbers(run: "Run", k: str, as_json: bool) -> None:
-    from maskdistill.pipeline.apps.inspect.choice import judge_numbers, read_range
-    from maskdistill.pipeline.apps.tables.choice import choice_table
+    from maskdistill.pipeline.apps.inspect.numbers_of_clusters import judge_numbers, read_range
+    from maskdistill.pipeline.apps.tables.numbers_of_clusters import choice_table
     from maskdistill.pipeline.apps.tables.terminal import print_table
 
     choice = judge_numbers(run, read_range(k))

@@ -12,7 +12,7 @@ from helpers.sources import BlobSource
 from maskdistill.data.catalog import CLUSTERS
 from maskdistill.data.errors import InputError
 from maskdistill.data.stores.clusters import read_k
-from maskdistill.pipeline.apps.inspect.choice import choice_made, judge_numbers, read_range
+from maskdistill.pipeline.apps.inspect.numbers_of_clusters import choice_made, judge_numbers, read_range
 from maskdistill.pipeline.apps.report.blocks import Charts, Note
 from maskdistill.pipeline.apps.report.build import build_report
 from maskdistill.pipeline.apps.report.numbers_of_clusters import numbers_section
@@ -59,7 +59,7 @@ def test_the_embeddings_give_the_table_that_the_stage_chose_from(chosen: Plan) -
     run = ReportedRun(chosen, console=Console(quiet=True))
     made = choice_made(run)
     assert made is not None
-    assert [one.k for one in made.candidates] == [2, 3]
+    assert [one.k for one in made.judgements] == [2, 3]
     assert made.k == chosen.n_clusters
     assert judge_numbers(run, (2, 3)) == made
 

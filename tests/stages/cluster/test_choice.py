@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskdistill.data.errors import InputError
-from maskdistill.stages.cluster.choice import Candidate, Choice, choose, eigengaps, range_of_k
+from maskdistill.stages.cluster.choice import Choice, Judgement, choose, eigengaps, range_of_k
 from maskdistill.stages.cluster.kmeans import FloatArray
 from maskdistill.stages.cluster.stability import agreement_of_halves, without_clusters
 
@@ -19,8 +19,8 @@ def groups(k: int, dim: int, each: int = 20, seed: int = 0) -> FloatArray:
     return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
 
 
-def made(k: int, gain: float, error: float = 0.1) -> Candidate:
-    return Candidate(k, gain + 0.2, 0.2, gain, error, 0.0, 0.0, 0.1, 0.5)
+def made(k: int, gain: float, error: float = 0.1) -> Judgement:
+    return Judgement(k, gain + 0.2, 0.2, gain, error, 0.0, 0.0, 0.1, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ def test_groups_are_counted(k: int, dim: int, tried: tuple[int, ...]) -> None:
     counted: list[int] = []
     choice = choose(groups(k, dim), tried, 0, lambda: counted.append(1))
     assert (choice.k, len(counted)) == (k, len(tried))
-    found = {one.k: one for one in choice.candidates}
+    found = {one.k: one for one in choice.judgements}
     assert found[k].stability == pytest.approx(1)
-    chance = [one.chance for one in choice.candidates]
+    chance = [one.chance for one in choice.judgements]
     assert chance == sorted(chance, reverse=True)
     assert chance[-1] < 0.8
     assert max(tried, key=lambda one: found[one].silhouette) == k
@@ -42,7 +42,7 @@ def test_groups_are_counted(k: int, dim: int, tried: tuple[int, ...]) -> None:
 
 def test_points_without_clusters_gain_nothing() -> None:
     [cloud] = without_clusters(groups(4, 6), seeds=[5])
-    [one] = choose(cloud, [4], 0, lambda: None).candidates
+    [one] = choose(cloud, [4], 0, lambda: None).judgements
     assert abs(one.gain) < 0.2
 
 
@@ -110,10 +110,10 @@ def test_eigengaps_count_the_parts_of_the_graph() -> None:
 
 @pytest.mark.filterwarnings("ignore:Number of distinct clusters")
 def test_masks_that_all_look_the_same_are_no_error() -> None:
-    [one] = choose(np.ones((12, 4), dtype=np.float32) / 2, [2], 0, lambda: None).candidates
+    [one] = choose(np.ones((12, 4), dtype=np.float32) / 2, [2], 0, lambda: None).judgements
     assert (one.gain, one.silhouette, one.largest) == (0, 0, 1)
 
 
 def test_of_very_many_masks_some_are_drawn() -> None:
-    [one] = choose(groups(2, 3, each=1010), [2], 3, lambda: None).candidates
+    [one] = choose(groups(2, 3, each=1010), [2], 3, lambda: None).judgements
     assert one.smallest < 0.5 < one.largest  # all of them would be halves
