@@ -2,11 +2,11 @@
 
 On disk (M masks, D embedding dimensions, K clusters):
 
-    embedding  float32 (M, D)  [CLS] output of each mask's crop, as the model gave it
+    embedding  float32 (M, D)  features of each mask, as the model gave them: `cluster.features`
     cluster    int32   (M,)    index of the nearest centroid
     distance   float32 (M,)    Euclidean distance to that centroid, in the whitened space
     centroids  float32 (K, D)  in the whitened space: embedding / scale, then of unit length
-    scale      float32 (D,)    standard deviation of each dimension over the training masks
+    scale      float32 (D,)    standard deviation of each dimension over the training masks; 1 for features not divided
 """
 
 from dataclasses import dataclass

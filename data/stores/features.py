@@ -103,14 +103,14 @@ class FeatureStore:
     @cached_property
     def mean(self) -> NDArray[np.float32]:
         """Mean of each number over the patches of the training images, mirror images left out, float32 (D,)."""
-        return (self.total / max(1, self.n_tokens[0])).astype(np.float32)
+        return np.asarray(self.total / max(1, self.n_tokens[0]), dtype=np.float32)
 
     @cached_property
     def std(self) -> NDArray[np.float32]:
         """Their standard deviation, at least 1e-6, float32 (D,)."""
         total, squares = (values / max(1, self.n_tokens[0]) for values in (self.total, self.squares))
         deviation = np.sqrt(np.maximum(squares - total**2, 0))
-        return np.maximum(deviation, _LEAST_STD).astype(np.float32)
+        return np.asarray(np.maximum(deviation, _LEAST_STD), dtype=np.float32)
 
 
 def _read_description(path: Path, found: Any) -> dict[str, Any]:

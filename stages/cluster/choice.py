@@ -33,7 +33,7 @@ _MOST_K, _MASKS_PER_CLUSTER, _LEAST_PER_CLUSTER = 30, 10, 4
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Judgement:
     """What there is to say for one K.
 
     Attributes:
@@ -64,22 +64,22 @@ class Candidate:
 class Choice:
     """The table, and the K that is taken from it by the rule at the top of this file."""
 
-    candidates: Sequence[Candidate]
+    judgements: Sequence[Judgement]
 
     @property
     def k(self) -> int:
         """The largest K whose gain is within one standard error of the best one."""
-        best = max(self.candidates, key=lambda one: one.gain)
-        return max(one.k for one in self.candidates if one.gain >= best.gain - best.error)
+        best = max(self.judgements, key=lambda one: one.gain)
+        return max(one.k for one in self.judgements if one.gain >= best.gain - best.error)
 
     def as_metrics(self) -> list[dict[str, Any]]:
         """A dict per row, for JSON."""
-        return [asdict(one) for one in self.candidates]
+        return [asdict(one) for one in self.judgements]
 
     @classmethod
     def from_metrics(cls, rows: Sequence[dict[str, Any]]) -> "Choice":
         """The same table again."""
-        return cls([Candidate(**row) for row in rows])
+        return cls([Judgement(**row) for row in rows])
 
 
 def range_of_k(masks: int, k_range: tuple[int, int] | None = None) -> list[int]:
@@ -127,7 +127,7 @@ def choose(features: FloatArray, tried: Sequence[int], seed: int, advance: Calla
         advance()
     gaps = eigengaps(features, max(tried))
     judged = zip(tried, _compare(np.array(found), np.array(chance)), descriptions, strict=True)
-    return Choice([Candidate(k=k, eigengap=float(gaps[k - 1]), **gain, **rest) for k, gain, rest in judged])
+    return Choice([Judgement(k=k, eigengap=float(gaps[k - 1]), **gain, **rest) for k, gain, rest in judged])
 
 
 def _compare(found: NDArray[np.float64], chance: NDArray[np.float64]) -> Iterator[dict[str, float]]:

@@ -63,7 +63,7 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
         seed=inputs.seed,
     )
     cluster, distance = assign(whitened, centroids)
-    progress.advance(inertia=inertia)
+    progress.advance(clusters=k, inertia=inertia)
     ClusterStore(embedding, cluster, distance, centroids, scale).save(workdir / CLUSTERS.file)
     shutil.rmtree(workdir / "parts", ignore_errors=True)
     sizes = np.bincount(cluster, minlength=k).tolist()

@@ -42,6 +42,12 @@ class ForeignWeights:
     outer: frozenset[str] = frozenset()
 
 
+def check_is_file(path: Path, where: str) -> None:
+    """Raise InputError, which begins with `where`, unless the path is that of a file."""
+    if not path.is_file():
+        raise InputError(f"{where}: {'a folder' if path.is_dir() else 'there is no such file'}; name a file of weights")
+
+
 def read_weights(path: Path, where: str) -> ForeignWeights:
     """Read a file of weights.
 
@@ -52,8 +58,7 @@ def read_weights(path: Path, where: str) -> ForeignWeights:
     Raises:
         InputError: No such file, an unknown suffix, or a file that holds no tensors by name.
     """
-    if not path.is_file():
-        raise InputError(f"{where}: {'a folder' if path.is_dir() else 'there is no such file'}; name a file of weights")
+    check_is_file(path, where)
     if not path.name.lower().endswith(_SUFFIXES):
         raise InputError(f"{where}: give a file that ends in {', '.join(_SUFFIXES)}")
     _check_beginning(path, where)

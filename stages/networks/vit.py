@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maskdistill.data.errors import InputError
+from maskdistill.stages.networks.foreign_weights import check_is_file
 from maskdistill.stages.networks.normalise import Normalise, PixelStatistics, choose_statistics
 from maskdistill.stages.networks.projections import PROJECTIONS, Projection
-from maskdistill.stages.networks.vit_build import build_vit
+from maskdistill.stages.networks.vit_build import build_vit, weights_setting
 from maskdistill.stages.networks.vit_weights import Architecture, load_weights, read_architecture
 from maskdistill.stages.weights import WeightsSource
 
@@ -184,6 +185,8 @@ def load_vit(
             it expects of pixels, or a download that failed.
     """
     path = weights.find(artifacts)
+    if path is not None:  # before the model, which the file may bring
+        check_is_file(path, f"{weights_setting(section)}: {path}")
     known = None if path is None else read_architecture(path)
     architecture = known or Architecture(model, {})
     network = build_vit(*architecture[:2], seed=seed, pretrained=weights.origin == "timm", section=section)

@@ -104,8 +104,8 @@ REFUSED = {
     "a bomb of aliases": (f"{BOMB}data: *i", "c.yaml, line 6: its aliases stand for more than 100000 values"),
     "an alias of itself": ("data: &a [*a]", "c.yaml, line 1: "),
     "a number that is none": (
-        "data: {kind: scenes}\ncluster: {k: !!int x}",
-        "cluster.k: the value is not readable: 'x' is no int (c.yaml, line 2)",
+        "data: {kind: scenes}\ncluster: {n_init: !!int x}",
+        "cluster.n_init: the value is not readable: 'x' is no int (c.yaml, line 2)",
     ),
     "nesting without end": ("data: " + "[" * 10_000 + "]" * 10_000, "c.yaml, line 1: nested more than 50 deep"),
     "mappings without end": ("data: " + "{a: " * 10_000 + "}" * 10_000, "c.yaml, line 1: nested more than 50 deep"),

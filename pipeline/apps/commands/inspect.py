@@ -17,9 +17,9 @@ from maskdistill.pipeline.apps.commands.options import (
     output,
     print_json,
 )
-from maskdistill.pipeline.apps.output_names import INSPECTED, VIEWS, stage_of
+from maskdistill.pipeline.apps.output_names import INSPECTED, NAME_OF, VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
-from maskdistill.pipeline.dag import SEGMENT
+from maskdistill.pipeline.dag import CLUSTER, SEGMENT
 from maskdistill.pipeline.finished import FinishedPlan
 from maskdistill.pipeline.progress import show_progress
 
@@ -47,6 +47,8 @@ def inspect(
     from maskdistill.pipeline.apps.tables.summary import print_summary
 
     _check_options(view, image, out, sheet, count)
+    if k is not None and view != NAME_OF[CLUSTER.name]:
+        raise InputError(f"inspect {view}: --k goes with inspect clusters")
     stage = stage_of(view, "inspect", INSPECTED)
     run = Run(FinishedPlan(config_source(config, overrides), stage), f"inspect {view}")
     if image is not None and out is not None:
@@ -60,20 +62,18 @@ def inspect(
         save_sheet(run, stage, sheet, count)
         print(sheet)
     elif k is not None:
-        _judge_numbers(run, view, k, as_json)
+        _judge_numbers(run, k, as_json)
     elif as_json:
         print_json(statistics_json(summarise(run, stage)))
     else:
         print_summary(view, summarise(run, stage), output())
 
 
-def _judge_numbers(run: "Run", view: str, k: str, as_json: bool) -> None:
-    from maskdistill.pipeline.apps.inspect.choice import judge_numbers, read_range
-    from maskdistill.pipeline.apps.tables.choice import choice_table
+def _judge_numbers(run: "Run", k: str, as_json: bool) -> None:
+    from maskdistill.pipeline.apps.inspect.numbers_of_clusters import judge_numbers, read_range
+    from maskdistill.pipeline.apps.tables.numbers_of_clusters import choice_table
     from maskdistill.pipeline.apps.tables.terminal import print_table
 
-    if view != "clusters":
-        raise InputError(f"inspect {view}: --k goes with inspect clusters")
     choice = judge_numbers(run, read_range(k))
     if as_json:
         print_json({"chosen": choice.k, "numbers": choice.as_metrics()})
@@ -82,7 +82,7 @@ def _judge_numbers(run: "Run", view: str, k: str, as_json: bool) -> None:
 
 
 def _check_options(view: str, image: str | None, out: Path | None, sheet: Path | None, count: int | None) -> None:
-    if view in INSPECTED.keys() - VIEWS.keys() and not image is sheet is None:
+    if view in INSPECTED.keys() - VIEWS.keys() and (image is not None or sheet is not None):
         raise InputError(f"inspect {view}: has no picture; leave --image and --sheet away")
     if (image is None) != (out is None):
         raise InputError("inspect: --image ID and --out FILE.png go together")

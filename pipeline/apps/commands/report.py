@@ -24,7 +24,7 @@ def report(
     k: RangeOption = None,
 ) -> None:
     """Write what a run made as one page: what each stage buys, curves, classes, pictures, settings and provenance."""
-    from maskdistill.pipeline.apps.inspect.choice import read_range
+    from maskdistill.pipeline.apps.inspect.numbers_of_clusters import read_range
     from maskdistill.pipeline.apps.report.build import build_report, write_report
 
     k_range = read_range(k) if k else None

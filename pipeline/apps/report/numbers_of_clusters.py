@@ -1,10 +1,10 @@
 """How many clusters there are: the table and charts to choose a number by, without labels."""
 
-from maskdistill.pipeline.apps.inspect.choice import choice_made, judge_numbers
+from maskdistill.pipeline.apps.inspect.numbers_of_clusters import choice_made, judge_numbers
 from maskdistill.pipeline.apps.report.blocks import Chart, Charts, Note, Section
 from maskdistill.pipeline.apps.report.charts import curves_chart
 from maskdistill.pipeline.apps.report.reported_run import ReportedRun
-from maskdistill.pipeline.apps.tables.choice import choice_table
+from maskdistill.pipeline.apps.tables.numbers_of_clusters import choice_table
 from maskdistill.stages.cluster.choice import Choice
 
 

@@ -37,7 +37,10 @@ def make_photos(grids: tuple[tuple[int, int], ...] = ((10, 20), (3, 4), (1, 1), 
     """Random tokens of a mean that is not 0; all but the last image count."""
     rng = np.random.default_rng(0)
     drawn = [[rng.normal(3, 2, (*grid, DIM)).astype(np.float16) for _ in range(2)] for grid in grids]
-    return [Photo(f"ä/{i}.jpg", (16 * h + i, 16 * w), *drawn[i], i < len(grids) - 1) for i, (h, w) in enumerate(grids)]
+    return [
+        Photo(f"ä/{i}.jpg", (16 * h + i, 16 * w), drawn[i][0], drawn[i][1], i < len(grids) - 1)
+        for i, (h, w) in enumerate(grids)
+    ]
 
 
 def write(path: Path, photos: Sequence[Photo], order: Sequence[int] | None = None, *, mirrored: bool = True) -> Path:

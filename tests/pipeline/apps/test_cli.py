@@ -69,6 +69,9 @@ def test_dry_run_does_nothing(invoke: Invoke, calls: list[str], capsys: pytest.C
         (["stage", "evaluate"], "evaluate: no such stage"),
         (["inspect", "mask"], "inspect mask: one of masks, clusters"),
         (["inspect", "masks", "--image", "x"], "--image ID and --out FILE.png go together"),
+        (["inspect", "masks", "--k", "2-3"], "inspect masks: --k goes with inspect clusters"),
+        (["inspect", "clusters", "--k", "five"], "--k five: give the first and the last number of clusters"),
+        (["report", "--k", "30"], "--k 30: give the first and the last number of clusters"),
         (["status", "-s", "data.kind=folder", "-s", "data.root=nowhere"], "data.root"),
     ],
 )

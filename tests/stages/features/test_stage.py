@@ -28,7 +28,7 @@ from maskdistill.stages.parts import Engine, InThisProcess
 from maskdistill.stages.progress import Progress, Silent
 from maskdistill.stages.weights import WeightsSource
 
-HALF = {"rtol": 2e-3, "atol": 2e-3}
+HALF = 2e-3
 """What tokens may lose in 16 bits, 11 of them of mantissa."""
 
 
@@ -106,7 +106,7 @@ def test_each_image_has_the_tokens_of_its_blocks(
         assert tuple(store.size_hw[i]) == source.size_hw(i)
         assert tuple(store.grid_hw[i]) == (resized_hw[0] // 8, resized_hw[1] // 8)
         expected = tokens_of(config, resize(source.read(i), resized_hw), (0, 1))
-        np.testing.assert_allclose(store.read(i), expected, **HALF)
+        np.testing.assert_allclose(store.read(i), expected, rtol=HALF, atol=HALF)
         assert abs(expected).max() > 0.1
 
 
@@ -118,8 +118,8 @@ def test_a_mirrored_map_is_that_of_the_mirrored_image(
     _, store = extract(config, MemorySource(whole), tmp_path / "whole")
     _, other = extract(config, MemorySource(turned), tmp_path / "turned")
     for i in range(2):
-        np.testing.assert_allclose(store.read(i, mirrored=True), other.read(i), **HALF)
-        np.testing.assert_allclose(other.read(i, mirrored=True), store.read(i), **HALF)
+        np.testing.assert_allclose(store.read(i, mirrored=True), other.read(i), rtol=HALF, atol=HALF)
+        np.testing.assert_allclose(other.read(i, mirrored=True), store.read(i), rtol=HALF, atol=HALF)
         assert abs(store.read(i, mirrored=True) - store.read(i)[:, ::-1]).max() > 0.01
 
 

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskdistill.stages.networks.resize import grid_to_image, limit_long_side, resize, resize_mask, short_side_size
+from maskdistill.stages.networks.resize import (
+    grid_to_image,
+    limit_long_side,
+    patch_cover,
+    resize,
+    resize_mask,
+    short_side_size,
+)
 
 sides = st.integers(1, 300)
 
@@ -53,3 +60,28 @@ def test_pixels_of_the_right_size_stay_as_they_are() -> None:
     pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     assert resize(pixels, (2, 4)) is pixels
     assert resize(pixels, (5, 3)).shape == (5, 3, 3)
+
+
+def test_patches_are_covered_by_the_pixels_in_them() -> None:
+    mask = np.zeros((6, 10), dtype=bool)
+    mask[0:3, 3:6] = True  # in the patches of 4 px: 3 x 1 pixels, 3 x 2 pixels, and no row beyond the image
+    mask[5, 9] = True
+    np.testing.assert_allclose(patch_cover(mask, (6, 10), 4) * 16, [[3, 6, 0], [0, 0, 1]], rtol=1e-6)
+
+
+def test_half_a_pixel_that_is_resized_covers_half_as_much() -> None:
+    mask = np.array([[False, True, False]])
+    # 3 px become 8: the pixel reaches from 2 2/3 to 5 1/3, over 1 1/3 px of either patch; its height becomes 2.
+    np.testing.assert_allclose(patch_cover(mask, (2, 8), 4) * 16, [[8 / 3, 8 / 3]], rtol=1e-5)
+
+
+@given(size_hw=st.tuples(sides, sides), resized_hw=st.tuples(sides, sides), seed=st.integers(0, 99))
+def test_resizing_keeps_the_fraction_that_is_covered(
+    size_hw: tuple[int, int], resized_hw: tuple[int, int], seed: int
+) -> None:
+    mask = np.random.default_rng(seed).random(size_hw) > 0.7
+    mask[0, 0] = True
+    cover = patch_cover(mask, resized_hw, 16)
+    assert cover.shape == (-(-resized_hw[0] // 16), -(-resized_hw[1] // 16))
+    assert 0 <= cover.min() <= cover.max() <= 1 + 1e-5
+    np.testing.assert_allclose(cover.sum() * 256 / np.prod(resized_hw), mask.mean(), rtol=1e-4)

@@ -2,7 +2,7 @@
 
 from maskdistill.pipeline.apps.tables.numbers import share
 from maskdistill.pipeline.apps.tables.table import Cell, Row, Table
-from maskdistill.stages.cluster.choice import Candidate, Choice
+from maskdistill.stages.cluster.choice import Choice, Judgement
 
 _COLUMNS = {
     "clusters": "number of clusters",
@@ -18,11 +18,11 @@ _COLUMNS = {
 def choice_table(choice: Choice) -> Table:
     """A row for each number of clusters; the one that `cluster.k: auto` takes stands out."""
     note = f"cluster.k: auto takes {choice.k}. " + "; ".join(f"{name}: {meaning}" for name, meaning in _COLUMNS.items())
-    rows = [_row(one, chosen=one.k == choice.k) for one in choice.candidates]
+    rows = [_row(one, chosen=one.k == choice.k) for one in choice.judgements]
     return Table("Numbers of clusters, judged without labels", tuple(_COLUMNS), rows, f"{note}.")
 
 
-def _row(one: Candidate, *, chosen: bool) -> Row:
+def _row(one: Judgement, *, chosen: bool) -> Row:
     texts = [
         str(one.k),
         share(one.stability),
