@@ -104,7 +104,7 @@ def test_images_teach_what_stored_tokens_teach(inputs: StageInputs) -> None:
     """The loss of an image is that of its tokens, up to how often its labels are repeated."""
 
     config = settings()
-    detector = RegionDetector(config, 2, find_start(config, inputs.artifacts, seed=0))
+    detector = RegionDetector(config, 2, find_start(config, inputs.artifacts, inputs.seed))
     mask = torch.from_numpy(block_of(0))[None]
     target = Target(boxes_xyxy=torch.zeros((1, 4)), clusters=torch.zeros(1, dtype=torch.int64), masks=mask)
     image = torch.from_numpy(inputs.source.read(0)).permute(2, 0, 1)
