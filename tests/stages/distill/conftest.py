@@ -13,9 +13,9 @@ from maskdistill.stages.distill.config import DistillConfig
 
 @pytest.fixture
 def vit_settings(tmp_path: Path) -> DistillConfig:
-    """Settings that learn in seconds on a small ViT, which learns too."""
+    """Settings that learn in seconds on a small ViT, which learns too, and takes longer from nothing."""
     weights = save_small_vit(tmp_path / "vit.safetensors")
-    own = {"backbone": "vit", "weights": weights, "vit": {"model": "-", "freeze": "none", "lr_decay": 0.9}}
+    own = {"backbone": "vit", "weights": weights, "vit": {"model": "-", "freeze": "none", "lr_decay": 0.9}, "iterations": 120}
     return DistillConfig.model_validate(SETTINGS.model_dump() | own)
 
 
