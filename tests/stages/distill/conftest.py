@@ -15,7 +15,12 @@ from maskdistill.stages.distill.config import DistillConfig
 def vit_settings(tmp_path: Path) -> DistillConfig:
     """Settings that learn in seconds on a small ViT, which learns too, and takes longer from nothing."""
     weights = save_small_vit(tmp_path / "vit.safetensors")
-    own = {"backbone": "vit", "weights": weights, "vit": {"model": "-", "freeze": "none", "lr_decay": 0.9}, "iterations": 120}
+    own = {
+        "backbone": "vit",
+        "weights": weights,
+        "vit": {"model": "-", "freeze": "none", "lr_decay": 0.9},
+        "iterations": 120,
+    }
     return DistillConfig.model_validate(SETTINGS.model_dump() | own)
 
 
