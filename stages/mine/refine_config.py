@@ -22,7 +22,7 @@ class RefineConfig(Settings):
     batch_size: int = Field(16, ge=1)
     """Images per step."""
     lr: float = Field(1e-3, gt=0)
-    """Learning rate of AdamW; it falls to 0 along a cosine. A higher one also learns what is wrong with the masks."""
+    """Learning rate of AdamW; it falls to 0 along a cosine."""
     keep_fraction: float = Field(0.5, gt=0, le=1)
     """Fraction of the patches, the hardest ones, that the loss is taken from."""
     max_masks: int = Field(1, ge=1)
