@@ -10,7 +10,8 @@ from rich.console import Console
 
 from helpers.runs import photo_plan, write_photos
 from maskdistill.data.catalog import FEATURES
-from maskdistill.data.errors import MissingArtifact
+from maskdistill.data.errors import InputError, MissingArtifact
+from maskdistill.pipeline.apps.drawing.sheet import save_sheet
 from maskdistill.pipeline.apps.inspect.statistics import as_json, summarise
 from maskdistill.pipeline.apps.outputs import Run
 from maskdistill.pipeline.apps.tables.summary import print_summary
@@ -46,7 +47,7 @@ def test_features_are_made_shown_and_verified(plan: Plan, tmp_path: Path) -> Non
     assert len(verify_artifact(folder, manifest)) == 1
 
 
-def test_inspect_tells_how_many_and_how_large(plan: Plan) -> None:
+def test_inspect_tells_how_many_and_how_large(plan: Plan, tmp_path: Path) -> None:
     with pytest.raises(MissingArtifact, match="maskdistill stage features -c"):
         summarise(Run(plan), FEATURES.stage)
     run_stage(plan, FEATURES.stage, Console(quiet=True))
@@ -58,6 +59,8 @@ def test_inspect_tells_how_many_and_how_large(plan: Plan) -> None:
     print_summary("features", summarise(Run(plan), FEATURES.stage), Console(file=printed, width=100))
     assert "12 patches" in printed.getvalue()
     assert "patches per image" in printed.getvalue()
+    with pytest.raises(InputError, match="features leaves no masks"):
+        save_sheet(Run(plan), FEATURES.stage, tmp_path / "sheet.png")
 
 
 def test_the_settings_left_open_are_those_of_mine(plan: Plan) -> None:
