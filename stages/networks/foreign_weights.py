@@ -52,10 +52,12 @@ def read_weights(path: Path, where: str) -> ForeignWeights:
     Raises:
         InputError: No such file, an unknown suffix, or a file that holds no tensors by name.
     """
-    if not path.is_file():
-        raise InputError(f"{where}: {'a folder' if path.is_dir() else 'there is no such file'}; name a file of weights")
+    if path.is_dir():
+        raise InputError(f"{where}: a folder; name a file of weights")
     if not path.name.lower().endswith(_SUFFIXES):
         raise InputError(f"{where}: give a file that ends in {', '.join(_SUFFIXES)}")
+    if not path.is_file():
+        raise InputError(f"{where}: there is no such file")
     _check_beginning(path, where)
     try:
         if path.suffix.lower() == ".safetensors":
