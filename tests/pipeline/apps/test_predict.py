@@ -13,6 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from maskdistill.data.catalog import CANDIDATES
+from maskdistill.data.config import SourceConfig
 from maskdistill.data.errors import CorruptArtifact, InputError, MissingArtifact
 from maskdistill.pipeline.apps.cli import app
 from maskdistill.pipeline.apps.predict.files import png_names, prepare_out
@@ -184,8 +185,9 @@ def test_a_model_is_enough(
     result = CliRunner().invoke(app, line)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "out" / ("labels" if stage == "segment" else "candidates.json")).exists()
-    # A file says nothing of how many images go at once, and sums differ with that.
-    options = ("--stage", stage, "-s", f"execution.batch_size={ExecutionConfig().batch_size}")
+    # A file says nothing of how many images go at once, with which sums differ, nor of the largest image.
+    usual = (f"execution.batch_size={ExecutionConfig().batch_size}", f"data.max_pixels={SourceConfig().max_pixels}")
+    options = ("--stage", stage, *(word for setting in usual for word in ("-s", setting)))
     assert predict(config, images, tmp_path / "again", *options).exit_code == 0
     assert {n: (tmp_path / "out" / n).read_bytes() for n in files_below(tmp_path / "out")} == {
         n: (tmp_path / "again" / n).read_bytes() for n in files_below(tmp_path / "again")
