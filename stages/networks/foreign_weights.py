@@ -4,9 +4,10 @@ import argparse
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -23,6 +24,16 @@ _OTHERS = {
     b"{": "a text, not weights",
 }
 """What is taken for a file of weights by mistake, by how it begins, in lower case."""
+_SCALAR = np.float64(0).__reduce__()[0]
+_HARMLESS = [
+    argparse.Namespace,
+    PosixPath,
+    np.dtype,
+    _SCALAR,
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    *(type(np.dtype(kind)) for kind in (np.float16, np.float32, np.float64, np.int32, np.int64, np.bool_)),
+]
+"""What checkpoints hold beside tensors and runs no code: their command line (DINO, MAE), paths, numbers of NumPy."""
 _UNSAFE = (
     "it holds Python objects beside tensors, which may run any code when they are loaded; ask for a file of the "
     "parameters alone, or write one where you trust it: torch.save(model.state_dict(), FILE)"
@@ -62,8 +73,7 @@ def read_weights(path: Path, where: str) -> ForeignWeights:
     try:
         if path.suffix.lower() == ".safetensors":
             return ForeignWeights(load_file(path))
-        # DINO's full checkpoints hold their command line as a Namespace; nothing else beyond tensors is let in.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals(_HARMLESS):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # What torch says ends in the advice to load the file unsafely.
