@@ -1,6 +1,6 @@
 """Which images a run was made from, kept beside its artifacts, to tell file by file what has become of them since."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -43,6 +43,15 @@ def read_record(store: ArtifactStore, fingerprint: str) -> ImageRecord | None:
 def record_path(store: ArtifactStore, fingerprint: str) -> Path:
     """Where they are written down."""
     return store.root / "images" / f"{hash_key({'data': fingerprint})}.json"
+
+
+def remove_unused_records(store: ArtifactStore, stages: Iterable[str]) -> None:
+    """Delete the lists of images that no finished artifact was made from."""
+    made = (manifest for stage in stages for manifest in store.manifests(stage))
+    used = {record_path(store, manifest.ingredients["data"]) for manifest in made}
+    for path in (store.root / "images").glob("*.json"):
+        if path not in used:
+            path.unlink(missing_ok=True)
 
 
 def describe_difference(then: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -71,7 +71,7 @@ def run_with_prefect(
     reach_loopback_directly(os.environ, console)
     with contextlib.ExitStack() as stack:
         stack.enter_context(explain_storage(plan.store.root))
-        plan.store.root.mkdir(parents=True, exist_ok=True)
+        (plan.store.root / ".prefect").mkdir(parents=True, exist_ok=True)
         if named := os.environ.get("PREFECT_API_URL"):
             check_server(named)
         else:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from maskdistill.pipeline.baselines import baselines_of
 from maskdistill.pipeline.evaluation import LINEAR_PROBE
+from maskdistill.pipeline.image_records import remove_unused_records
 from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.old_names import FORMER_STAGES
 
@@ -23,7 +24,7 @@ def find_garbage(plan: Plan) -> list[Path]:
 
 
 def remove_garbage(plan: Plan, folders: list[Path]) -> None:
-    """Delete artifact folders, each under its lock, and the scores and pictures that belong to them."""
+    """Delete artifact folders, each under its lock, and the scores, pictures and lists of images of theirs."""
     for folder in folders:
         stage, key = folder.parent.name, folder.stem
         with plan.store.lock(stage, key):
@@ -31,3 +32,4 @@ def remove_garbage(plan: Plan, folders: list[Path]) -> None:
             scores = [path for name in (stage, LINEAR_PROBE) for path in plan.store.evaluations(name, key)]
             for path in (*scores, plan.store.gallery_path(key)):
                 path.unlink(missing_ok=True)
+    remove_unused_records(plan.store, plan.stages)

@@ -4,9 +4,10 @@ import argparse
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -23,6 +24,16 @@ _OTHERS = {
     b"{": "a text, not weights",
 }
 """What is taken for a file of weights by mistake, by how it begins, in lower case."""
+_SCALAR = np.float64(0).__reduce__()[0]
+_HARMLESS = [
+    argparse.Namespace,
+    PosixPath,
+    np.dtype,
+    _SCALAR,
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    *(type(np.dtype(kind)) for kind in (np.float16, np.float32, np.float64, np.int32, np.int64, np.bool_)),
+]
+"""What checkpoints hold beside tensors and runs no code: their command line (DINO, MAE), paths, numbers of NumPy."""
 _UNSAFE = (
     "it holds Python objects beside tensors, which may run any code when they are loaded; ask for a file of the "
     "parameters alone, or write one where you trust it: torch.save(model.state_dict(), FILE)"
@@ -42,10 +53,14 @@ class ForeignWeights:
     outer: frozenset[str] = frozenset()
 
 
-def check_is_file(path: Path, where: str) -> None:
-    """Raise InputError, which begins with `where`, unless the path is that of a file."""
+def check_weights_file(path: Path, where: str) -> None:
+    """Raise InputError, which begins with `where`, unless the path is that of a file whose name ends as weights' do."""
+    if path.is_dir():
+        raise InputError(f"{where}: a folder; name a file of weights")
+    if not path.name.lower().endswith(_SUFFIXES):
+        raise InputError(f"{where}: give a file that ends in {', '.join(_SUFFIXES)}")
     if not path.is_file():
-        raise InputError(f"{where}: {'a folder' if path.is_dir() else 'there is no such file'}; name a file of weights")
+        raise InputError(f"{where}: there is no such file")
 
 
 def read_weights(path: Path, where: str) -> ForeignWeights:
@@ -58,15 +73,12 @@ def read_weights(path: Path, where: str) -> ForeignWeights:
     Raises:
         InputError: No such file, an unknown suffix, or a file that holds no tensors by name.
     """
-    check_is_file(path, where)
-    if not path.name.lower().endswith(_SUFFIXES):
-        raise InputError(f"{where}: give a file that ends in {', '.join(_SUFFIXES)}")
+    check_weights_file(path, where)
     _check_beginning(path, where)
     try:
         if path.suffix.lower() == ".safetensors":
             return ForeignWeights(load_file(path))
-        # DINO's full checkpoints hold their command line as a Namespace; nothing else beyond tensors is let in.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals(_HARMLESS):
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # What torch says ends in the advice to load the file unsafely.

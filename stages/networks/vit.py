@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maskdistill.data.errors import InputError
-from maskdistill.stages.networks.foreign_weights import check_is_file
+from maskdistill.stages.networks.foreign_weights import check_weights_file
 from maskdistill.stages.networks.normalise import Normalise, PixelStatistics, choose_statistics
 from maskdistill.stages.networks.projections import PROJECTIONS, Projection
 from maskdistill.stages.networks.vit_build import build_vit, weights_setting
@@ -186,7 +186,7 @@ def load_vit(
     """
     path = weights.find(artifacts)
     if path is not None:  # before the model, which the file may bring
-        check_is_file(path, f"{weights_setting(section)}: {path}")
+        check_weights_file(path, f"{weights_setting(section)}: {path}")
     known = None if path is None else read_architecture(path)
     architecture = known or Architecture(model, {})
     network = build_vit(*architecture[:2], seed=seed, pretrained=weights.origin == "timm", section=section)

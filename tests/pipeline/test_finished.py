@@ -8,7 +8,6 @@ import pytest
 from rich.console import Console
 
 from helpers.recorded_stages import RecordedStages
-from helpers.runs import photo_config
 from helpers.sources import write_image
 from maskdistill.data.errors import InputError, MissingArtifact, UnreadableImage
 from maskdistill.pipeline.config import ConfigSource
@@ -16,6 +15,7 @@ from maskdistill.pipeline.dag import STAGE_NAMES, STAGES
 from maskdistill.pipeline.finished import FinishedPlan, open_artifact
 from maskdistill.pipeline.launch import run_stages
 from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.upkeep.gc import find_garbage, remove_garbage
 
 
 @pytest.fixture
@@ -168,5 +168,13 @@ def test_results_of_a_version_that_wrote_no_record_are_found_too(
         assert finished("segment").path("mine") == made.path("mine")
 
 
-def test_the_configuration_of_photos_names_its_folder(tmp_path: Path) -> None:
-    assert str(tmp_path) in photo_config(tmp_path).arguments()
+def test_lists_of_images_are_deleted_with_the_last_artifact_of_them(
+    made: Plan, photos: Path, make_plan: Callable[..., Plan], quiet: Console
+) -> None:
+    remove(photos)
+    again = make_plan()
+    run_stages(again, STAGES[:1], quiet)
+    records = made.store.root / "images"
+    assert len(list(records.iterdir())) == 2
+    remove_garbage(again, find_garbage(again))
+    assert len(list(records.iterdir())) == 1

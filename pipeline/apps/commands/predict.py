@@ -10,7 +10,7 @@ from maskdistill.data.config import SourceConfig
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
 from maskdistill.pipeline.config import Config
-from maskdistill.pipeline.progress import show_progress
+from maskdistill.pipeline.progress import print_note, show_progress
 from maskdistill.stages.contract import ExecutionConfig
 
 
@@ -59,6 +59,10 @@ def predict(
         try:
             done = prediction.run(trained.stage)
         finally:
+            for note in images.notes:
+                print_note(console, note)
+            if prediction.remarks.total:
+                print_note(console, f"of {len(images)} images: {prediction.remarks}")
             for image_id, reason in prediction.failures.items():
-                console.print(f"skipped {image_id}: {reason}", markup=False, highlight=False, soft_wrap=True)
+                print_note(console, f"skipped {image_id}: {reason}")
     print(f"{out}: {len(done)} images predicted, {len(prediction.failures)} skipped")

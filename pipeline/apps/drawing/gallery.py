@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.errors import InputError, UnreadableImage
 from maskdistill.pipeline.apps.drawing.cells import fit, save_png
 from maskdistill.pipeline.apps.drawing.stage import draw_stage, draw_truth
 from maskdistill.pipeline.apps.output_names import VIEWS
@@ -35,7 +36,9 @@ def save_gallery(run: Run, out: Path, n_images: int = 8) -> None:
     first = source.n_train if source.n_train < len(source) else 0
     chosen = np.unique(np.linspace(first, len(source) - 1, n_images).round().astype(int))
     matched = (scores.get("val") or scores.get("train") or {}).get("class_of_cluster", {})
-    rows = [_row(run, int(index), matched) for index in chosen]
+    rows = [row for index in chosen if (row := _row(run, int(index), matched))]
+    if not rows:
+        raise InputError(f"gallery: none of the {len(chosen)} images of the picture is there any more; put some back")
     titles = ["image", *VIEWS, *(["ground truth"] if source.class_names else [])]
     save_png(_assemble(titles, rows), out)
 
@@ -57,7 +60,12 @@ def keep_gallery(run: Run, *, anew: bool) -> Path | None:
 
 
 def _row(run: Run, index: int, class_of_cluster: Mapping[str, str]) -> list[UInt8Array]:
-    source, image = run.source, run.source.read(index)
+    """The pictures of an image; none where it is gone since the run was made."""
+    source = run.source
+    try:
+        image = source.read(index)
+    except UnreadableImage:
+        return []
     pictures = [image, *(draw_stage(run, stage, source.ids[index], image) for stage in VIEWS.values())]
     if source.class_names is None:
         return pictures

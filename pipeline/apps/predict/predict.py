@@ -18,6 +18,7 @@ from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.listing import list_images
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.data.stores.masks import MaskStore
+from maskdistill.data.tally import Tally
 from maskdistill.pipeline.apps.drawing.colours import label_palette
 from maskdistill.pipeline.apps.drawing.overlay import draw_labels, draw_masks
 from maskdistill.pipeline.apps.predict.files import png_names, save_png
@@ -38,6 +39,7 @@ class Prediction:
         progress: Told about every image.
         execution: Device and batch size.
         failures: Gets the reason for each image that cannot be read.
+        remarks: Gets what was done to images that were read, such as a stretch of their values.
     """
 
     model: Path
@@ -47,6 +49,7 @@ class Prediction:
     progress: Progress
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     failures: dict[str, str] = field(default_factory=dict)
+    remarks: Tally = field(default_factory=Tally)
 
     def run(self, stage: str) -> list[str]:
         """Predict with the model of "distill" or "segment"; gives the ids of the images that could be read.
@@ -106,6 +109,8 @@ class Prediction:
             for index in range(start, min(start + most, len(self.images))):
                 try:
                     loaded[self.images.ids[index]] = self.images.read(index)
+                    for remark in self.images.remarks(index):
+                        self.remarks.add(remark, self.images.ids[index])
                 except UnreadableImage as error:
                     self.failures[self.images.ids[index]] = str(error)
                     self.progress.advance()

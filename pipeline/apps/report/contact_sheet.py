@@ -1,5 +1,6 @@
 """A few masks of every cluster, those nearest to its centroid: what the clusters have found."""
 
+from maskdistill.data.errors import UnreadableImage
 from maskdistill.pipeline.apps.drawing.colours import css_colour
 from maskdistill.pipeline.apps.drawing.cut import cut_out
 from maskdistill.pipeline.apps.inspect.typical import by_distance, largest_clusters
@@ -33,7 +34,10 @@ def _card(run: ReportedRun, cluster: int, ranked: list[int], class_name: str | N
     masks = run.mined()
     for row in ranked[:_PER_CLUSTER]:
         image_id = masks.image_ids[masks.image[row]]
-        image = run.source.read(run.source.index(image_id))
+        try:
+            image = run.source.read(run.source.index(image_id))
+        except UnreadableImage:  # gone since the run was made
+            continue
         picture = cut_out(image, masks.decode(row), masks.bbox_xywh[row].tolist(), cluster)
         name = f"mask of cluster {cluster} in {image_id}"
         tiles.append(embed(picture, name, _SIDE))

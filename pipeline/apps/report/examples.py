@@ -3,6 +3,7 @@
 import numpy as np
 
 from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.errors import UnreadableImage
 from maskdistill.pipeline.apps.drawing.colours import css_colour
 from maskdistill.pipeline.apps.drawing.stage import draw_stored_labels, draw_stored_masks, draw_truth
 from maskdistill.pipeline.apps.report.blocks import Card, Cards, Picture, Section
@@ -48,7 +49,11 @@ def _class_of_cluster(run: ReportedRun) -> dict[str, str]:
 
 
 def _card(run: ReportedRun, index: int, miou: float | None = None) -> Card:
-    image_id, image = run.source.ids[index], run.source.read(index)
+    image_id = run.source.ids[index]
+    try:
+        image = run.source.read(index)
+    except UnreadableImage as error:  # it was there when the run was made
+        return Card(image_id, [], str(error))
     drawn = {"image": image, **_stages(run, image_id, image), **_truth(run, index, image)}
     pictures: list[Picture] = [embed(pixels, f"{name} of {image_id}", _SIDE, name) for name, pixels in drawn.items()]
     return Card(image_id, pictures, "" if miou is None else f"mIoU {miou:.3f}")

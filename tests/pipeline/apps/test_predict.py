@@ -88,6 +88,15 @@ def test_segmenter_writes_label_maps_and_goes_on_over_what_it_cannot_read(
     assert {path for path in files_below(tmp_path) if not path.startswith("out/")} == before
 
 
+def test_what_is_left_out_of_the_images_is_said(config: Path, images: Path, tmp_path: Path) -> None:
+    (images / "IMG_1.HEIC").touch()
+    Image.fromarray(np.full((40, 40), 900, dtype=np.uint16)).save(images / "deep.png")
+    Image.fromarray(np.arange(1600, dtype=np.uint16).reshape(40, 40)).save(images / "dark.png")
+    result = predict(config, images, tmp_path / "out")
+    assert "left out 1 .heic files (IMG_1.HEIC)" in result.output
+    assert "1 deeper than 8 bits with little of the range in use, stretched to what is (dark.png)" in result.output
+
+
 def test_detector_writes_masks_and_coco(config: Path, images: Path, tmp_path: Path) -> None:
     result = predict(config, images, tmp_path / "out", "--stage", "distill", "--overlays")
     assert result.exit_code == 0, result.output
@@ -185,9 +194,9 @@ def test_a_model_is_enough(
     result = CliRunner().invoke(app, line)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "out" / ("labels" if stage == "segment" else "candidates.json")).exists()
-    # A file says nothing of how many images go at once, with which sums differ, nor of how large they may be.
-    as_usual = f"execution.batch_size={ExecutionConfig().batch_size}", f"data.max_pixels={SourceConfig().max_pixels}"
-    options = ("--stage", stage, *(part for setting in as_usual for part in ("-s", setting)))
+    # A file says nothing of how many images go at once, with which sums differ, nor of the largest image.
+    usual = (f"execution.batch_size={ExecutionConfig().batch_size}", f"data.max_pixels={SourceConfig().max_pixels}")
+    options = ("--stage", stage, *(word for setting in usual for word in ("-s", setting)))
     assert predict(config, images, tmp_path / "again", *options).exit_code == 0
     assert {n: (tmp_path / "out" / n).read_bytes() for n in files_below(tmp_path / "out")} == {
         n: (tmp_path / "again" / n).read_bytes() for n in files_below(tmp_path / "again")

@@ -1,10 +1,12 @@
 """Weights as their authors publish them: endings, wrappers, prefixes, and names of other libraries."""
 
+import argparse
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -73,6 +75,17 @@ def test_any_prefix_is_taken_off(prefix: str, vit: State, tmp_path: Path) -> Non
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_any_wrapper_is_opened(wrapper: str, vit: State, tmp_path: Path) -> None:
     torch.save({wrapper: vit, "epoch": 3, "optimizer": {"x": torch.zeros(1)}}, tmp_path / "x.pth")
+    assert same(load(tmp_path / "x.pth"), vit)
+
+
+def test_what_trainings_write_down_besides_does_no_harm(vit: State, tmp_path: Path) -> None:
+    besides = {
+        "args": argparse.Namespace(lr=0.1, output=Path("/out")),
+        "best": np.float64(0.7),
+        "epoch": np.int64(3),
+        "done": np.bool_(True),
+    }
+    torch.save({"model": vit, **besides}, tmp_path / "x.pth")
     assert same(load(tmp_path / "x.pth"), vit)
 
 
