@@ -49,7 +49,7 @@ def main() -> None:
     some = next(iter(miners.values()))
     images = [prepare(config, some, index) for index in range(arguments.images)]
     forward = median(lambda image: some.vit.tokens(to_tensor([image], some.vit, some.device)), images)
-    table = Table("", "seconds", ": forward pass", title=f"{GRID_HW[0]} x {GRID_HW[1]} patches, {config.mine.model}")
+    table = Table("", "seconds", ": forward pass", title=describe(some))
     table.add_row("forward pass of the ViT", f"{forward:.3f}", "1")
     for name, seconds in {**measure(miners, images), **by_scipy(miners["tokencut"], images)}.items():
         table.add_row(name, f"{seconds:.3f}", f"{seconds / forward:.3f}")
@@ -61,6 +61,11 @@ def load_miners(config: Config) -> dict[str, VitMiner]:
     chosen = {name: config.mine.model_copy(update={"method": name}) for name in MINING.methods}
     chosen = {name: mine for name, mine in chosen.items() if mine.own.looks_with_vit}
     return {name: MINING.methods[name].load()(mine, inputs, None) for name, mine in chosen.items()}
+
+
+def describe(miner: VitMiner) -> str:
+    vit = miner.vit
+    return f"{GRID_HW[0]} x {GRID_HW[1]} patches of {vit.patch_size} px, a ViT of {vit.n_blocks} blocks, {vit.dim} channels"
 
 
 def prepare(config: Config, miner: VitMiner, index: int) -> Prepared:
