@@ -31,7 +31,6 @@ class AffinityMiner(VitMiner):
         prepared: float (H, d), the mean patch key of the training images; None = not needed.
     """
 
-    reads = ("queries", "keys")
     rule: AffinityConfig
 
     def __init__(self, config: MineConfig, inputs: StageInputs, prepared: Tensor | None = None) -> None:

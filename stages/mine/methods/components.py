@@ -7,9 +7,23 @@ from scipy import ndimage
 from maskdistill.stages.mine.methods.tidy import tidy
 
 
-def object_at(mask: NDArray[np.bool_], patch: int, fill_holes: bool = False, opening: int = 0) -> NDArray[np.bool_]:
-    """The connected part of a mask, bool (h, w), at one of its patches, a flat index; tidied up by `tidy`."""
-    (found,) = split_objects(*tidy(mask, patch, fill_holes, opening), max_masks=1, min_area=0)
+def object_at(
+    mask: NDArray[np.bool_], prominence: NDArray[np.generic], fill_holes: bool = False, opening: int = 0
+) -> NDArray[np.bool_]:
+    """The connected part of a mask at its most prominent patch, after `tidy`.
+
+    Args:
+        mask: bool (h, w), not empty.
+        prominence: (h * w,), of each patch.
+        fill_holes, opening: See `tidy`.
+
+    Returns:
+        bool (h, w), not empty.
+    """
+    inside = np.flatnonzero(mask)
+    tidied, _ = tidy(mask, int(inside[0]), fill_holes, opening)
+    inside = np.flatnonzero(tidied)
+    (found,) = split_objects(tidied, int(inside[np.argmax(prominence[inside])]), max_masks=1, min_area=0)
     return np.asarray(found)
 
 

@@ -13,43 +13,39 @@ from torch import Tensor
 
 from maskdistill.stages.mine.methods.components import object_at
 from maskdistill.stages.mine.methods.lost_config import LostConfig
-from maskdistill.stages.mine.methods.vit_miner import PatchMiner
+from maskdistill.stages.mine.methods.vit_miner import Seen, VitMiner, patch_features
 
 _ROWS = 1024
 
 
-class LostMiner(PatchMiner):
+class LostMiner(VitMiner):
     """One mask per image."""
 
     rule: LostConfig
 
-    def find_in(self, features: Tensor, grid_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    def find(self, seen: Seen, grid_hw: tuple[int, int]) -> NDArray[np.bool_]:
         """The mask of one image, as the only one."""
-        rule = self.rule
-        return lost_mask(features, grid_hw, rule.n_candidates, rule.fill_holes, rule.opening)[None]
+        return lost_mask(patch_features(seen[self.rule.features]), grid_hw, self.rule)[None]
 
 
-def lost_mask(
-    features: Tensor, grid_hw: tuple[int, int], n_candidates: int, fill_holes: bool = False, opening: int = 0
-) -> NDArray[np.bool_]:
+def lost_mask(features: Tensor, grid_hw: tuple[int, int], rule: LostConfig) -> NDArray[np.bool_]:
     """The connected patches around the first seed that resemble the seeds (section 3.2).
 
     Args:
         features: float (N, D), as the layer gives them.
         grid_hw: Height and width of the grid, patches.
-        n_candidates: How many patches of lowest degree may be seeds, k in the paper.
-        fill_holes, opening: See `tidy`; the paper does neither.
+        rule: The settings; of them `n_candidates` is k in the paper.
 
     Returns:
         bool (h, w), not empty; all patches where they are all alike.
     """
-    by_degree = torch.argsort(degrees(features), stable=True)
+    degree = degrees(features)
     # Float64, because only the sign of a sum of many terms counts.
     features = features.double()
-    candidates = features[by_degree[:n_candidates]]
+    candidates = features[torch.argsort(degree, stable=True)[: rule.n_candidates]]
     seeds = candidates[candidates @ candidates[0] >= 0]
-    mask = (features @ seeds.sum(dim=0) >= 0).reshape(grid_hw).cpu().numpy()
-    return object_at(mask, int(by_degree[0]), fill_holes, opening)
+    mask = features @ seeds.sum(dim=0) >= 0
+    return object_at(mask.reshape(grid_hw).cpu().numpy(), -degree.cpu().numpy(), rule.fill_holes, rule.opening)
 
 
 def degrees(features: Tensor) -> Tensor:

@@ -7,23 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from maskdistill.data.arrays import FloatArray
 from maskdistill.stages.mine.methods.components import object_at
+from maskdistill.stages.mine.methods.cut_miner import CutMiner
 from maskdistill.stages.mine.methods.maskcut_config import MaskCutConfig
-from maskdistill.stages.mine.methods.normalised_cut import foreground, second_eigenvector, similar_patches
-from maskdistill.stages.mine.methods.vit_miner import PatchMiner
+from maskdistill.stages.mine.methods.normalised_cut import second_eigenvector, side_of, similar_patches
 
 
-class MaskCutMiner(PatchMiner):
+class MaskCutMiner(CutMiner):
     """Some masks per image that do not overlap, at least one."""
 
     rule: MaskCutConfig
 
-    def find_in(self, features: Tensor, grid_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    def cut(self, features: Tensor, grid_hw: tuple[int, int], attention: FloatArray | None) -> NDArray[np.bool_]:
         """The masks of one image, the most prominent object first."""
-        return maskcut_masks(features, grid_hw, self.rule)
+        return maskcut_masks(features, grid_hw, self.rule, attention)
 
 
-def maskcut_masks(features: Tensor, grid_hw: tuple[int, int], rule: MaskCutConfig) -> NDArray[np.bool_]:
+def maskcut_masks(
+    features: Tensor, grid_hw: tuple[int, int], rule: MaskCutConfig, attention: FloatArray | None = None
+) -> NDArray[np.bool_]:
     """The objects that one cut after the other finds, each without the patches of those before (section 3.2).
 
     What was found loses its similarities: all weights of its patches become EPSILON, as if their features were 0.
@@ -31,7 +34,8 @@ def maskcut_masks(features: Tensor, grid_hw: tuple[int, int], rule: MaskCutConfi
     Args:
         features: float (N, D).
         grid_hw: Height and width of the grid, patches.
-        rule: The settings.
+        rule: The settings; of them `similarity` is tau in the paper.
+        attention: float (N,), how prominent patches are; None = by the eigenvectors, as in the paper.
 
     Returns:
         bool (n, h, w), 1 <= n <= `max_masks`, none empty, no patch in two; all patches in one where they are all alike.
@@ -40,7 +44,9 @@ def maskcut_masks(features: Tensor, grid_hw: tuple[int, int], rule: MaskCutConfi
     found: list[NDArray[np.bool_]] = []
     taken = np.zeros(grid_hw, dtype=bool)
     while len(found) < rule.max_masks:
-        one = _next_object(second_eigenvector(similar), grid_hw, rule)
+        vector = second_eigenvector(similar)
+        prominence = np.abs(vector) if attention is None else np.where(taken.ravel(), attention.min(), attention)
+        one = _next_object(vector, prominence, grid_hw, rule)
         new = one & ~taken
         if found and (_iou_with_any(one, [*found, taken]) > rule.max_overlap or new.mean() <= rule.min_area):
             break
@@ -51,13 +57,14 @@ def maskcut_masks(features: Tensor, grid_hw: tuple[int, int], rule: MaskCutConfi
     return np.stack(found)
 
 
-def _next_object(vector: NDArray[np.float64], grid_hw: tuple[int, int], rule: MaskCutConfig) -> NDArray[np.bool_]:
+def _next_object(
+    vector: NDArray[np.float64], prominence: NDArray[np.floating], grid_hw: tuple[int, int], rule: MaskCutConfig
+) -> NDArray[np.bool_]:
     """The connected part of the object's side of a cut at its most prominent patch."""
-    side, patch = foreground(vector)
-    if n_corners(side.reshape(grid_hw)) > rule.max_corners and not side.all():
+    side = side_of(vector, int(np.argmax(prominence))).reshape(grid_hw)
+    if n_corners(side) > rule.max_corners and not side.all():
         side = ~side
-        patch = int(np.argmax(np.where(side, np.abs(vector), -1)))
-    return object_at(side.reshape(grid_hw), patch, rule.fill_holes, rule.opening)
+    return object_at(side, prominence, rule.fill_holes, rule.opening)
 
 
 def n_corners(mask: NDArray[np.bool_]) -> int:

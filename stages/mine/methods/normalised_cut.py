@@ -51,17 +51,14 @@ def second_eigenvector(similar: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(_by_decomposition(similar, roots) / roots)
 
 
-def foreground(vector: NDArray[np.float64]) -> tuple[NDArray[np.bool_], int]:
-    """The side of the cut that is the object, bool (N,), and the most prominent patch in it (TokenCut, section 3.2).
+def side_of(vector: NDArray[np.float64], patch: int) -> NDArray[np.bool_]:
+    """The side of the cut, bool (N,), that a patch is on: above or below the mean of the eigenvector (N,).
 
-    The sides are what lies above and below the mean of the eigenvector (N,). The object is that with the patch of the
-    largest absolute value; it is all patches where none differs from the mean.
+    What lies on the mean but for rounding is a side of its own: all patches, where none differs from the others.
     """
-    patch = int(np.argmax(np.abs(vector)))
     offset = vector - vector.mean()
-    # What lies on the mean but for rounding is never part of the object.
-    side = offset * np.sign(offset[patch]) > _ROUNDING * np.abs(offset).max()
-    return (side, patch) if side.any() else (~side, patch)
+    sides = np.sign(offset) * (np.abs(offset) > _ROUNDING * np.abs(offset).max())
+    return np.asarray(sides == sides[patch])
 
 
 def _by_lanczos(similar: NDArray[np.float32], roots: NDArray[np.float64]) -> NDArray[np.float64]:

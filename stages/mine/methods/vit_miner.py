@@ -15,7 +15,7 @@ from torch import Tensor
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.mine.methods.miner import Miner, Photo, Proposals
-from maskdistill.stages.mine.methods.vit_settings import PatchMinerSettings, VitMinerSettings
+from maskdistill.stages.mine.methods.vit_settings import VitMinerSettings
 from maskdistill.stages.networks.projections import Projection
 from maskdistill.stages.networks.resize import grid_to_image, resize, short_side_size
 from maskdistill.stages.networks.vit import load_vit
@@ -32,11 +32,9 @@ class VitMiner(Miner):
     """The loaded ViT; what is an object is up to `find`.
 
     Attributes:
-        reads: What `find` needs of the block.
         rule: The settings of the method.
     """
 
-    reads: tuple[Projection, ...] = ()
     rule: VitMinerSettings
 
     def __init__(self, config: MineConfig, inputs: StageInputs, prepared: Any = None) -> None:
@@ -76,7 +74,7 @@ class VitMiner(Miner):
         """What the block makes of a batch, float32 (B, H, 1 + N, d) by name."""
         with torch.inference_mode(), autocast(self.device, self.config.precision):
             images = to_tensor(batch, self.vit, self.device)
-            seen = self.vit.projections(images, self.reads, self.block)
+            seen = self.vit.projections(images, self.rule.reads(), self.block)
         return {name: projected.float() for name, projected in seen.items()}
 
     def grid(self, resized_hw: tuple[int, int]) -> tuple[int, int]:
@@ -90,19 +88,6 @@ class VitMiner(Miner):
             yield Prepared(photo.index, resize(photo.pixels, size_hw))
 
 
-class PatchMiner(VitMiner):
-    """A method that knows nothing of an image but one feature per patch; what is an object is up to `find_in`."""
-
-    rule: PatchMinerSettings
-
-    def __init__(self, config: MineConfig, inputs: StageInputs, prepared: Any = None) -> None:
-        super().__init__(config, inputs, prepared)
-        self.reads = (self.rule.features,)
-
-    @abstractmethod
-    def find_in(self, features: Tensor, grid_hw: tuple[int, int]) -> NDArray[np.bool_]:
-        """Masks bool (n, h, w) over a grid of patches with features float (N, D), none empty."""
-
-    def find(self, seen: Seen, grid_hw: tuple[int, int]) -> NDArray[np.bool_]:
-        """Masks of the patches, the heads of each joined to one feature of H * d channels."""
-        return self.find_in(seen[self.rule.features][:, 1:].transpose(0, 1).flatten(1), grid_hw)
+def patch_features(projected: Tensor) -> Tensor:
+    """One feature per patch, float (N, H * d), of what a block makes of an image, (H, 1 + N, d)."""
+    return projected[:, 1:].transpose(0, 1).flatten(1)
