@@ -65,7 +65,8 @@ def load_miners(config: Config) -> dict[str, VitMiner]:
 
 def describe(miner: VitMiner) -> str:
     vit = miner.vit
-    return f"{GRID_HW[0]} x {GRID_HW[1]} patches of {vit.patch_size} px, a ViT of {vit.n_blocks} blocks, {vit.dim} channels"
+    patches = f"{GRID_HW[0]} x {GRID_HW[1]} patches of {vit.patch_size} px"
+    return f"{patches}, a ViT of {vit.n_blocks} blocks, {vit.dim} channels"
 
 
 def prepare(config: Config, miner: VitMiner, index: int) -> Prepared:
