@@ -9,6 +9,7 @@ needs, as it finds it, and by decomposing the whole matrix.
 """
 
 import argparse
+import functools
 import statistics
 import time
 from collections.abc import Callable
@@ -79,7 +80,7 @@ def measure(miners: dict[str, VitMiner], images: list[Prepared]) -> dict[str, fl
     found = {}
     for name, miner in miners.items():
         seen = [{part: of[0] for part, of in miner.look([image]).items()} for image in images]
-        found[name] = median(lambda of_one, miner=miner: miner.find(of_one, GRID_HW), seen)
+        found[name] = median(functools.partial(miner.find, grid_hw=GRID_HW), seen)
     return found
 
 

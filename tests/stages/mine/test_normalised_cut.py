@@ -41,8 +41,8 @@ def test_equals_the_full_decomposition(grid_hw: tuple[int, int], similarity: flo
 def test_no_other_vector_makes_a_better_cut(seed: int, n: int, share: float) -> None:
     """Where eigenvalues coincide, any vector of theirs will do: its Rayleigh quotient is the second eigenvalue."""
     random = np.random.default_rng(seed)
-    similar = (random.random((n, n)) < share) | np.eye(n, dtype=bool)
-    similar = (similar & similar.T).astype(np.float32)
+    related = (random.random((n, n)) < share) | np.eye(n, dtype=bool)
+    similar = (related & related.T).astype(np.float32)
     vector = second_eigenvector(similar)
     if not vector.any():
         assert similar.all()
