@@ -55,7 +55,8 @@ def test_the_seed_is_the_patch_of_lowest_degree() -> None:
     """The small object is found, and not the large one, though both stand out from the background."""
     masks = rectangles((12, 12), (1, 1, 6, 6), (9, 9, 2, 2))
     features = features_of(masks, noise=0)
-    features[torch.from_numpy(masks[0].ravel())] += torch.tensor([0.0, 0.0, -0.5, 0.0])  # the objects point away from each other
+    # The objects point away from each other.
+    features[torch.from_numpy(masks[0].ravel())] += torch.tensor([0.0, 0.0, -0.5, 0.0])
     lowest = degrees(features).reshape(12, 12)
     assert lowest[masks[1]].max() < min(lowest[masks[0]].min(), lowest[~masks.any(axis=0)].min())
     np.testing.assert_array_equal(lost_mask(features, (12, 12), RULE), masks[1])
