@@ -24,8 +24,8 @@ _OTHERS = {
     b"{": "a text, not weights",
 }
 """What is taken for a file of weights by mistake, by how it begins, in lower case."""
-_SCALAR = np.float64(0).__reduce__()[0]
-_HARMLESS = [
+_SCALAR: Any = np.float64(0).__reduce__()[0]
+_HARMLESS: list[Any] = [
     argparse.Namespace,
     PosixPath,
     np.dtype,

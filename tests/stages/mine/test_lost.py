@@ -58,7 +58,8 @@ def test_the_seed_is_the_patch_of_lowest_degree() -> None:
     # The objects point away from each other.
     features[torch.from_numpy(masks[0].ravel())] += torch.tensor([0.0, 0.0, -0.5, 0.0])
     lowest = degrees(features).reshape(12, 12)
-    assert lowest[masks[1]].max() < min(lowest[masks[0]].min(), lowest[~masks.any(axis=0)].min())
+    rest = torch.from_numpy(~masks.any(axis=0))
+    assert lowest[masks[1]].max() < min(lowest[masks[0]].min(), lowest[rest].min())
     np.testing.assert_array_equal(lost_mask(features, (12, 12), RULE), masks[1])
 
 
