@@ -22,10 +22,10 @@ from scipy import ndimage
 from maskdistill.data.arrays import IGNORE, UInt8Array
 from maskdistill.data.config import VocConfig
 from maskdistill.data.sources.voc import VocSource
+from maskdistill.stages.crf.config import CrfConfig
+from maskdistill.stages.crf.dense_crf import refine
 from maskdistill.stages.evaluate.confusion import ConfusionMatrix
 from maskdistill.stages.evaluate.scores import iou_per_class, miou
-from maskdistill.stages.segment.crf.config import CrfConfig
-from maskdistill.stages.segment.crf.dense_crf import refine
 
 PARTS = ("speed", "accuracy", "coarse")
 SPEED_HW, ACCURACY_HW = (375, 500), (60, 80)

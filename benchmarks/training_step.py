@@ -29,8 +29,8 @@ from maskdistill.stages.distill.start import find_start
 from maskdistill.stages.segment import augment
 from maskdistill.stages.segment.inference import view_scores, views_of
 from maskdistill.stages.segment.model import Segmenter
-from maskdistill.stages.segment.ohem import ohem_cross_entropy
 from maskdistill.stages.training.device import resolve_device
+from maskdistill.stages.training.ohem import ohem_cross_entropy
 from maskdistill.stages.training.optimizer import make_optimizer
 from maskdistill.stages.training.precision import autocast, resolve_precision
 from maskdistill.stages.training.recipe import Recipe, TrainingPrecision

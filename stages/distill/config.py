@@ -115,7 +115,7 @@ class DistillConfig(StageSettings):
     def _check(self) -> "DistillConfig":
         if not 0 < self.scale[0] <= self.scale[1]:
             raise ValueError(f"scale: {list(self.scale)} must be two positive numbers, the smaller one first")
-        if self.max_size < self.image_size:
+        if self.max_size < self.image_size and not self.learns_from_stored:
             raise ValueError(f"max_size: {self.max_size} is below image_size {self.image_size}")
         if self.backend == "regions" and self.backbone == "vit" and self.vit.freeze != "all":
             raise ValueError("backend: regions goes with vit.freeze: all")

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
+from maskdistill.stages.filter.crf_config import FilterCrfConfig
 from maskdistill.stages.settings import StageSettings
 
 _SCORE: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(ge=0, le=1)])
@@ -25,12 +26,14 @@ class FilterConfig(StageSettings):
     (Otsu's threshold). The best candidate of each image is kept whatever its score."""
     overlap: Literal["drop", "occlude"] = "occlude"
     """Where masks overlap: "drop" removes the weaker one, "occlude" leaves it the pixels that are free."""
+    crf: FilterCrfConfig = Field(default_factory=FilterCrfConfig)
+    """DenseCRF on the masks that are left."""
     max_per_image: int | None = Field(None, ge=1)
     """Most masks kept per image, the best ones; None = no limit."""
 
     def unused(self) -> set[str]:
-        """No threshold where all masks are kept."""
-        return set() if self.masks == "confident" else {"threshold"}
+        """No threshold where all masks are kept, and no CRF where they do not pass through it."""
+        return (set() if self.masks == "confident" else {"threshold"}) | (set() if self.crf.masks else {"crf"})
 
     def inputs(self) -> tuple[str, ...]:
         """What the detector found; or, without a detector, the mined masks and their clusters."""

@@ -17,6 +17,7 @@ from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_par
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.filter.confidence import resolve_threshold, select
 from maskdistill.stages.filter.config import FilterConfig
+from maskdistill.stages.filter.edges import follow_edges
 from maskdistill.stages.filter.overlap import RULES
 from maskdistill.stages.known_images import read_known
 from maskdistill.stages.parts import Advance, PartReport, compute_parts
@@ -101,6 +102,9 @@ class PaintWorker:
         for image in items:
             image_id = self.confident.image_ids[image]
             masks, rows = resolve_overlap(self.confident, self.confident.rows_of(image), self.config.overlap)
+            if self.config.crf.masks:
+                pixels = read_known(self.source, image_id, masks.shape[1:] if len(masks) else None)
+                masks = follow_edges(masks, pixels, self.config.crf)
             clusters = self.confident.cluster[rows]
             builder.add(image_id, masks, self.confident.score[rows], clusters)
             size_hw = masks.shape[1:] if len(masks) else read_known(self.source, image_id).shape[:2]

@@ -30,9 +30,9 @@ from maskdistill.stages.mine.refine_config import RefineConfig
 from maskdistill.stages.networks.standardise import Standardise
 from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
-from maskdistill.stages.segment.ohem import ohem_cross_entropy
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.fit import SimpleFit
+from maskdistill.stages.training.ohem import ohem_cross_entropy
 from maskdistill.stages.training.samples import SampleStream, derive_seed, round_seed
 from maskdistill.stages.training.trainer import CHECKPOINT, Trainer
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from maskdistill.stages.registry import HEADS
-from maskdistill.stages.segment.crf.config import CrfConfig
+from maskdistill.stages.segment.crf_config import SegmentCrfConfig
 from maskdistill.stages.segment.vit_config import SegmentVitConfig
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.training.recipe import OptimizerName, Recipe, ScheduleName, TrainingPrecision, steps_of
@@ -98,7 +98,7 @@ class SegmentConfig(StageSettings):
     """Side of the square windows in which a larger image is predicted, px; None = always the whole image."""
     stride: int | None = Field(None, ge=1)
     """Distance of two windows, px; where they overlap, the probabilities are averaged. None = half a window."""
-    crf: CrfConfig = Field(default_factory=CrfConfig)
+    crf: SegmentCrfConfig = Field(default_factory=SegmentCrfConfig)
     """DenseCRF on label maps: where it applies, and how it works."""
 
     @model_validator(mode="after")

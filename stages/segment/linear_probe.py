@@ -24,11 +24,11 @@ from maskdistill.stages.segment.augment import augment, collate
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.inference import views_of
 from maskdistill.stages.segment.model import Segmenter
-from maskdistill.stages.segment.ohem import ohem_cross_entropy
 from maskdistill.stages.segment.predict import to_labels
 from maskdistill.stages.segment.probe_config import LinearProbeConfig
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.fit import SimpleFit
+from maskdistill.stages.training.ohem import ohem_cross_entropy
 from maskdistill.stages.training.precision import autocast
 from maskdistill.stages.training.recipe import Recipe
 from maskdistill.stages.training.samples import Sample, SampleStream

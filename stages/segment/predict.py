@@ -11,13 +11,13 @@ from torch import Tensor
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import write_labels
+from maskdistill.stages.crf.config import CrfConfig
+from maskdistill.stages.crf.dense_crf import refine
 from maskdistill.stages.known_images import read_known
 from maskdistill.stages.networks.batching import batch_by_shape
 from maskdistill.stages.networks.resize import limit_long_side, resize
 from maskdistill.stages.parts import Advance
 from maskdistill.stages.segment.config import SegmentConfig
-from maskdistill.stages.segment.crf.config import CrfConfig
-from maskdistill.stages.segment.crf.dense_crf import refine
 from maskdistill.stages.segment.inference import combine_views, view_scores, views_of
 from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.segment.regions import unite_regions

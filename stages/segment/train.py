@@ -27,11 +27,11 @@ from maskdistill.stages.segment.augment import SegmentationData, collate
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.inference import views_of
 from maskdistill.stages.segment.model import Segmenter
-from maskdistill.stages.segment.ohem import ohem_cross_entropy
 from maskdistill.stages.segment.trunks.vit import VitTrunk
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import rank
 from maskdistill.stages.training.fit import SimpleFit
+from maskdistill.stages.training.ohem import ohem_cross_entropy
 from maskdistill.stages.training.samples import SampleStream, derive_seed, round_seed
 from maskdistill.stages.training.trainer import Trainer
 from maskdistill.stages.weights import find_checkpoint

@@ -24,7 +24,7 @@ from maskdistill.stages.networks.resize import whole_patches
 from maskdistill.stages.networks.vit import VisionBackbone
 from maskdistill.stages.networks.vit_tokens import VitTokens
 from maskdistill.stages.registry import DETECTORS
-from maskdistill.stages.segment.ohem import ohem_cross_entropy
+from maskdistill.stages.training.ohem import ohem_cross_entropy
 
 _NEVER_REACHED = 10**9
 

@@ -15,6 +15,7 @@ from maskdistill.data.errors import CorruptArtifact, InputError
 from maskdistill.data.stores.masks import MaskStoreBuilder
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.filter.config import FilterConfig
+from maskdistill.stages.filter.crf_config import FilterCrfConfig
 from maskdistill.stages.filter.stage import run
 from maskdistill.stages.progress import Silent
 
@@ -46,6 +47,24 @@ def inputs(tmp_path: Path) -> StageInputs:
     folders = {"distill": tmp_path / "distill"}
     builder.build().save(CANDIDATES.path(folders))
     return StageInputs(make_source(), folders, execution=ExecutionConfig(part_size=2))
+
+
+def test_labels_are_of_the_masks_that_follow_the_edges(tmp_path: Path) -> None:
+    """The mask covers half of a bright object; image and masks are of one size, and the labels are those masks."""
+    image = np.zeros((20, 20, 3), dtype=np.uint8)
+    image[4:16, 4:16] = 250
+    mask = np.zeros((1, 20, 20), dtype=bool)
+    mask[0, 4:16, 4:12] = True
+    builder = MaskStoreBuilder()
+    builder.add("bright", mask, [0.9], [2])
+    folders = {"distill": tmp_path / "distill"}
+    builder.build().save(CANDIDATES.path(folders))
+    config = FilterConfig(crf=FilterCrfConfig(masks=True, bilateral_sxy=10.0))
+    run(config, StageInputs(MemorySource({"bright": image}, n_train=1), folders), tmp_path / "work", Silent())
+    artifacts = {"filter": tmp_path / "work"}
+    kept, labels = KEPT.open(artifacts).decode(0), PSEUDO_LABELS.open(artifacts).read(0)
+    np.testing.assert_array_equal(kept, image[..., 0] > 0)
+    np.testing.assert_array_equal(labels, 3 * kept)
 
 
 CROSSING = {

@@ -15,7 +15,7 @@ from maskdistill.data.stores.labels import LabelStore, write_labels
 from maskdistill.stages.contract import ExecutionConfig, StageInputs, StageOutputs
 from maskdistill.stages.progress import Progress, Silent
 from maskdistill.stages.segment.config import SegmentConfig
-from maskdistill.stages.segment.crf.config import CrfConfig
+from maskdistill.stages.segment.crf_config import SegmentCrfConfig
 from maskdistill.stages.segment.stage import run
 
 CONFIG = SegmentConfig(
@@ -26,7 +26,7 @@ CONFIG = SegmentConfig(
     batch_size=2,
     precision="fp32",
     rounds=3,
-    crf=CrfConfig(rounds=True, predictions=True, iterations=2),
+    crf=SegmentCrfConfig(rounds=True, predictions=True, iterations=2),
 )
 
 
@@ -80,7 +80,7 @@ def test_each_round_learns_from_the_one_before(inputs: StageInputs, tmp_path: Pa
 
 def test_second_round_is_a_first_round_on_its_labels(inputs: StageInputs, tmp_path: Path) -> None:
     """The labels of round 1 alone connect the two: neither weights nor the filter's labels are carried over."""
-    config = CONFIG.model_copy(update={"rounds": 2, "crf": CrfConfig()})
+    config = CONFIG.model_copy(update={"rounds": 2, "crf": SegmentCrfConfig()})
     run_in(tmp_path / "two", config, inputs)
     other = replace(inputs, artifacts={**inputs.artifacts, "filter": tmp_path / "other"})
     write_labels(PSEUDO_LABELS.path(other.artifacts), [(name, np.ones((1, 1), np.uint8)) for name in inputs.source.ids])
@@ -105,7 +105,7 @@ def test_killed_anywhere_and_resumed_is_identical(inputs: StageInputs, tmp_path:
 
 
 def test_one_round_without_crf_leaves_what_it_always_left(inputs: StageInputs, tmp_path: Path) -> None:
-    outputs = run_in(tmp_path / "work", CONFIG.model_copy(update={"rounds": 1, "crf": CrfConfig()}), inputs)
+    outputs = run_in(tmp_path / "work", CONFIG.model_copy(update={"rounds": 1, "crf": SegmentCrfConfig()}), inputs)
     names = {path.name for path in (tmp_path / "work").iterdir()} - {"tensorboard"}
     assert names == {PREDICTIONS.file, SEGMENTER.file, TRAINING_LOG}
     assert sorted(outputs.metrics) == ["losses", "pixel_share"]

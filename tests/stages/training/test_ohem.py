@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from helpers.paths import GOLDEN
-from maskdistill.stages.segment.ohem import ohem_cross_entropy
+from maskdistill.stages.training.ohem import ohem_cross_entropy
 
 CASES = json.loads((GOLDEN / "ohem.json").read_text())
 

@@ -14,10 +14,10 @@ from maskdistill.data.config import ScenesConfig, VocConfig
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.scenes.source import SceneSource
 from maskdistill.data.sources.voc import VocSource
+from maskdistill.stages.crf.config import CrfConfig
+from maskdistill.stages.crf.dense_crf import refine
 from maskdistill.stages.evaluate.confusion import ConfusionMatrix
 from maskdistill.stages.evaluate.scores import iou_per_class, miou
-from maskdistill.stages.segment.crf.config import CrfConfig
-from maskdistill.stages.segment.crf.dense_crf import refine
 
 PHOTOS = SHARED / "data" / "voc_animals"
 EXACT = CrfConfig(cell=1e-3, reach=100.0)

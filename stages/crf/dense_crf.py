@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maskdistill.data.arrays import UInt8Array
-from maskdistill.stages.segment.crf.bilateral import bilateral_filter
-from maskdistill.stages.segment.crf.config import CrfConfig
+from maskdistill.stages.crf.bilateral import bilateral_filter
+from maskdistill.stages.crf.config import CrfConfig
 
 Filter = Callable[[Tensor], Tensor]
 _GAUSSIAN_REACH = 5.0

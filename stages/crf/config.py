@@ -8,10 +8,6 @@ from maskdistill.data.settings import Settings
 class CrfConfig(Settings):
     """Fully connected conditional random field over the pixels of one image (section 5 of the paper)."""
 
-    rounds: bool = False
-    """Whether the label maps that a further round learns from pass through it."""
-    predictions: bool = False
-    """Whether the final predictions pass through it as well, into a store of their own, `predictions_crf.zarr`."""
     iterations: int = Field(10, ge=1)
     """Mean-field updates."""
     gaussian_weight: float = Field(3.0, ge=0)

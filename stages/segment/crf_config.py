@@ -1,0 +1,12 @@
+"""Where the segment stage has a DenseCRF."""
+
+from maskdistill.stages.crf.config import CrfConfig
+
+
+class SegmentCrfConfig(CrfConfig):
+    """DenseCRF on label maps that the model predicts."""
+
+    rounds: bool = False
+    """Whether the label maps that a further round learns from pass through it."""
+    predictions: bool = False
+    """Whether the final predictions pass through it as well, into a store of their own, `predictions_crf.zarr`."""
