@@ -1,5 +1,7 @@
 """What a run chose by itself, from hardware and number of images, in a line or two."""
 
+from pathlib import Path
+
 from maskdistill.pipeline.plan import Plan
 
 
@@ -11,7 +13,8 @@ def describe_choices(plan: Plan) -> str:
     if config.profile != "none":
         first.append(f"profile {config.profile}")
     if config.mine.own.looks_with_vit:
-        first.append(config.mine.model)
+        weights = config.mine.weights  # a file may bring a model of its own
+        first.append(Path(weights.name).name if weights.origin == "file" else config.mine.model)
     second = [
         f"detector: {detector.backend} on {detector.backbone}, {detector.recipe(n_train).iterations:,} steps",
         f"segmenter: {segmenter.head} on {segmenter.backbone}, {segmenter.recipe(n_train).iterations:,} steps",

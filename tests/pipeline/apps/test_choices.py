@@ -17,3 +17,7 @@ def test_machine_and_images_are_named_with_what_follows_from_them(tmp_path: Path
     first, second = describe_choices(Plan(ConfigSource((Path("images"),), overrides))).splitlines()
     assert first == "3 images, 3 to learn from, profile cpu, vit_small_patch16_224.dino"
     assert second == "detector: regions on vit, 300 steps; segmenter: linear on vit, 300 steps"
+
+
+def test_a_file_of_weights_is_named_rather_than_a_model_that_is_not_used() -> None:
+    assert describe_choices(Plan(ConfigSource((Path("demo"),)))).splitlines()[0].endswith(", scenes_vit.safetensors")
