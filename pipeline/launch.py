@@ -16,7 +16,7 @@ from maskdistill.pipeline.storage import explain_storage
 
 
 def chosen_stages(plan: Plan, first: str | None, last: str | None) -> Sequence[StageSpec]:
-    """The stages of a plan from `first` to `last`, both included; None stands for the end.
+    """The stages of a plan from `first` to `last`, both included, that `last` needs; None stands for the end.
 
     `mine` comes before them where it only has to read masks from a file, and has not.
 
@@ -24,13 +24,14 @@ def chosen_stages(plan: Plan, first: str | None, last: str | None) -> Sequence[S
         InputError: No such stage, not one of this plan, or `first` comes after `last`.
         MissingArtifact: `first` reads what has not been made and is not among them.
     """
-    stages = stage_range(plan.specs, first, last)
+    needed = plan.upstream(last) if last in plan.stages else tuple(plan.stages)
+    stages = tuple(spec for spec in stage_range(plan.specs, first, last) if spec.name in needed)
     mine = plan.stages[MINE.name].spec
     if plan.config.mine.own.only_reads and plan.manifest(mine.name) is None and mine not in stages:
         stages = (mine, *stages)
     if first is not None:
-        for needed in set(plan.stages[first].inputs) - {spec.name for spec in stages}:
-            plan.require(needed, f"--from {first}")
+        for missing in set(plan.stages[first].inputs) - {spec.name for spec in stages}:
+            plan.require(missing, f"--from {first}")
     return stages
 
 

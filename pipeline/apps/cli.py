@@ -35,6 +35,7 @@ app = typer.Typer(
 for command in (
     run.run,
     run.stage,
+    run.runs,
     artifacts.status,
     predict.predict,
     inspect.inspect,

@@ -12,6 +12,7 @@ from timm.models.vision_transformer import Block, VisionTransformer
 from torch import nn
 
 from maskdistill.data.errors import InputError
+from maskdistill.stages.networks.download import create_model
 from maskdistill.stages.networks.foreign_weights import first_line
 from maskdistill.stages.networks.model_names import nearest_names, timm_name
 
@@ -26,7 +27,7 @@ def build_vit(
     seed: int | None = None,
     pretrained: bool = False,
     section: str = "mine",
-    create: Callable[..., nn.Module] = timm.create_model,
+    create: Callable[..., nn.Module] = create_model,
 ) -> nn.Module:
     """A Vision Transformer of timm, for images of any size.
 
@@ -71,7 +72,8 @@ def _create(
             raise InputError(f"{section}.model: timm cannot build {model} ({error})") from error
         raise InputError(
             f"{weights_setting(section)}: the pretrained weights of {model} could not be loaded ({first_line(error)}); "
-            f"download them elsewhere and give the path of the file as {weights_setting(section)}"
+            f"download them elsewhere and give the path of the file as {weights_setting(section)}, or train a ViT on "
+            f"your images: {weights_setting(section)}=pretrain"
         ) from error
 
 

@@ -7,13 +7,20 @@ import typer
 from rich.console import Console
 
 from maskdistill.data.errors import MaskDistillError
-from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
+from maskdistill.pipeline.apps.commands.options import (
+    ConfigOption,
+    RunOption,
+    SetOption,
+    config_source,
+    output,
+)
 from maskdistill.pipeline.plan import Plan
 
 
 def ablate(
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
     sweep: Annotated[
         str | None,
         typer.Option(metavar="SETTING=A,B,C", help="Vary this setting, as filter.threshold=0.5,0.7,0.9."),
@@ -34,7 +41,7 @@ def ablate(
     chosen = Sweep.parse(sweep) if sweep else MASK_SETS
     for path in out or ():
         check_format(path)
-    outcomes = run_sweep(Plan(config_source(config, overrides)), chosen, Console(stderr=True), last)
+    outcomes = run_sweep(Plan(config_source(config, overrides, run_name)), chosen, Console(stderr=True), last)
     print_table(compare(chosen.setting, outcomes), output())
     for path in out or ():
         write_comparison(path, chosen.setting, outcomes)

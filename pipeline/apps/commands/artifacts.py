@@ -6,9 +6,9 @@ import typer
 
 from maskdistill.data.errors import MaskDistillError
 from maskdistill.pipeline.apps.commands.options import (
-    DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    RunOption,
     SetOption,
     config_source,
     output,
@@ -17,23 +17,25 @@ from maskdistill.pipeline.apps.commands.options import (
 from maskdistill.pipeline.plan import Plan
 
 
-def status(config: ConfigOption = DEFAULT_CONFIG, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+def status(
+    config: ConfigOption = None, overrides: SetOption = None, run_name: RunOption = None, as_json: JsonOption = False
+) -> None:
     """Show per stage whether it is cached, and if not, which setting or input changed."""
     from maskdistill.pipeline.apps.tables.status import print_status
     from maskdistill.pipeline.upkeep.status import collect_status
 
-    rows = collect_status(Plan(config_source(config, overrides)))
+    rows = collect_status(Plan(config_source(config, overrides, run_name)))
     if as_json:
         print_json(rows)
     else:
         print_status(rows, output())
 
 
-def verify(config: ConfigOption = DEFAULT_CONFIG, overrides: SetOption = None) -> None:
+def verify(config: ConfigOption = None, overrides: SetOption = None, run_name: RunOption = None) -> None:
     """Check every finished artifact of a configuration against its manifest."""
     from maskdistill.pipeline.upkeep.verify import verify_artifact
 
-    plan = Plan(config_source(config, overrides))
+    plan = Plan(config_source(config, overrides, run_name))
     faults = []
     for name in (spec.name for spec in plan.specs):
         manifest = plan.manifest(name)
@@ -45,14 +47,15 @@ def verify(config: ConfigOption = DEFAULT_CONFIG, overrides: SetOption = None) -
 
 
 def gc(
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete; without it they are only listed.")] = False,
 ) -> None:
     """List, and with --yes delete, the artifacts that this configuration does not use."""
     from maskdistill.pipeline.upkeep.gc import find_garbage, remove_garbage
 
-    plan = Plan(config_source(config, overrides))
+    plan = Plan(config_source(config, overrides, run_name))
     folders = find_garbage(plan)
     for folder in folders:
         print(folder)

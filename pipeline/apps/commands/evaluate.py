@@ -6,9 +6,9 @@ import typer
 from rich.console import Console
 
 from maskdistill.pipeline.apps.commands.options import (
-    DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    RunOption,
     SetOption,
     config_source,
     output,
@@ -19,8 +19,9 @@ from maskdistill.pipeline.plan import Plan
 
 
 def evaluate(
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
     stage: Annotated[str | None, typer.Option(help=f"Only this one of {', '.join(STAGE_NAMES)}.")] = None,
     seeds: Annotated[
         int | None, typer.Option(min=2, help="Run with seeds 0 to N-1, or find it run: mean and standard deviation.")
@@ -34,7 +35,7 @@ def evaluate(
     from maskdistill.pipeline.apps.tables.scores import print_scores
     from maskdistill.pipeline.variants import finished_scores, mean_and_deviation, scores_of_seeds
 
-    plan, console = Plan(config_source(config, overrides)), Console(stderr=True)
+    plan, console = Plan(config_source(config, overrides, run_name)), Console(stderr=True)
     if stage:
         find_stage(stage)
     scores: Any

@@ -6,7 +6,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
+from maskdistill.pipeline.apps.commands.options import (
+    ConfigOption,
+    RunOption,
+    SetOption,
+    config_source,
+)
 from maskdistill.pipeline.apps.output_names import VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.finished import FinishedPlan, open_artifact
@@ -24,8 +29,9 @@ def export(
         ),
     ],
     out: Annotated[Path, typer.Option(help="File or folder to write.")],
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
     artifact: Annotated[
         str | None,
         typer.Option(
@@ -42,9 +48,9 @@ def export(
 
     stage = stage_of(view, "export")
     if artifact is None:
-        plan = FinishedPlan(config_source(config, overrides), stage)
+        plan = FinishedPlan(config_source(config, overrides, run_name), stage)
     else:
-        store = ArtifactStore(config_source(config, overrides).load().artifacts)
+        store = ArtifactStore(config_source(config, overrides, run_name).load().artifacts)
         plan = FinishedPlan.of_artifact(*open_artifact(artifact, store, (stage,), "--artifact"))
     run = Run(plan, f"export {view}")
     with show_progress("export", Console(stderr=True)) as progress:

@@ -8,10 +8,10 @@ from rich.console import Console
 
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.commands.options import (
-    DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
     RangeOption,
+    RunOption,
     SetOption,
     config_source,
     output,
@@ -29,8 +29,9 @@ if TYPE_CHECKING:  # opening results imports what reads them
 
 def inspect(
     view: Annotated[str, typer.Argument(help=f"One of {', '.join(INSPECTED)}.")],
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
     image: Annotated[str | None, typer.Option(help="Id of an image to draw.")] = None,
     out: Annotated[Path | None, typer.Option(help="PNG to write the drawn image to.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="PNG to write a contact sheet to.")] = None,
@@ -50,7 +51,7 @@ def inspect(
     if k is not None and view != NAME_OF[CLUSTER.name]:
         raise InputError(f"inspect {view}: --k goes with inspect clusters")
     stage = stage_of(view, "inspect", INSPECTED)
-    run = Run(FinishedPlan(config_source(config, overrides), stage), f"inspect {view}")
+    run = Run(FinishedPlan(config_source(config, overrides, run_name), stage), f"inspect {view}")
     if image is not None and out is not None:
         from maskdistill.pipeline.apps.drawing.stage import save_stage_picture
 
@@ -95,15 +96,16 @@ def _check_options(view: str, image: str | None, out: Path | None, sheet: Path |
 def diff(
     key_a: Annotated[str, typer.Argument(metavar="KEY_A", help="Key of an artifact, or the beginning of one.")],
     key_b: Annotated[str, typer.Argument(metavar="KEY_B", help="Key of another artifact of the same stage.")],
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two artifacts of a stage: settings, masks, clusters and label maps."""
     from maskdistill.pipeline.apps.compare.artifacts import diff_artifacts
     from maskdistill.pipeline.apps.tables.differences import print_diff
 
-    store = ArtifactStore(config_source(config, overrides).load().artifacts)
+    store = ArtifactStore(config_source(config, overrides, run_name).load().artifacts)
     first, second = store.find(key_a, "diff"), store.find(key_b, "diff")
     with show_progress("diff", Console(stderr=True)) as progress:
         found = diff_artifacts(store, first, second, progress)
@@ -115,15 +117,16 @@ def diff(
 
 def gallery(
     out: Annotated[Path, typer.Option(help="PNG to write.")],
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
     images: Annotated[int, typer.Option(min=1, help="Number of images.")] = 8,
 ) -> None:
     """Draw what every stage made of some images, side by side with the ground truth."""
     from maskdistill.pipeline.apps.drawing.gallery import save_gallery
     from maskdistill.pipeline.apps.outputs import Run
 
-    run = Run(FinishedPlan(config_source(config, overrides)), "gallery")
+    run = Run(FinishedPlan(config_source(config, overrides, run_name)), "gallery")
     run.folder(SEGMENT.name)
     save_gallery(run, out, images)
     print(out)

@@ -2,35 +2,59 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from maskdistill.pipeline.config import ConfigSource
+from maskdistill.data.errors import InputError
+from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.pipeline.config_files import config_names
+from maskdistill.pipeline.runs import LAST, find_run, list_runs
 
 ConfigOption = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Option(
         "-c",
         "--config",
         metavar="FILE|NAME",
-        help=f"YAML file of the experiment, or one of {', '.join(config_names())}; a further one changes it.",
+        help=f"YAML file of the experiment, or one of {', '.join(config_names())}; a further one changes it. "
+        "Without it: the last run, or demo where there is none.",
     ),
 ]
 SetOption = Annotated[list[str] | None, typer.Option("-s", "--set", help="Override, as section.field=value.")]
+RunOption = Annotated[
+    str | None,
+    typer.Option(
+        "--run", metavar="NAME|KEY|last", help="A run by its name, as `maskdistill runs` has it, instead of -c."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 RangeOption = Annotated[
     str | None, typer.Option("--k", metavar="FIRST-LAST", help="Judge these numbers of clusters, such as 2-30.")
 ]
-DEFAULT_CONFIG = [Path("demo")]
+_DEMO = Path("demo")
 
 
-def config_source(config: list[Path], overrides: list[str] | None) -> ConfigSource:
-    """The configuration that the options name."""
-    return ConfigSource(tuple(config), tuple(overrides or ()))
+def config_source(config: list[Path] | None, overrides: list[str] | None, run_name: str | None = None) -> ConfigSource:
+    """The configuration that the options name; without any, that of the last run, or the demo where there is none."""
+    changes = tuple(overrides or ())
+    if config and run_name is not None:
+        raise InputError(f"--run {run_name}: it has a configuration; leave -c away, and change settings with -s")
+    if config:
+        return ConfigSource(tuple(config), changes)
+    artifacts = artifacts_folder(changes)
+    if run_name is not None:
+        return find_run(artifacts, run_name, changes)
+    return find_run(artifacts, LAST, changes) if list_runs(artifacts) else ConfigSource((_DEMO,), changes)
+
+
+def artifacts_folder(overrides: Sequence[str] | None) -> Path:
+    """Where runs are looked for: the last folder of artifacts that is set, or the usual one."""
+    named = [override.partition("=")[2] for override in overrides or () if override.startswith("artifacts=")]
+    return Path(named[-1]).expanduser() if named else Path(Config.model_fields["artifacts"].default)
 
 
 def output() -> Console:

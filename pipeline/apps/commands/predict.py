@@ -8,7 +8,12 @@ from rich.console import Console
 
 from maskdistill.data.config import SourceConfig
 from maskdistill.data.errors import InputError
-from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
+from maskdistill.pipeline.apps.commands.options import (
+    ConfigOption,
+    RunOption,
+    SetOption,
+    config_source,
+)
 from maskdistill.pipeline.config import Config
 from maskdistill.pipeline.progress import print_note, show_progress
 from maskdistill.stages.contract import ExecutionConfig
@@ -17,8 +22,9 @@ from maskdistill.stages.contract import ExecutionConfig
 def predict(
     image_dir: Annotated[Path, typer.Option(help="Folder of images, searched recursively.")],
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -41,13 +47,13 @@ def predict(
 
     if stage not in (*MODELS, None):
         raise InputError(f"--stage {stage}: one of {', '.join(MODELS)}")
-    source = config_source(config, overrides)
+    source = config_source(config, overrides, run_name)
     if model is None:
         plan = FinishedPlan(source, stage or "segment")
         settings: Config | None = plan.config
         trained = model_of_run(plan, stage or "segment")
     else:
-        settings = source.load() if config != DEFAULT_CONFIG or overrides else None
+        settings = source.load() if config or overrides or run_name else None
         store = ArtifactStore(settings.artifacts if settings else Config.model_fields["artifacts"].default)
         trained = find_model(model, store, stage)
     images = open_images(image_dir, settings.data if settings else SourceConfig(stretch=stretch_of(trained.file)))

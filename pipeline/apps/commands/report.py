@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 
 from maskdistill.pipeline.apps.commands.options import (
-    DEFAULT_CONFIG,
     ConfigOption,
     RangeOption,
+    RunOption,
     SetOption,
     config_source,
 )
@@ -17,8 +17,9 @@ from maskdistill.pipeline.finished import FinishedPlan
 
 
 def report(
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
     out: Annotated[Path, typer.Option(help="HTML page to write; it needs no other file.")] = Path("report.html"),
     markdown: Annotated[Path | None, typer.Option(help="Markdown file to write the same tables to.")] = None,
     k: RangeOption = None,
@@ -28,6 +29,6 @@ def report(
     from maskdistill.pipeline.apps.report.build import build_report, write_report
 
     k_range = read_range(k) if k else None
-    made = build_report(FinishedPlan(config_source(config, overrides)), Console(stderr=True), k_range)
+    made = build_report(FinishedPlan(config_source(config, overrides, run_name)), Console(stderr=True), k_range)
     for path in write_report(made, out, markdown):
         print(path)

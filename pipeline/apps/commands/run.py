@@ -7,20 +7,39 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
+from maskdistill.data.errors import InputError
+from maskdistill.pipeline.apps.commands.options import (
+    ConfigOption,
+    JsonOption,
+    RunOption,
+    SetOption,
+    artifacts_folder,
+    config_source,
+    output,
+    print_json,
+)
 from maskdistill.pipeline.apps.tables.choices import describe_choices
 from maskdistill.pipeline.apps.tables.results import describe_run, print_results
 from maskdistill.pipeline.baselines import evaluate_baselines
+from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import OPTIONAL_NAMES, SEGMENT, STAGE_NAMES, find_stage
 from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.launch import chosen_stages, forced_stages, run_stages, run_with_prefect
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import Page, StageResult
+from maskdistill.pipeline.runs import describe_runs, record_run
 
 
 def run(
-    config: ConfigOption = DEFAULT_CONFIG,
+    images: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FOLDER]", help="Folder of images, searched recursively; needs no configuration."),
+    ] = None,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
+    classes: Annotated[int | None, typer.Option(min=1, help="How many classes to look for: cluster.k.")] = None,
+    name: Annotated[str | None, typer.Option(help="What to call the run; without it, after its images.")] = None,
     first: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="First stage to run.")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="STAGE", help="Last stage to run.")] = None,
     force: Annotated[
@@ -30,7 +49,7 @@ def run(
     prefect: Annotated[bool, typer.Option("--prefect/--no-prefect", help="Run as a Prefect flow.")] = True,
 ) -> None:
     """Run the pipeline: all stages that are not cached, in order."""
-    plan = Plan(config_source(config, overrides))
+    plan = Plan(_source(images, classes, config, overrides, run_name))
     stages = chosen_stages(plan, first, last)
     forced = forced_stages(plan, force)
     waiting = [spec.name for spec in stages if spec.name in forced or plan.manifest(spec.name) is None]
@@ -41,6 +60,7 @@ def run(
             print(f"{spec.name:<8} {plan.stages[spec.name].key}  {todo}{f' ({why})' if spec.name in waiting else ''}")
         return
     console = Console(stderr=True)
+    recorded = record_run(plan, name)
     if waiting:
         console.print(describe_choices(plan), highlight=False)
     if prefect and waiting:
@@ -48,8 +68,26 @@ def run(
     else:
         results = run_stages(plan, stages, console, forced=forced)
     baselines = StageResult.of_baselines(evaluate_baselines(plan, console))
-    note = describe_run(plan, results, _draw_picture(plan, results))
+    note = describe_run(plan, results, _draw_picture(plan, results), recorded)
     print_results([*results, *baselines], output(), note)
+
+
+def _source(
+    images: Path | None,
+    classes: int | None,
+    config: list[Path] | None,
+    overrides: list[str] | None,
+    run_name: str | None,
+) -> ConfigSource:
+    """The configuration that the command line asks for; a folder is one for the experiment `images`."""
+    typed = [] if classes is None else [f"cluster.k={classes}"]
+    if images is not None:
+        if not images.is_dir():
+            raise InputError(f"{images}: {'a file' if images.exists() else 'there is no such folder'}; name a folder")
+        if run_name is not None:
+            raise InputError(f"--run {run_name}: it has its images; leave {images} away")
+        config, typed = config or [Path("images")], [f"data.root={images}", *typed]
+    return config_source(config, [*typed, *(overrides or ())], run_name)
 
 
 def _overview(plan: Plan) -> Iterable[Page]:
@@ -71,14 +109,26 @@ def _draw_picture(plan: Plan, results: Iterable[StageResult]) -> Path | None:
 
 def stage(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join((*STAGE_NAMES, *OPTIONAL_NAMES))}.")],
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
     force: Annotated[bool, typer.Option("--force", help="Make it anew although it is cached.")] = False,
 ) -> None:
     """Run one stage from the cached artifacts of those before it."""
     find_stage(name)
-    plan = Plan(config_source(config, overrides))
+    plan = Plan(config_source(config, overrides, run_name))
     for needed in plan.stages[name].inputs:
         plan.require(needed, f"stage {name}")
     result = finish_stage(plan, name, Console(stderr=True), force=force)
     print_results([result], output(), f"artifact: {plan.path(name)}")
+
+
+def runs(overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """List the runs that were started, the last one first: `--run NAME` takes one up again."""
+    from maskdistill.pipeline.apps.tables.runs import print_runs
+
+    rows = describe_runs(artifacts_folder(overrides))
+    if as_json:
+        print_json(rows)
+    else:
+        print_runs(rows, output())

@@ -4,13 +4,19 @@ from typing import Annotated
 
 import typer
 
-from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
+from maskdistill.pipeline.apps.commands.options import (
+    ConfigOption,
+    RunOption,
+    SetOption,
+    config_source,
+)
 from maskdistill.pipeline.finished import FinishedPlan
 
 
 def view(
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; any but 127.0.0.1 lets other machines see the images.")
     ] = "127.0.0.1",
@@ -28,7 +34,7 @@ def view(
     from maskdistill.pipeline.apps.view.serve import address_of, allowed_hosts, bind, open_browser, serve
     from maskdistill.pipeline.apps.view.viewed_run import ViewedRun
 
-    plan = FinishedPlan(config_source(config, overrides))
+    plan = FinishedPlan(config_source(config, overrides, run_name))
     with bind(host, port) as listener:
         address = address_of(listener, host)
         app = make_app(ViewedRun(plan, follow_links=follow_links), [*allowed_hosts(host), *(allow_host or ())])

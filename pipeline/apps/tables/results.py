@@ -1,5 +1,6 @@
 """Prints what a run made: the table at its end, and what to know beside it."""
 
+import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -7,8 +8,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
+from maskdistill.data.catalog import SEGMENTER
+from maskdistill.pipeline.config import Config
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import SPLITS, StageResult, result_rows
+from maskdistill.pipeline.runs import NamedRun
 
 
 def print_results(results: Sequence[StageResult], console: Console, note: str) -> None:
@@ -23,8 +27,8 @@ def print_results(results: Sequence[StageResult], console: Console, note: str) -
     console.print("\n".join([_describe_scores(results), note]), soft_wrap=True, highlight=False)
 
 
-def describe_run(plan: Plan, results: Collection[StageResult], picture: Path | None) -> str:
-    """What to say below the table: where the artifacts lie, the detector's library, and the picture of the run."""
+def describe_run(plan: Plan, results: Collection[StageResult], picture: Path | None, run: NamedRun) -> str:
+    """What to say below the table: where artifacts and picture lie, the detector's library, and what to do next."""
     lines = [f"artifacts: {plan.store.root}"]
     if any(result.stage == "distill" for result in results):
         lines.append(f"detector: {plan.config.distill.backend}")
@@ -32,7 +36,18 @@ def describe_run(plan: Plan, results: Collection[StageResult], picture: Path | N
         lines.append(f"picture: {picture}")
     if plan.config.mine.uses_seed():
         lines.append("mine.weights is random: masks of an untrained ViT mean nothing, nor does what follows from them")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_what_next(plan, results, run)])
+
+
+def _what_next(plan: Plan, results: Collection[StageResult], run: NamedRun) -> list[str]:
+    root = plan.store.root
+    place = "" if root == Path(Config.model_fields["artifacts"].default) else f" -s artifacts={shlex.quote(str(root))}"
+    lines = [f"look: maskdistill view --run {run.name}{place}"]
+    if any(result.stage == SEGMENTER.stage for result in results):
+        model = SEGMENTER.path({SEGMENTER.stage: plan.path(SEGMENTER.stage)})
+        use = f"maskdistill predict --model {shlex.quote(str(model))} --image-dir FOLDER --out FOLDER"
+        lines = [f"model: {model}", *lines, f"use: {use}"]
+    return lines
 
 
 def _describe_scores(results: Sequence[StageResult]) -> str:
