@@ -23,5 +23,11 @@ class CorruptArtifact(MaskDistillError):
     """A store on disk that does not hold what its manifest or its own header says."""
 
 
+class Stopped(MaskDistillError):
+    """The user wants it to end here; what it has made stays."""
+
+    exit_code = 130
+
+
 class UnreadableImage(MaskDistillError, OSError):
     """One image that cannot be decoded: recorded with its reason and skipped, never fatal by itself."""

@@ -95,7 +95,10 @@ def local_server(home: Path, console: Console, seconds: float = 60) -> Iterator[
     with (home / _LOG).open("ab") as output, contextlib.ExitStack() as stack:
         # One at a time: the first start makes the database.
         with FileLock(home / "start.lock"):
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
+            )
+            # Of another session: Ctrl-C is for the run, which then tells the server.
             stack.callback(_end, process)
             console.print(f"Prefect: starting a server on this machine, which may take {seconds:g} s", highlight=False)
             _wait_until_up(process, f"http://{_HOST}:{port}", home, seconds)

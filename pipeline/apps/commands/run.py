@@ -1,13 +1,14 @@
 """The commands that make artifacts: `run` and `stage`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from maskdistill.data.errors import InputError
+from maskdistill.data.errors import InputError, Stopped
 from maskdistill.pipeline.apps.commands.options import (
     ConfigOption,
     JsonOption,
@@ -63,13 +64,24 @@ def run(
     recorded = record_run(plan, name)
     if waiting:
         console.print(describe_choices(plan), highlight=False)
-    if prefect and waiting:
-        results = run_with_prefect(plan, stages, console, forced=forced, overview=_overview)
-    else:
-        results = run_stages(plan, stages, console, forced=forced)
-    baselines = StageResult.of_baselines(evaluate_baselines(plan, console))
-    note = describe_run(plan, results, _draw_picture(plan, results), recorded)
+    with _stoppable():
+        if prefect and waiting:
+            results = run_with_prefect(plan, stages, console, forced=forced, overview=_overview)
+        else:
+            results = run_stages(plan, stages, console, forced=forced)
+        baselines = StageResult.of_baselines(evaluate_baselines(plan, console))
+        picture = _draw_picture(plan, results)
+    note = describe_run(plan, results, picture, recorded)
     print_results([*results, *baselines], output(), note)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Say what Ctrl-C means here."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped("stopped; the same command goes on from here") from None
 
 
 def _source(
@@ -119,7 +131,8 @@ def stage(
     plan = Plan(config_source(config, overrides, run_name))
     for needed in plan.stages[name].inputs:
         plan.require(needed, f"stage {name}")
-    result = finish_stage(plan, name, Console(stderr=True), force=force)
+    with _stoppable():
+        result = finish_stage(plan, name, Console(stderr=True), force=force)
     print_results([result], output(), f"artifact: {plan.path(name)}")
 
 
