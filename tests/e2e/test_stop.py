@@ -15,12 +15,12 @@ COMMAND = ["-m", "maskdistill", "run", "-c", "demo", "--to", "mine", "-s", "eval
 def test_ctrl_c(prefect: bool, tmp_path: Path) -> None:
     """Sent to all processes of the terminal, the server of Prefect included, once masks are being mined."""
     command = [sys.executable, *COMMAND, "-s", f"artifacts={tmp_path}", *([] if prefect else ["--no-prefect"])]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("mine"):
-            break
-    os.killpg(process.pid, signal.SIGINT)
-    said = [line for line in process.stderr.read().splitlines() if not line.startswith("mine")]
-    assert process.wait() == 130
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("mine"):
+                break
+        os.killpg(process.pid, signal.SIGINT)
+        said = [line for line in process.stderr.read().splitlines() if not line.startswith("mine")]
+    assert process.returncode == 130
     assert said == ["stopped; the same command goes on from here"]
