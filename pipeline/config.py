@@ -17,7 +17,7 @@ from maskdistill.data.errors import InputError
 from maskdistill.data.settings import Settings
 from maskdistill.data.typed import Location, Problem, read_section
 from maskdistill.pipeline.config_files import config_names, read_config
-from maskdistill.pipeline.followers import annotated_alike, filled, on_stored, with_k, with_vit
+from maskdistill.pipeline.followers import annotated_alike, filled, for_clusters, on_stored, with_vit
 from maskdistill.pipeline.overrides import parse_override
 from maskdistill.pipeline.profiles import chosen_profile, has_gpu
 from maskdistill.stages.cluster.config import ClusterConfig
@@ -63,7 +63,7 @@ class Config(Settings):
         features = filled(self.features, self.mine, vit)
         update = {
             "features": features,
-            "correspond": with_k(filled(self.correspond, features, vit), self.cluster),
+            "correspond": for_clusters(filled(self.correspond, features, vit), self.cluster),
             "imitate": filled(self.imitate, self.mine, vit),
             "cluster": filled(self.cluster, self.mine, vit),
             "distill": with_vit(on_stored(self.distill.resolved(), features, "distill"), self.mine),

@@ -65,8 +65,17 @@ def filled(section: S, other: Settings, fields: Sequence[str]) -> S:
     return section.model_copy(update={field: getattr(section, field) or getattr(other, field) for field in fields})
 
 
-def with_k(section: CorrespondConfig, cluster: ClusterConfig) -> CorrespondConfig:
-    """The same section, with a number of clusters: that of the masks and one for the background, where it has none."""
+def for_clusters(section: CorrespondConfig, cluster: ClusterConfig) -> CorrespondConfig:
+    """The same section, with a number of clusters: that of the masks and one for the background, where it has none.
+
+    Raises:
+        InputError: Masks are clustered by codes of another method.
+    """
+    if cluster.reads_codes and cluster.features != section.method:
+        raise InputError(
+            f"cluster.features: {cluster.features} are codes of that method, but correspond.method is "
+            f"{section.method}; set both to the same"
+        )
     if section.k is not None or cluster.k == "auto":
         return section
     return section.model_copy(update={"k": cluster.k + 1})

@@ -24,8 +24,8 @@ from maskdistill.stages.training.trainer import Trainer
 
 PREPARED = "prepared"
 """Folder beside the head with what a method wrote before its training."""
-_ROWS = 50_000
-_STARTS, _PASSES = 10, 100
+_ROWS = 20_000
+_STARTS, _PASSES = 5, 100
 
 
 @dataclass(frozen=True)
