@@ -16,6 +16,23 @@ Compared = Mapping[str, list[Tensor]]
 
 
 @dataclass(frozen=True, eq=False)
+class Seen:
+    """Values at the points, (B, C, a, a) each: of the images, of similar ones, and of the others."""
+
+    here: Tensor
+    there: Tensor
+    others: list[Tensor]
+
+    def compare(self) -> Compared:
+        """Correlations of images with themselves, with similar ones, and with each other."""
+        return {
+            "same": [correlations(self.here, self.here)],
+            "similar": [correlations(self.here, self.there)],
+            "other": [correlations(self.here, other) for other in self.others],
+        }
+
+
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """The points of one step, and the other images.
 
@@ -36,24 +53,27 @@ class Pairs:
         permutations = [torch.randperm(n_images, device=device) for _ in range(others)]
         return cls(here, there, [other_images(one) for one in permutations])
 
-    def at(self, maps: Tensor, similar: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Values of maps (B, C, S, S) here, and of the similar and the other images there, (B, C, a, a) each."""
+    def seen(self, maps: Tensor, similar: Tensor) -> Seen:
+        """What maps (B, C, S, S) and those of similar images are at the points."""
         others = [at_points(maps[other], self.there) for other in self.others]
-        return at_points(maps, self.here), at_points(similar, self.there), others
+        return Seen(at_points(maps, self.here), at_points(similar, self.there), others)
 
-    def compare(self, maps: Tensor, similar: Tensor) -> Compared:
-        """Correlations of maps (B, C, S, S) with themselves, with those of similar images and with each other."""
-        here, there, others = self.at(maps, similar)
-        return {
-            "same": [correlations(here, here)],
-            "similar": [correlations(here, there)],
-            "other": [correlations(here, other) for other in others],
-        }
+    def seen_once(self, maps: Tensor, similar: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, but each image is seen at its own points wherever it is compared with another: (B, C, a, a) each.
 
-    def agree(self, labels: Tensor, similar: Tensor, others: list[Tensor]) -> Compared:
-        """Whether labels at the points are the same, float as `compare` has it; labels (B, a, a) as `at` has them."""
-        there = {"same": [labels], "similar": [similar], "other": others}
-        return {kind: [_equal(labels, one) for one in found] for kind, found in there.items()}
+        `among` makes of it what is compared; in between, a head has three maps to see instead of two plus the others.
+        """
+        return at_points(maps, self.here), at_points(similar, self.there), at_points(maps, self.there)
+
+    def among(self, here: Tensor, there: Tensor, own: Tensor) -> Seen:
+        """What is compared, of images seen once."""
+        return Seen(here, there, [own[other] for other in self.others])
+
+
+def agreement(labels: Tensor, similar: Tensor, others: list[Tensor]) -> Compared:
+    """Whether labels (B, a, a) at the points are the same, as floats in the form of correlations."""
+    there = {"same": [labels], "similar": [similar], "other": others}
+    return {kind: [_equal(labels, one) for one in found] for kind, found in there.items()}
 
 
 def _equal(first: Tensor, second: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from maskdistill.stages.correspond.correlation import centred
 from maskdistill.stages.correspond.methods.stego_config import PerPair
-from maskdistill.stages.correspond.pairs import Pairs
+from maskdistill.stages.correspond.pairs import Pairs, agreement
 
 Batch = tuple[Tensor, Tensor]
 """Tokens of images, and of images similar to each, (B, D, S, S), as the head sees them."""
@@ -31,9 +31,8 @@ def choose_shifts(batches: Iterable[Batch], k: int, points: int, others: int, se
         seed: Of K-means; points are drawn from torch's generator.
         centre: Whether correlations are centred before they are compared with the shift.
     """
-    drawn = [(Pairs.draw(len(tokens), points, others, tokens.device), tokens, similar) for tokens, similar in batches]
-    seen = [pairs.at(tokens, similar) for pairs, tokens, similar in drawn]
-    rows = torch.cat([_unit_rows(here) for here, _, _ in seen])
+    seen = [Pairs.draw(len(tokens), points, others, tokens.device).seen(tokens, similar) for tokens, similar in batches]
+    rows = torch.cat([_unit_rows(one.here) for one in seen])
     kmeans = MiniBatchKMeans(n_clusters=k, n_init=3, random_state=seed).fit(rows.numpy())
 
     def labels(values: Tensor) -> Tensor:
@@ -42,10 +41,12 @@ def choose_shifts(batches: Iterable[Batch], k: int, points: int, others: int, se
 
     alike: dict[str, list[Tensor]] = {"same": [], "similar": [], "other": []}
     agreeing: dict[str, list[Tensor]] = {kind: [] for kind in alike}
-    for (pairs, tokens, similar), (here, there, rest) in zip(drawn, seen, strict=True):
-        for kind, found in pairs.compare(tokens, similar).items():
+    for batch in seen:
+        for kind, found in batch.compare().items():
             alike[kind] += [(centred(one) if centre else one).flatten() for one in found]
-        for kind, found in pairs.agree(labels(here), labels(there), [labels(one) for one in rest]).items():
+        for kind, found in agreement(
+            labels(batch.here), labels(batch.there), [labels(one) for one in batch.others]
+        ).items():
             agreeing[kind] += [one.mean() for one in found]
     return PerPair(**{kind: _above(torch.cat(alike[kind]), torch.stack(agreeing[kind]).mean()) for kind in alike})
 

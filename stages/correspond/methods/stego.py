@@ -53,10 +53,17 @@ class StegoMethod(PatchMethod):
     def losses(self, batch: Any, step: Step) -> Losses:
         """Of the three kinds of pairs, and of the centres of the clusters."""
         tokens, similar = (self.coder.standard(one) for one in batch)
-        codes, similar_codes = self.coder.head(tokens), self.coder.head(similar)
         pairs = Pairs.draw(len(tokens), self.own.points, self.own.others, tokens.device)
-        features = pairs.compare(*(F.dropout2d(one, self.config.dropout) for one in (tokens, similar)))
-        alike = pairs.compare(codes, similar_codes)
+        if self.own.interpolate == "codes":
+            codes = self.coder.head(tokens)
+            seen = pairs.seen(*(F.dropout2d(one, self.config.dropout) for one in (tokens, similar)))
+            coded = pairs.seen(codes, self.coder.head(similar))
+        else:
+            maps = pairs.seen_once(tokens, similar)
+            codes, *rest = (self.coder.head(one) for one in maps)
+            seen = pairs.among(*(F.dropout2d(one, self.config.dropout) for one in maps))
+            coded = pairs.among(codes, *rest)
+        features, alike = seen.compare(), coded.compare()
         self._alike = {f"alike_{kind}": torch.stack(found).detach().mean() for kind, found in alike.items()}
         losses = {kind: self._loss(kind, features[kind], alike[kind]) for kind in alike}
         return {**losses, "clusters": self.coder.probe.loss(codes)}

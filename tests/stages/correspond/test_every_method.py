@@ -1,4 +1,4 @@
-"""What every method that sorts patches must do, whichever it is: a new one in the registry is tested here by its name."""
+"""What every method that sorts patches must do: a new one in the registry is tested here by its name."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -69,9 +69,12 @@ def test_the_loss_knows_directions_alone() -> None:
     assert loss_of(scaled[1], scaled[0]) == pytest.approx(loss_of(features, codes), abs=1e-6)
 
 
-def test_shapes_of_pairs() -> None:
+@pytest.mark.parametrize("interpolate", ["codes", "tokens"])
+def test_shapes_of_pairs(interpolate: str) -> None:
     pairs = Pairs.draw(3, 4, 5, torch.device("cpu"))
-    found = pairs.compare(drawn(0, (3, 2, 6, 6)), drawn(1, (3, 2, 6, 6)))
+    maps = drawn(0, (3, 2, 6, 6)), drawn(1, (3, 2, 6, 6))
+    seen = pairs.seen(*maps) if interpolate == "codes" else pairs.among(*pairs.seen_once(*maps))
+    found = seen.compare()
     assert {kind: [tuple(one.shape) for one in of] for kind, of in found.items()} == {
         "same": [(3, 4, 4, 4, 4)],
         "similar": [(3, 4, 4, 4, 4)],
