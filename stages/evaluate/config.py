@@ -13,8 +13,8 @@ class EvaluateConfig(Settings):
     """Names of the classes that are scored, beside the background; pixels of other classes are ignored, as if they
     had no label. None = all classes."""
     baselines: bool = False
-    """Whether a run ends with the scores of masks that need no learning: Otsu's threshold on colour and on edges, and
-    the `mine` and `cluster` stages with an untrained ViT of the same architecture."""
+    """Whether a run ends with the scores of what needs no learning. Masks: Otsu's threshold on colour and on edges, and
+    the `mine` and `cluster` stages with an untrained ViT of the same architecture. Clusters of patches: K-means."""
     baseline_images: int = Field(100, ge=1)
     """Images of each split, from the first, that those are scored on."""
     linear_probe: LinearProbeConfig = Field(default_factory=LinearProbeConfig)
