@@ -123,9 +123,9 @@ OPENERS: Mapping[str, Callable[[Path], object]] = {
 MASKS: Mapping[str, "OutputStore[MaskStore]"] = {"mine": MINED, "cluster": MINED, "distill": CANDIDATES, "filter": KEPT}
 """The masks of each stage that has some; those of `cluster` are the mined ones."""
 LABELS: Mapping[str, "OutputStore[LabelStore]"] = {
-    "correspond": PATCH_CLUSTERS,
     "filter": PSEUDO_LABELS,
     "segment": PREDICTIONS,
+    "correspond": PATCH_CLUSTERS,
 }
 """The label maps of each stage that has some."""
 
