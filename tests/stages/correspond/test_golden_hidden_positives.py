@@ -17,7 +17,7 @@ from maskdistill.stages.training.ema import move_towards
 CASES: dict[str, Any] = json.loads((GOLDEN / "hp.json").read_text())
 CONTRAST, MIXING = CASES["contrastive_loss"], CASES["lhp_mixing"]
 N = 4
-"""Patches of an image, of which there are two."""
+"""Patches of an image, of which there are two. Version 2 of the loss, which no released setting uses, is left out."""
 
 
 def tensor(values: Any) -> Tensor:
@@ -51,12 +51,12 @@ def test_patches_without_positives_by_features_are_left_out() -> None:
     assert used == CONTRAST["anchors_used"]
 
 
-@pytest.mark.parametrize("case", CONTRAST["cases"])
+@pytest.mark.parametrize("case", [case for case in CONTRAST["cases"] if case["loss_version"] == 1])
 def test_loss(case: dict[str, Any]) -> None:
     codes, mixed = unit("z_raw", learns=True), unit("z_mix_raw", learns=True)
     loss = hidden_positive_loss(
         codes,
-        codes if case["loss_version"] == 2 else mixed,  # which counts the unmixed ones twice
+        mixed,
         unit("f_raw"),
         unit("s_ema_raw"),
         (unit("Q_ag_raw"), unit("Q_sp_raw")),
@@ -68,8 +68,7 @@ def test_loss(case: dict[str, Any]) -> None:
     close(loss, case["loss"], 1e-4)
     loss.backward()  # type: ignore[no-untyped-call]
     close(codes.grad, case["grad_z"], 1e-4)
-    if case["grad_zmix"] is not None:
-        close(mixed.grad, case["grad_zmix"], 1e-4)
+    close(mixed.grad, case["grad_zmix"], 1e-4)
 
 
 def head_of(prefix: str) -> CodeHead:
