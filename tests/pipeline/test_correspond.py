@@ -54,7 +54,7 @@ def test_there_is_one_cluster_more_for_the_background(plan: Plan) -> None:
 
 
 def test_masks_are_clustered_by_codes_of_the_chosen_method(plan: Plan) -> None:
-    with pytest.raises(InputError, match="correspond.method is stego; set both to the same"):
+    with pytest.raises(InputError, match=r"correspond\.method is stego; set both to the same"):
         plan.varied("cluster.features=hidden_positives")
     plan.varied("cluster.features=hidden_positives", "correspond.method=hidden_positives")
 
