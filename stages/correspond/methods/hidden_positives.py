@@ -87,9 +87,10 @@ class HiddenPositivesMethod(PatchMethod):
 
     def load(self, item: int) -> Sample:
         """Tokens (D, S, S) of a window, the weights of neighbours (9, S, S), and tokens in other colours."""
-        neighbours, recoloured = self.looks
-        stores = (self.features, neighbours, *((recoloured,) if self.own.consistency else ()))
-        return self.image_id(item), tuple(self.squares(item, *stores))
+        image_id = self.image_id(item)
+        stores = self.looks if self.own.consistency else self.looks[:1]
+        looks = [store.read(store.index(image_id)) for store in stores]
+        return image_id, tuple(self.squares(item, self.tokens(item), *looks))
 
     def losses(self, batch: Any, step: Step) -> Losses:
         """Of positives, of the same patches in other colours, and of the centres of the clusters."""

@@ -85,15 +85,15 @@ class PatchMethod(Fit, ABC):
         """The image that a window is of."""
         return self.features.image_ids[self.images[self.windows.image(item)]]
 
-    def squares(self, item: int, *stores: FeatureStore) -> list[Tensor]:
-        """The same square of a window from the maps of several stores, float16 or float32 (C, side, side) each."""
-        image_id = self.image_id(item)
-        found, cut = [], None
-        for store in stores:
-            values = store.read(store.index(image_id))
-            cut = cut or self.windows.cut(item, values.shape[:2])
-            found.append(resized(torch.from_numpy(values[cut]).permute(2, 0, 1), self.side).half())
-        return found
+    def squares(self, item: int, *maps: NDArray[Any]) -> list[Tensor]:
+        """The same square of a window from several maps (h, w, C) of its image, float16 (C, side, side) each."""
+        rows, columns = self.windows.cut(item, maps[0].shape[:2])
+        cut = (torch.from_numpy(np.ascontiguousarray(values[rows, columns])) for values in maps)
+        return [resized(square.permute(2, 0, 1), self.side).half() for square in cut]
+
+    def tokens(self, item: int) -> NDArray[np.float16]:
+        """Tokens (h, w, D) of the image that a window is of."""
+        return self.features.read(int(self.images[self.windows.image(item)]))
 
 
 def training_images(features: FeatureStore, inputs: StageInputs) -> NDArray[np.int64]:

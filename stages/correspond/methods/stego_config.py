@@ -54,5 +54,8 @@ class StegoConfig(PatchSettings):
     """Whether codes that are already opposite are not pushed further apart."""
     stabilise: bool = False
     """Whether codes whose cosine is above 0.8 are not drawn closer."""
+    colours: float = Field(0.0, ge=0)
+    """Weight of a loss that makes the codes of near patches of one colour alike; 0 = without, as in all settings that
+    the authors released."""
     centre: bool = True
     """Whether features count by how much more alike they are than the mean of their row."""

@@ -106,6 +106,13 @@ def test_quarters_of_images_count_as_images(config: CorrespondConfig, inputs: St
     assert made(five, inputs, tmp_path).items == len(inputs.source)
 
 
+def test_codes_may_follow_colours(inputs: StageInputs, tmp_path: Path) -> None:
+    config = CorrespondConfig.model_validate(
+        {**COMMON, "stego": {"points": 3, "colours": 0.1, "interpolate": "tokens"}}
+    )
+    assert "colours" in made(config, inputs, tmp_path).metrics["losses"]
+
+
 def test_without_a_background_labels_begin_with_1(
     config: CorrespondConfig, inputs: StageInputs, tmp_path: Path
 ) -> None:
