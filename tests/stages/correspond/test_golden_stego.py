@@ -50,7 +50,7 @@ def test_correlation_loss(case: dict[str, Any]) -> None:
     loss = correlation_loss(compared, codes, case["shift"], zero_clamp=case["zero_clamp"], stabilise=case["stabalize"])
     close(loss, case["loss"])
     close(compared, case["fd_used"])
-    close(codes, case["cd"])
+    close(codes, LOSSES["cases"][0]["cd"])
     loss.mean().backward()  # type: ignore[no-untyped-call]
     close(first.grad, case["grad_c1_of_mean"])
     close(second.grad, case["grad_c2_of_mean"])

@@ -119,4 +119,5 @@ def test_most_similar_images_are_others() -> None:
     angles = torch.tensor([0.0, 0.1, 0.25, 3.0])
     means = torch.stack([angles.cos(), angles.sin()], dim=1).numpy()
     assert most_similar(means, 2, "exact").tolist() == [[1, 2], [0, 2], [1, 0], [2, 1]]
-    assert most_similar(means[[0, 0, 0]], 7, "exact").tolist() == [[1, 2], [0, 2], [0, 1]]
+    found = most_similar(means[[0, 0, 0]], 7, "exact").tolist()
+    assert [sorted(others) for others in found] == [[1, 2], [0, 2], [0, 1]]
