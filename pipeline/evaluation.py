@@ -70,8 +70,10 @@ def evaluate_linear_probe(plan: Plan, console: Console) -> dict[str, Any]:
 
 def _truth_key(plan: Plan) -> str:
     """Hash of the ground truth as it is scored."""
+    config = plan.config.evaluate
+    matching = {} if config.matching == "iou" else {"matching": config.matching}
     return hash_key(
-        {"version": _VERSION, "labels": plan.labels_fingerprint, **plan.config.evaluate.model_dump(include={"classes"})}
+        {"version": _VERSION, "labels": plan.labels_fingerprint, **config.model_dump(include={"classes"}), **matching}
     )
 
 
