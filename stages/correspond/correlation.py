@@ -8,16 +8,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from maskdistill.stages.training.full_precision import without_autocast
+
 _LEAST_NORM = 1e-10
 _MOST_STABLE = 0.8
 
 
+@without_autocast
 def correlations(first: Tensor, second: Tensor) -> Tensor:
     """Cosine of every point of (B, C, h, w) with every point of (B, C, i, j): (B, h, w, i, j)."""
-    first, second = (F.normalize(one, dim=1, eps=_LEAST_NORM) for one in (first, second))
+    first, second = (F.normalize(one.float(), dim=1, eps=_LEAST_NORM) for one in (first, second))
     return torch.einsum("bchw,bcij->bhwij", first, second)
 
 
+@without_autocast
 def at_points(maps: Tensor, points: Tensor) -> Tensor:
     """Values of maps at points between their pixels, bilinear; beyond the border, those of the border.
 
@@ -29,7 +33,7 @@ def at_points(maps: Tensor, points: Tensor) -> Tensor:
         (B, C, b, a): the authors swap the two axes, and so does this.
     """
     swapped = points.transpose(1, 2)
-    return F.grid_sample(maps, swapped, mode="bilinear", padding_mode="border", align_corners=True)
+    return F.grid_sample(maps.float(), swapped, mode="bilinear", padding_mode="border", align_corners=True)
 
 
 def centred(features: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from maskdistill.stages.training.full_precision import without_autocast
+
 _BASE_TEMPERATURE = 0.07
 
 
@@ -83,6 +85,7 @@ def contrastive_loss(
     return losses.mean() if len(losses) else codes.sum() * 0
 
 
+@without_autocast
 def hidden_positive_loss(
     codes: Tensor,
     mixed: Tensor,

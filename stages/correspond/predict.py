@@ -63,7 +63,7 @@ class CodesWorker:
                 image_id = features.image_ids[item]
                 with torch.inference_mode(), autocast(device, config.precision):
                     codes = self.coder.codes_of(features, item, mirror=config.mirror)
-                    cosines = self.coder.probe(codes[None])[0].float()
+                    cosines = self.coder.probe(codes[None])[0]
                 size_hw = (int(features.size_hw[item, 0]), int(features.size_hw[item, 1]))
                 pixels = read_known(source, image_id, size_hw) if config.crf else None
                 maps.append((image_id, to_labels(cosines, size_hw, pixels, background=config.background)))

@@ -4,8 +4,9 @@ Shapes: B images, C numbers a code, K clusters, h x w patches.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from maskdistill.stages.training.full_precision import cosine_similarity
 
 
 class ClusterProbe(nn.Module):
@@ -22,7 +23,7 @@ class ClusterProbe(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         """Cosines (B, K, h, w) of codes (B, C, h, w)."""
-        return torch.einsum("bchw,kc->bkhw", F.normalize(codes, dim=1), F.normalize(self.centres, dim=1))
+        return cosine_similarity(codes.permute(0, 2, 3, 1), self.centres).permute(0, 3, 1, 2)
 
     def loss(self, codes: Tensor, alpha: float | None = None) -> Tensor:
         """How far codes are from their centres, -1 to 1; no gradient flows into the codes.

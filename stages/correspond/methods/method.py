@@ -1,7 +1,6 @@
 """What a way to sort patches must offer, and what such ways share: the tokens, and the squares cut from them."""
 
 from abc import ABC
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +55,9 @@ class PatchMethod(Fit, ABC):
         self.coder = PatchCoder(config, self.features.dim, config.k)
         self.coder.standard.set(torch.from_numpy(self.features.mean), torch.from_numpy(self.features.std))
         self.module: nn.Module = self.coder
+        self.rate_factors = {self.coder.probe.centres: config.probe_lr / config.lr}
         self.windows = Windows(len(self.images), config.five_crop)
         self.side = config.crop or int(self.features.grid_hw[self.images[0]].min())
-
-    @cached_property
-    def rate_factors(self) -> dict[nn.Parameter, float]:  # type: ignore[override]
-        """The centres of the clusters learn at a rate of their own."""
-        return {self.coder.probe.centres: self.config.probe_lr / self.config.lr}
 
     @classmethod
     def prepare(cls, config: CorrespondConfig, inputs: StageInputs, folder: Path, progress: Progress) -> None:
