@@ -42,6 +42,9 @@ class CorrespondConfig(StageSettings):
     """Its weights; None = as there."""
     normalise: Normalise | None = None
     """How pixels are normalised; None = as there."""
+    centre: float = Field(0.0, ge=0, le=1)
+    """Fraction of the mean token of an image that is taken from its tokens first: what all patches of an image share
+    tells images apart, and not what is in them. 0 = nothing (the papers)."""
     code_dim: int = Field(70, ge=2)
     """Length of the codes. STEGO: 70; Hidden Positives: 512 or 256."""
     dropout: float = Field(0.1, ge=0, lt=1)

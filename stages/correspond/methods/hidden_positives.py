@@ -73,7 +73,7 @@ class HiddenPositivesMethod(PatchMethod):
         self, config: CorrespondConfig, inputs: StageInputs, folder: Path, device: torch.device, progress: Progress
     ) -> None:
         super().__init__(config, inputs, folder, device, progress)
-        self.contrast = Contrast(self.coder, self.coder.standard(self._pool()[:, :, None, None]))
+        self.contrast = Contrast(self.coder, self._pool()[:, :, None, None])
         self.module = self.contrast
         self.looks = [FeatureStore.open(folder / name) for name in (NEIGHBOURS, RECOLOURED)]
 
@@ -96,7 +96,7 @@ class HiddenPositivesMethod(PatchMethod):
         """Of positives, of the same patches in other colours, and of the centres of the clusters."""
         tokens, weights, *recoloured = batch
         net, own = self.contrast, self.own
-        tokens = self.coder.standard(tokens)
+        tokens = self.coder.prepared(tokens)
         codes = self.coder.head(tokens)
         positives = self._positives(tokens, codes, weights, step)
         losses = {"positives": positives, "clusters": self.coder.probe.loss(codes)}
@@ -128,14 +128,15 @@ class HiddenPositivesMethod(PatchMethod):
         )
 
     def _pool(self) -> Tensor:
-        """Tokens of one random patch each of random training images, float32 (M, D)."""
+        """Tokens of one random patch each of random training images, as the head sees them, float32 (M, D)."""
         rng = np.random.default_rng(self.inputs.seed)
         found = torch.empty(self.own.pool, self.features.dim)
         images = np.sort(rng.choice(self.images, self.own.pool, replace=True))
         for image in np.unique(images):
-            rows = self.features.read(int(image)).reshape(-1, self.features.dim)
+            tokens = torch.from_numpy(self.features.read(int(image))).permute(2, 0, 1)[None]
+            rows = self.coder.prepared(tokens)[0].flatten(1).T
             places = np.flatnonzero(images == image)
-            found[places] = torch.from_numpy(rows[rng.integers(len(rows), size=len(places))]).float()
+            found[places] = rows[torch.from_numpy(rng.integers(len(rows), size=len(places)))]
         return found
 
 

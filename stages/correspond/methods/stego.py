@@ -66,7 +66,7 @@ class StegoMethod(PatchMethod):
 
     def losses(self, batch: Any, step: Step) -> Losses:
         """Of the three kinds of pairs, and of the centres of the clusters."""
-        tokens, similar = (self.coder.standard(one) for one in batch[:2])
+        tokens, similar = (self.coder.prepared(one) for one in batch[:2])
         pairs = Pairs.draw(len(tokens), self.own.points, self.own.others, tokens.device)
         if self.own.interpolate == "codes":
             codes = self.coder.head(tokens)
@@ -120,4 +120,4 @@ class StegoMethod(PatchMethod):
         size = self.config.batch_size
         for start in range(0, _BATCHES_FOR_SHIFTS * size, size):
             tokens, similar, *_ = self.collate([stream[number][1] for number in range(start, start + size)])
-            yield self.coder.standard(tokens), self.coder.standard(similar)
+            yield self.coder.prepared(tokens), self.coder.prepared(similar)
