@@ -14,11 +14,11 @@ from maskdistill.data.stores.write_features import write_features
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.correspond.coder import PatchCoder, load_coder
 from maskdistill.stages.correspond.config import CorrespondConfig
+from maskdistill.stages.crf.config import CrfConfig
+from maskdistill.stages.crf.dense_crf import refine
 from maskdistill.stages.known_images import read_known
 from maskdistill.stages.networks.resize import limit_long_side, resize
 from maskdistill.stages.parts import Advance, PartReport
-from maskdistill.stages.segment.crf.config import CrfConfig
-from maskdistill.stages.segment.crf.dense_crf import refine
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.precision import autocast
 
