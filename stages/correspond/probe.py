@@ -33,12 +33,13 @@ class ClusterProbe(nn.Module):
             alpha: None = a code belongs to its nearest centre; else to all of them, by the softmax of alpha times the
                 cosine.
         """
-        cosines = self(codes.detach())
+        cosines: Tensor = self(codes.detach())
         return -cosines.amax(dim=1).mean() if alpha is None else -(shares(cosines, alpha) * cosines).sum(dim=1).mean()
 
     def log_shares(self, codes: Tensor, alpha: float) -> Tensor:
         """Logarithm of the share that each cluster has in a code, (B, K, h, w)."""
-        return (self(codes) * alpha).log_softmax(dim=1)
+        cosines: Tensor = self(codes)
+        return (cosines * alpha).log_softmax(dim=1)
 
 
 def shares(cosines: Tensor, alpha: float) -> Tensor:
