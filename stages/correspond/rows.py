@@ -23,7 +23,8 @@ def window_means(features: FeatureStore, images: NDArray[np.int64], windows: Win
         rows, columns = windows.cut(item, tokens.shape[:2]) if windows.five else (slice(None), slice(None))
         found[item] = tokens[rows, columns].reshape(-1, features.dim).mean(axis=0, dtype=np.float32)
     found = (found - features.mean) / features.std
-    return found / np.linalg.norm(found, axis=1, keepdims=True).clip(min=1e-12)
+    unit: NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True).clip(min=1e-12)
+    return unit
 
 
 @torch.inference_mode()

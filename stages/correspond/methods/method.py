@@ -78,7 +78,7 @@ class PatchMethod(Fit, ABC):
 
     def image_id(self, item: int) -> str:
         """The image that a window is of."""
-        return self.features.image_ids[self.images[self.windows.image(item)]]
+        return str(self.features.image_ids[int(self.images[self.windows.image(item)])])
 
     def squares(self, item: int, *maps: NDArray[Any]) -> list[Tensor]:
         """The same square of a window from several maps (h, w, C) of its image, float16 (C, side, side) each."""

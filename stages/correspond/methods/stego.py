@@ -62,7 +62,7 @@ class StegoMethod(PatchMethod):
     def _colours(self, image_id: str, grid_hw: tuple[int, ...]) -> NDArray[np.float32]:
         """Colour of each patch, float32 (h, w, 3), 0-1."""
         pixels = resize(read_known(self.inputs.source, image_id), (grid_hw[0], grid_hw[1]))
-        return pixels.astype(np.float32) / 255
+        return np.asarray(pixels, dtype=np.float32) / np.float32(255)
 
     def losses(self, batch: Any, step: Step) -> Losses:
         """Of the three kinds of pairs, and of the centres of the clusters."""
@@ -101,7 +101,8 @@ class StegoMethod(PatchMethod):
             )
             for one, other in zip(features, codes, strict=True)
         ]
-        return weight * torch.stack(found).mean()
+        loss: Tensor = weight * torch.stack(found).mean()
+        return loss
 
     def after_update(self, step: Step) -> Mapping[str, float]:
         """How alike codes are on the mean, by kind of pair: what shifts are judged by."""

@@ -107,6 +107,6 @@ def test_averaged_head() -> None:
     head, averaged = head_of(""), head_of("ema_")
     close(averaged(tensor(MIXING["image_feat"])), MIXING["code_ema"])
     move_towards(averaged, head, MIXING["ema_m"])
-    weight, bias = averaged.linear[1].weight, averaged.linear[1].bias
-    close(weight.detach()[:, :, 0, 0], MIXING["ema_lin_weight_after"])
-    close(bias.detach(), MIXING["ema_lin_bias_after"])
+    found = {name: parameter.detach() for name, parameter in averaged.named_parameters()}
+    close(found["linear.1.weight"][:, :, 0, 0], MIXING["ema_lin_weight_after"])
+    close(found["linear.1.bias"], MIXING["ema_lin_bias_after"])
