@@ -83,6 +83,10 @@ VIT = OutputFile("pretrain", "vit.safetensors")
 VIT_ARGUMENTS = OutputFile("pretrain", "vit.json")
 """What timm needs to build the network of these weights: its name and arguments."""
 FEATURES = OutputStore("features", "features.zarr", _features)
+HEAD = OutputFile("correspond", "head.safetensors")
+CODES = OutputStore("correspond", "codes.zarr", _features)
+"""The codes of each image's patches, of length 1, in the form of a FeatureStore; only where the method makes codes."""
+PATCH_CLUSTERS = OutputStore("correspond", "predictions.zarr", _labels)
 RESNET = OutputFile("imitate", "resnet.safetensors")
 MINED = OutputStore("mine", "masks.zarr", _masks)
 INITIAL = OutputStore("mine", "initial.zarr", _masks)
@@ -102,12 +106,27 @@ those before the last have theirs in folders `round1`, `round2`, ..."""
 
 OPENERS: Mapping[str, Callable[[Path], object]] = {
     output.file: output.open_store
-    for output in (FEATURES, MINED, INITIAL, CLUSTERS, CANDIDATES, KEPT, PSEUDO_LABELS, PREDICTIONS, PREDICTIONS_CRF)
+    for output in (
+        FEATURES,
+        CODES,
+        MINED,
+        INITIAL,
+        CLUSTERS,
+        CANDIDATES,
+        KEPT,
+        PSEUDO_LABELS,
+        PREDICTIONS,
+        PREDICTIONS_CRF,
+    )
 }
 """How a store of that name is opened, whichever stage left it."""
 MASKS: Mapping[str, "OutputStore[MaskStore]"] = {"mine": MINED, "cluster": MINED, "distill": CANDIDATES, "filter": KEPT}
 """The masks of each stage that has some; those of `cluster` are the mined ones."""
-LABELS: Mapping[str, "OutputStore[LabelStore]"] = {"filter": PSEUDO_LABELS, "segment": PREDICTIONS}
+LABELS: Mapping[str, "OutputStore[LabelStore]"] = {
+    "filter": PSEUDO_LABELS,
+    "segment": PREDICTIONS,
+    "correspond": PATCH_CLUSTERS,
+}
 """The label maps of each stage that has some."""
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from maskdistill.data.settings import Settings
 from maskdistill.data.sources.frames import AnnotationFrame
+from maskdistill.data.sources.label_sets import LabelSetName
 from maskdistill.data.sources.stretch import StretchText
 
 MOST_SCENES = 1_000_000
@@ -53,12 +54,17 @@ class FolderConfig(SourceConfig):
     class_file: Path | None = None
     """Text file with the names instead, one class per line: NAME, or NAME R G B where label PNGs are RGB pictures and
     each class has a colour. A line `ignore R G B` names a colour of pixels without label."""
+    label_set: LabelSetName | None = None
+    """The classes that unsupervised segmentation is scored on instead, made of the values of the data set's own label
+    PNGs: `coco_stuff_27` (values 0-181), `cityscapes_27` (`gtFine`, `_labelIds.png`) or `potsdam_3` (values 0-5)."""
 
     @model_validator(mode="after")
     def _labels_have_names(self) -> "FolderConfig":
-        named = (self.class_names is not None) + (self.class_file is not None)
+        named = sum(one is not None for one in (self.class_names, self.class_file, self.label_set))
         if named != (self.labels is not None):
-            raise ValueError("labels and class_names (or class_file) belong together: set both or neither")
+            raise ValueError(
+                "labels and class_names (or class_file, or label_set) belong together: set both or neither"
+            )
         return self
 
 

@@ -1,7 +1,8 @@
-"""Baselines of the mined masks: variants of a plan that need no learning, made and scored like any other run.
+"""Baselines: variants of a plan that need no learning, made and scored like any other run.
 
-Otsu's threshold, on colour and on edges, and the same mining with a ViT that has learnt nothing, each on the first
-`evaluate.baseline_images` images of each split. Their masks are ordinary artifacts.
+Of mined masks: Otsu's threshold, on colour and on edges, and the same mining with a ViT that has learnt nothing, each
+on the first `evaluate.baseline_images` images of each split. Of clusters of patches: K-means of the same tokens. All
+of them are ordinary artifacts.
 """
 
 import json
@@ -11,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from maskdistill.pipeline.dag import CORRESPOND, MINE
 from maskdistill.pipeline.evaluation import evaluate_stage
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.runner import run_stage
@@ -36,6 +38,21 @@ def baselines_of(plan: Plan) -> list[Baseline]:
     """The baselines that a configuration asks for: none with `evaluate.baselines` off, or without ground truth."""
     if not plan.config.evaluate.baselines or plan.labels_fingerprint is None:
         return []
+    names = [spec.name for spec in plan.specs]
+    return [
+        *(_of_masks(plan) if MINE.name in names else []),
+        *(_of_patches(plan) if CORRESPOND.name in names else []),
+    ]
+
+
+def _of_patches(plan: Plan) -> list[Baseline]:
+    if not plan.config.correspond.own.learns:
+        return []
+    settings = ["correspond.method=kmeans", "cluster.features=cls"]
+    return [Baseline("K-means of tokens", plan.varied(*settings), [CORRESPOND.name])]
+
+
+def _of_masks(plan: Plan) -> list[Baseline]:
     wanted = plan.config.evaluate.baseline_images
     n_images = min(wanted, plan.config.data.first or wanted)
     first = f"data.first={n_images}"
@@ -70,8 +87,8 @@ def evaluate_baselines(plan: Plan, console: Console) -> dict[str, dict[str, Any]
     """Make and score the baselines, or find them made.
 
     Returns:
-        By name of the baseline: `items`, the number of masks; `seconds` to make them; and `scores` by split, those of
-        the mined masks and, for the untrained ViT, those of their clusters too.
+        By name of the baseline: `items`, how many `unit` it has; `seconds` to make them; and `scores` by split, those
+        of the mined masks and, for the untrained ViT, those of their clusters too.
     """
     return {baseline.name: _evaluate(baseline, console) for baseline in baselines_of(plan)}
 
@@ -81,9 +98,9 @@ def _evaluate(baseline: Baseline, console: Console) -> dict[str, Any]:
     for stage in plan.upstream(baseline.stages[-1]):
         run_stage(plan, stage, console)
     found = [evaluate_stage(plan, stage, console) for stage in reversed(baseline.stages)]
-    made = plan.manifest("mine")
+    made = plan.manifest(baseline.stages[0])
     assert made is not None
     scores = found[-1]
     if is_scored(scores):
         scores = {split: {name: value for one in found for name, value in one[split].items()} for split in scores}
-    return {"items": made.items, "seconds": made.seconds, "scores": scores}
+    return {"items": made.items, "unit": made.unit, "seconds": made.seconds, "scores": scores}

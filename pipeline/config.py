@@ -17,11 +17,12 @@ from maskdistill.data.errors import InputError
 from maskdistill.data.settings import Settings
 from maskdistill.data.typed import Location, Problem, read_section
 from maskdistill.pipeline.config_files import config_names, read_config
-from maskdistill.pipeline.followers import annotated_alike, filled, on_stored, with_vit
+from maskdistill.pipeline.followers import annotated_alike, filled, for_clusters, on_stored, with_vit
 from maskdistill.pipeline.overrides import parse_override
 from maskdistill.pipeline.profiles import chosen_profile, has_gpu
 from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.correspond.config import CorrespondConfig
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.evaluate.config import EvaluateConfig
 from maskdistill.stages.features.config import FeaturesConfig
@@ -39,6 +40,7 @@ class Config(Settings):
     data: DataConfig
     pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
     features: FeaturesConfig = Field(default_factory=FeaturesConfig)
+    correspond: CorrespondConfig = Field(default_factory=CorrespondConfig)
     imitate: ImitateConfig = Field(default_factory=ImitateConfig)
     mine: MineConfig = Field(default_factory=MineConfig)
     cluster: ClusterConfig = Field(default_factory=ClusterConfig)
@@ -61,6 +63,7 @@ class Config(Settings):
         features = filled(self.features, self.mine, vit)
         update = {
             "features": features,
+            "correspond": for_clusters(filled(self.correspond, features, vit), self.cluster),
             "imitate": filled(self.imitate, self.mine, vit),
             "cluster": filled(self.cluster, self.mine, vit),
             "distill": with_vit(on_stored(self.distill.resolved(), features, "distill"), self.mine),

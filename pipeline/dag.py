@@ -35,6 +35,8 @@ PRETRAIN, IMITATE = StageSpec("pretrain"), StageSpec("imitate")
 """What trains weights on the images alone: each runs only where another stage's weights carry its name."""
 FEATURES = StageSpec("features")
 """What a frozen ViT sees in each image: runs only where another stage learns from it."""
+CORRESPOND = StageSpec("correspond")
+"""A cluster for every pixel without any masks: runs only where another stage reads it."""
 MINE = StageSpec("mine")
 CLUSTER = StageSpec("cluster")
 DISTILL = StageSpec("distill")
@@ -42,8 +44,8 @@ FILTER = StageSpec("filter")
 SEGMENT = StageSpec("segment")
 
 STAGES = (MINE, CLUSTER, DISTILL, FILTER, SEGMENT)
-OPTIONAL_STAGES = (PRETRAIN, FEATURES, IMITATE)
-ALL_STAGES = (PRETRAIN, FEATURES, MINE, CLUSTER, IMITATE, DISTILL, FILTER, SEGMENT)
+OPTIONAL_STAGES = (PRETRAIN, FEATURES, CORRESPOND, IMITATE)
+ALL_STAGES = (PRETRAIN, FEATURES, CORRESPOND, MINE, CLUSTER, IMITATE, DISTILL, FILTER, SEGMENT)
 """In the order in which they run: a ResNet that imitates the ViT comes where the detector needs it."""
 STAGE_NAMES = tuple(spec.name for spec in STAGES)
 OPTIONAL_NAMES = tuple(spec.name for spec in OPTIONAL_STAGES)

@@ -12,8 +12,9 @@ from typing import Any
 from rich.console import Console
 
 from maskdistill.data.atomic import write_json
+from maskdistill.data.catalog import LABELS, MASKS
 from maskdistill.pipeline.artifacts import hash_key
-from maskdistill.pipeline.dag import SEGMENT, STAGE_NAMES
+from maskdistill.pipeline.dag import SEGMENT
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import show_progress
 from maskdistill.stages.evaluate.metrics import NO_TRUTH
@@ -28,7 +29,7 @@ def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
 
     The result of the stage never depends on this: labels have a fingerprint of their own, which is no part of its key.
     """
-    if stage not in STAGE_NAMES:
+    if stage not in (*MASKS, *LABELS):
         return {}
     if plan.labels_fingerprint is None:
         return NO_TRUTH
@@ -69,8 +70,10 @@ def evaluate_linear_probe(plan: Plan, console: Console) -> dict[str, Any]:
 
 def _truth_key(plan: Plan) -> str:
     """Hash of the ground truth as it is scored."""
+    config = plan.config.evaluate
+    matching = {} if config.matching == "iou" else {"matching": config.matching}
     return hash_key(
-        {"version": _VERSION, "labels": plan.labels_fingerprint, **plan.config.evaluate.model_dump(include={"classes"})}
+        {"version": _VERSION, "labels": plan.labels_fingerprint, **config.model_dump(include={"classes"}), **matching}
     )
 
 

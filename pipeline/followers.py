@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 from maskdistill.data.errors import InputError
 from maskdistill.data.settings import Settings
 from maskdistill.data.sources.frames import AnnotationFrame
+from maskdistill.stages.cluster.config import ClusterConfig
+from maskdistill.stages.correspond.config import CorrespondConfig
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.features.config import FeaturesConfig
 from maskdistill.stages.mine.config import IMPORT, MineConfig
@@ -58,9 +60,25 @@ def _with_backbone(section: B) -> B:
     return section.model_copy(update={"backbone": "vit" if section.weights is None else "resnet50"})
 
 
-def filled(section: S, mine: MineConfig, fields: Sequence[str]) -> S:
-    """The same section, with what some of its fields leave open taken from `mine`."""
-    return section.model_copy(update={field: getattr(section, field) or getattr(mine, field) for field in fields})
+def filled(section: S, other: Settings, fields: Sequence[str]) -> S:
+    """The same section, with what some of its fields leave open taken from another, such as `mine`."""
+    return section.model_copy(update={field: getattr(section, field) or getattr(other, field) for field in fields})
+
+
+def for_clusters(section: CorrespondConfig, cluster: ClusterConfig) -> CorrespondConfig:
+    """The same section, with a number of clusters: that of the masks and one for the background, where it has none.
+
+    Raises:
+        InputError: Masks are clustered by codes of another method.
+    """
+    if cluster.reads_codes and cluster.features != section.method:
+        raise InputError(
+            f"cluster.features: {cluster.features} are codes of that method, but correspond.method is "
+            f"{section.method}; set both to the same"
+        )
+    if section.k is not None or cluster.k == "auto":
+        return section
+    return section.model_copy(update={"k": cluster.k + 1})
 
 
 def with_vit(section: B, mine: MineConfig) -> B:

@@ -57,7 +57,7 @@ class StageResult:
     def of_baselines(cls, results: Mapping[str, Mapping[str, Any]]) -> "list[StageResult]":
         """The rows of what `evaluate_baselines` gave."""
         return [
-            cls(name, "", one["items"], "masks", one["seconds"], cached=True, scores=one["scores"])
+            cls(name, "", one["items"], one["unit"], one["seconds"], cached=True, scores=one["scores"])
             for name, one in results.items()
         ]
 

@@ -140,5 +140,19 @@ _IMITATE = "maskdistill.stages.imitate.methods"
 IMITATION = Kind("method", {"imitate": Method(f"{_IMITATE}.imitate:ImitateMethod")})
 """`imitate.method`: how a ResNet learns from images alone."""
 
-KINDS = (MINING, DETECTORS, HEADS, PRETRAINING, IMITATION)
+_CORRESPOND = "maskdistill.stages.correspond.methods"
+CORRESPONDENCE = Kind(
+    "method",
+    {
+        "stego": Method(f"{_CORRESPOND}.stego:StegoMethod", f"{_CORRESPOND}.stego_config:StegoConfig"),
+        "hidden_positives": Method(
+            f"{_CORRESPOND}.hidden_positives:HiddenPositivesMethod",
+            f"{_CORRESPOND}.hidden_positives_config:HiddenPositivesConfig",
+        ),
+        "kmeans": Method(f"{_CORRESPOND}.kmeans:KMeansMethod", f"{_CORRESPOND}.kmeans_config:KMeansConfig"),
+    },
+)
+"""`correspond.method`: how patches are sorted without masks."""
+
+KINDS = (MINING, DETECTORS, HEADS, PRETRAINING, IMITATION, CORRESPONDENCE)
 """Every kind of method there is."""

@@ -9,8 +9,12 @@ from maskdistill.data.errors import InputError
 from maskdistill.data.sources.class_file import read_class_file
 from maskdistill.data.sources.files import FileSource, require_folder
 from maskdistill.data.sources.frames import Header, SizeHw
+from maskdistill.data.sources.label_sets import LABEL_SETS
 from maskdistill.data.sources.listing import list_images
 from maskdistill.data.sources.palette import Palette
+
+_VALUES = 256
+"""Of a pixel, before a set of classes says what each means."""
 
 
 class FolderSource(FileSource):
@@ -44,6 +48,9 @@ class FolderSource(FileSource):
         self.notes = (*self.notes, *([skipped] if skipped else []))
         self._labels, self._class_file = config.labels, config.class_file
         self.class_names = config.class_names
+        self._label_set = LABEL_SETS[config.label_set] if config.label_set else None
+        if self._label_set is not None:
+            self.class_names = self._label_set.names
         self._palette: Palette | None = None
         if config.class_file is not None:
             self.class_names, self._palette = read_class_file(config.class_file)
@@ -66,7 +73,10 @@ class FolderSource(FileSource):
             return None
         from maskdistill.data.sources.label_maps import read_class_indices
 
-        labels = read_class_indices(path, len(self.class_names), self._palette)
+        n_values = len(self.class_names) if self._label_set is None else _VALUES
+        labels = read_class_indices(path, n_values, self._palette)
+        if self._label_set is not None:
+            labels = self._label_set.decode(labels, path)
         return self._like_the_image(index, labels, path)
 
     def describe_labels(self) -> str | None:
@@ -84,7 +94,10 @@ class FolderSource(FileSource):
         )
 
     def _label_file(self, image_id: str) -> Path | None:
-        return None if self._labels is None else (self._labels / image_id).with_suffix(".png")
+        if self._labels is None:
+            return None
+        path = (self._labels / image_id).with_suffix(".png")
+        return path if self._label_set is None else path.with_stem(self._label_set.label_stem(path.stem))
 
     def _annotated_sizes(self) -> Iterator[tuple[Header, SizeHw | None]]:
         from maskdistill.data.sources.decode import read_header

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from maskdistill.data.errors import InputError
-from maskdistill.pipeline.dag import CLUSTER, DISTILL, FEATURES, FILTER, MINE, SEGMENT
+from maskdistill.pipeline.dag import CLUSTER, CORRESPOND, DISTILL, FEATURES, FILTER, MINE, SEGMENT
 
 VIEWS = {
     "masks": MINE.name,
@@ -11,6 +11,7 @@ VIEWS = {
     "candidates": DISTILL.name,
     "pseudo-labels": FILTER.name,
     "predictions": SEGMENT.name,
+    "patches": CORRESPOND.name,
 }
 """The stage whose output each of these is."""
 NAME_OF = {stage: view for view, stage in VIEWS.items()}

@@ -121,7 +121,7 @@ class Run:
         return self.keep(f"masks {stage}", needed, lambda: open_masks(stage, self._folders(needed)))
 
     def labels(self, stage: str) -> LabelStore:
-        """The label maps of `filter` (the pseudo-labels) or `segment` (the predictions): cluster c is c + 1.
+        """The label maps of `filter` (pseudo-labels), `segment` (predictions) or `correspond`: cluster c is c + 1.
 
         Raises:
             InputError: Another stage, which leaves no label maps.

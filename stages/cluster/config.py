@@ -14,6 +14,9 @@ from maskdistill.stages.weights import VitWeights
 Number = Annotated[int, Field(ge=2, le=254)]
 """So many clusters. Label maps hold cluster c as c + 1 in 8 bits, with 255 for ignored pixels."""
 _NUMBER: TypeAdapter[int] = TypeAdapter(Number)
+CODED = ("stego", "hidden_positives")
+"""The `features` that are made by the method of that name of the correspond stage."""
+_VIEWED = {"view", "model", "weights", "normalise", "max_side", "short_side", "max_patches", "precision"}
 
 
 def _number_or_auto(value: Any) -> Any:
@@ -32,9 +35,10 @@ class ClusterConfig(StageSettings):
     view: Literal["crop", "masked"] = "crop"
     """What the ViT sees of a mask: `crop` = its box at the image's own size (the published code); `masked` = the whole
     image, resized to `short_side`, with everything outside the mask set to zero (the paper)."""
-    features: Literal["cls", "pooled", "both"] = "cls"
-    """What of the view masks are compared by: `cls` = the class token (the paper); `pooled` = the mean of the patch
-    tokens inside the mask; `both` = the two side by side, each of length 1."""
+    features: Literal["cls", "pooled", "both", "stego", "hidden_positives"] = "cls"
+    """What masks are compared by. Of the view: `cls` = the class token (the paper); `pooled` = the mean of the patch
+    tokens inside the mask; `both` = the two side by side, each of length 1. Without a view: `stego` and
+    `hidden_positives` = the mean code inside the mask, of the correspond stage, whose `method` it has to be."""
     model: str | None = None
     """Name in timm of the Vision Transformer; None = the one of the mine stage."""
     weights: VitWeights | None = None
@@ -67,19 +71,27 @@ class ClusterConfig(StageSettings):
             raise ValueError("the smallest number comes first")
         return k_range
 
+    @property
+    def reads_codes(self) -> bool:
+        """Whether masks are compared by codes, and no ViT looks at them."""
+        return self.features in CODED
+
     def unused(self) -> set[str]:
-        """The range where the number is set; and `cls`, which was the only choice when the first keys were made."""
+        """The range where the number is set; the view where there is none; and `cls`, once the only choice."""
         fixed = set() if self.k == "auto" else {"k_range"}
-        return super().unused() | fixed | ({"features"} if self.features == "cls" else set())
+        viewed = _VIEWED if self.reads_codes else set()
+        return super().unused() | fixed | viewed | ({"features"} if self.features == "cls" else set())
 
     def computes_in(self) -> TrainingPrecision | None:
         """That of the network."""
-        return self.precision
+        return None if self.reads_codes else self.precision
 
     def inputs(self) -> tuple[str, ...]:
-        """The masks; and the stage that trains the ViT, where one does."""
+        """The masks; and their codes, or the stage that trains the ViT, where one does."""
+        if self.reads_codes:
+            return ("mine", "correspond")
         return ("mine", *(self.weights.inputs() if self.weights else ()))
 
     def files(self) -> Mapping[str, Path]:
         """The ViT's checkpoint."""
-        return self.weights.files("weights") if self.weights else {}
+        return self.weights.files("weights") if self.weights and not self.reads_codes else {}

@@ -16,6 +16,7 @@ from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.stages.cluster.choice import choose, range_of_k
+from maskdistill.stages.cluster.codes import CodesJob
 from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.cluster.embed import EMBEDDING, EmbedJob
 from maskdistill.stages.cluster.features import FEATURES
@@ -30,7 +31,7 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
 
     Args:
         config: The settings of the stage, `model` and `weights` filled in.
-        inputs: The images and the artifact of `mine`.
+        inputs: The images and the artifact of `mine`; and that of `correspond` where masks are compared by codes.
         workdir: Where `clusters.zarr` is written, one row per row of the mined masks.
         progress: Told about every mask.
 
@@ -46,7 +47,8 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
     tried = numbers_to_try(config, int(fitted.sum()))
     embedding = _embed(config, inputs, workdir / "parts", len(masks), progress)
     width = embedding.shape[1]
-    scale = dimension_scale(embedding[fitted]) if FEATURES[config.features].divided else np.ones(width, np.float32)
+    divided = not config.reads_codes and FEATURES[config.features].divided
+    scale = dimension_scale(embedding[fitted]) if divided else np.ones(width, np.float32)
     whitened = whiten(embedding, scale)
     k, metrics = tried[0], dict[str, Any]()
     if config.k == "auto":
@@ -91,7 +93,6 @@ def _embed(
     config: ClusterConfig, inputs: StageInputs, folder: Path, n_masks: int, progress: Progress
 ) -> NDArray[np.float32]:
     progress.start("embeddings", n_masks, "masks")
-    parts = compute_parts(
-        EmbedJob(config, inputs), folder, n_masks, inputs.execution.part_size, inputs.engine, progress.advance
-    )
+    job = CodesJob(inputs) if config.reads_codes else EmbedJob(config, inputs)
+    parts = compute_parts(job, folder, n_masks, inputs.execution.part_size, inputs.engine, progress.advance)
     return np.concatenate([np.load(part / EMBEDDING) for part in parts.folders])

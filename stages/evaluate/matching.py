@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from maskdistill.stages.evaluate.config import Matching
 from maskdistill.stages.evaluate.confusion import IntArray
 
 
@@ -16,16 +17,15 @@ def pairwise_iou(confusion: IntArray) -> NDArray[np.float64]:
     return np.asarray(np.divide(confusion, union, out=np.zeros(confusion.shape), where=union > 0))
 
 
-def hungarian(confusion: IntArray) -> IntArray:
-    """One-to-one matching of the highest sum of IoU; background takes part like any class.
+def hungarian(confusion: IntArray, of: Matching = "iou") -> IntArray:
+    """One-to-one matching of the highest sum of IoU, or of right pixels; background takes part like any class.
 
     Returns:
         int64 (P,), true class of each predicted id; -1 where it has none, or shares no pixel with the one it got.
     """
-    iou = pairwise_iou(confusion)
-    classes, predicted = linear_sum_assignment(iou, maximize=True)
+    classes, predicted = linear_sum_assignment(pairwise_iou(confusion) if of == "iou" else confusion, maximize=True)
     matching = np.full(confusion.shape[1], -1, dtype=np.int64)
-    overlapping = iou[classes, predicted] > 0
+    overlapping = confusion[classes, predicted] > 0
     matching[predicted[overlapping]] = classes[overlapping]
     return matching
 

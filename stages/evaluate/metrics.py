@@ -9,7 +9,7 @@ from typing import Any
 
 _MASKS = ("mine", "distill", "filter")
 _CLUSTERED_MASKS = ("cluster", "distill", "filter")
-_CLUSTERED = ("cluster", "distill", "filter", "segment")
+_CLUSTERED = ("correspond", "cluster", "distill", "filter", "segment")
 _ALL = ("mine", *_CLUSTERED)
 
 

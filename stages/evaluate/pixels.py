@@ -6,6 +6,7 @@ import numpy as np
 
 from maskdistill.data.arrays import IGNORE, UInt8Array
 from maskdistill.stages.evaluate.boundary import BoundaryCounts
+from maskdistill.stages.evaluate.config import Matching
 from maskdistill.stages.evaluate.confusion import ConfusionMatrix, IntArray
 from maskdistill.stages.evaluate.matching import hungarian, majority
 from maskdistill.stages.evaluate.scores import by_class, foreground_iou, iou_per_class, miou, pixel_accuracy
@@ -19,10 +20,12 @@ class PixelScores:
     Of each image only its own non-zero counts are kept, some hundred bytes, to name the best and the worst ones.
     """
 
-    def __init__(self, class_names: tuple[str, ...], k: int | None, *, with_boundary: bool) -> None:
+    def __init__(
+        self, class_names: tuple[str, ...], k: int | None, *, with_boundary: bool, matching: Matching = "iou"
+    ) -> None:
         """`k` is the number of clusters that the predictions were made with; None = those that occur in them."""
         self._class_names = class_names
-        self._k = k
+        self._k, self._matching = k, matching
         self._confusion = ConfusionMatrix(len(class_names), IGNORE)
         self._boundary = BoundaryCounts(len(class_names), IGNORE) if with_boundary else None
         self._images: list[tuple[str, IntArray, IntArray]] = []
@@ -37,7 +40,7 @@ class PixelScores:
 
     def matching(self) -> IntArray:
         """Hungarian matching of the split: class of each predicted id, -1 where it has none."""
-        return hungarian(self._confusion.matrix)
+        return hungarian(self._confusion.matrix, self._matching)
 
     def metrics(self) -> dict[str, Any]:
         """All metrics that `METRICS` says are about pixels; {} where no image has a label map."""

@@ -29,7 +29,7 @@ def evaluate(
 
     Args:
         config: Which classes count.
-        stage: "mine", "cluster", "distill", "filter" or "segment".
+        stage: "correspond", "mine", "cluster", "distill", "filter" or "segment".
         source: The images and their ground truth.
         artifacts: Folder of the stage's artifact by stage name; `cluster` needs the one of `mine` too.
         progress: Told about every image.
@@ -78,7 +78,9 @@ class _SplitScores:
     def __init__(self, stage: str, truth: Truth, k: int | None, masks: MaskStore | None) -> None:
         self._stage = stage
         self._truth = truth
-        self._pixels = PixelScores(truth.class_names, k, with_boundary=has_metric(stage, "boundary_iou"))
+        self._pixels = PixelScores(
+            truth.class_names, k, with_boundary=has_metric(stage, "boundary_iou"), matching=truth.matching
+        )
         self._objects = None if masks is None else ObjectScores(masks, len(truth.class_names))
 
     def update(self, index: int, image_id: str, maps: Maps) -> None:

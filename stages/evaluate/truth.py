@@ -16,11 +16,12 @@ class Truth:
 
     Attributes:
         class_names: Names of the classes, background first; empty without ground truth.
+        matching: How clusters are matched with them.
     """
 
     def __init__(self, config: EvaluateConfig, source: ImageSource) -> None:
         """Raises InputError where a class that is to be scored is none of the data's."""
-        self._source = source
+        self._source, self.matching = source, config.matching
         self.class_names = tuple(source.class_names or ())
         self._left_out: list[int] = []
         if config.classes is not None and self.class_names:

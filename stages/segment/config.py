@@ -31,6 +31,9 @@ class SegmentConfig(StageSettings):
     imitate stage, which then runs first; None = from nothing. Of a ViT: as `mine.weights`; None = the same as there."""
     vit: SegmentVitConfig = Field(default_factory=SegmentVitConfig)
     """Of `backbone: vit`."""
+    labels: Literal["filter", "correspond"] = "filter"
+    """Where the pseudo-labels come from: `filter` = masks and their clusters; `correspond` = the clusters of patches of
+    that stage, without any masks."""
     freeze_stages: int = Field(2, ge=0, le=4)
     """Stages of a ResNet that stay fixed, with the stem; 0 = none. Only where `weights` are given."""
     output_stride: Literal[8, 16] = 8
@@ -123,9 +126,10 @@ class SegmentConfig(StageSettings):
         return self.backbone == "vit" and self.vit.freeze == "all"
 
     def inputs(self) -> tuple[str, ...]:
-        """The clusters, of which it needs the number, the pseudo-labels, and what makes the backbone or the tokens."""
+        """The pseudo-labels, the clusters, of which it needs the number, and what makes the backbone or the tokens."""
         stored = ("features",) if self.learns_from_stored else ()
-        return ("cluster", "filter", *(self.weights.inputs() if self.weights else ()), *stored)
+        labels = ("cluster", "filter") if self.labels == "filter" else (self.labels,)
+        return (*labels, *(self.weights.inputs() if self.weights else ()), *stored)
 
     def files(self) -> Mapping[str, Path]:
         """The backbone's checkpoint."""
@@ -139,8 +143,9 @@ class SegmentConfig(StageSettings):
         stored = {"scale", "rotation"} if self.learns_from_stored else set()
         regions = set() if self.whole_regions else {"whole_regions"}
         with_crf = self.crf.predictions or (self.crf.rounds and self.rounds > 1)
+        labels = {"labels"} if self.labels == "filter" else set()
         steps = {"iterations_range"} if self.iterations or self.iterations_range is None else set()
-        return super().unused() | other | frozen | stored | regions | steps | (set() if with_crf else {"crf"})
+        return super().unused() | other | frozen | stored | regions | labels | steps | (set() if with_crf else {"crf"})
 
     def recipe(self, n_images: int) -> Recipe:
         """What the training loop needs to know, for `n_images` training images."""

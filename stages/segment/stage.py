@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from maskdistill.data.catalog import (
-    CLUSTERS,
     FEATURES,
     PREDICTIONS,
     PREDICTIONS_CRF,
@@ -18,13 +17,13 @@ from maskdistill.data.catalog import (
     SEGMENTER,
     TRAINING_LOG,
 )
-from maskdistill.data.stores.clusters import read_k
 from maskdistill.data.stores.features import FeatureStore
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.segment.config import SegmentConfig
+from maskdistill.stages.segment.labels import labels_to_learn
 from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.segment.predict import score_images, write_scored
 from maskdistill.stages.segment.stored import answers, score_stored
@@ -46,20 +45,18 @@ _FEWEST_CROPS = 2
 def run(config: SegmentConfig, inputs: StageInputs, workdir: Path, progress: Progress) -> StageOutputs:
     """Train a segmenter on the pseudo-labels of the training images, then predict on every image (section 5).
 
-    Reads `filter/labels.zarr` and the number of clusters from `cluster/clusters.zarr`, and with a frozen ViT its tokens
-    from `features/features.zarr`; writes `predictions.zarr`
-    (LabelStore, each map at its image's own size), `segmenter.safetensors` and `training.jsonl`; the predictions after
-    the CRF, where it applies to them, as `predictions_crf.zarr`. Where there are several rounds, weights and log of an
-    earlier one lie in `round1` and so on, with `labels.zarr`, what it predicts on the training images: the next learns
-    from that.
+    Reads `filter/labels.zarr` and the number of clusters from `cluster/clusters.zarr`, or both from `correspond`; and
+    with a frozen ViT its tokens from `features/features.zarr`. Writes `predictions.zarr` (LabelStore, each map at its
+    image's own size), `segmenter.safetensors` and `training.jsonl`; the predictions after the CRF, where it applies to
+    them, as `predictions_crf.zarr`. Where there are several rounds, weights and log of an earlier one lie in `round1`
+    and so on, with `labels.zarr`, what it predicts on the training images: the next learns from that.
 
     Raises:
         InputError: There is no training image, or the backbone's weights do not fit.
         MaskDistillError: The loss is not finite, or an image changed since it was mined.
     """
-    labels = PSEUDO_LABELS.path(inputs.artifacts)
+    labels, n_classes = labels_to_learn(config, inputs.artifacts)
     image_ids = LabelStore.open(labels).image_ids
-    n_classes = read_k(CLUSTERS.path(inputs.artifacts)) + 1
     metrics: dict[str, Any] = {}
     for number in range(1, config.rounds):
         folder = workdir / f"round{number}"

@@ -39,7 +39,8 @@ def test_without_ground_truth_there_are_no_columns_for_scores() -> None:
 
 def test_baselines_are_rows_too() -> None:
     scores = {"train": {"corloc": 0.25, "iou_per_class": {}}, "val": {"corloc": 0.5}}
-    rows = result_rows([MINE, *StageResult.of_baselines({"coin": {"items": 4, "seconds": 1.5, "scores": scores}})])
+    found = {"coin": {"items": 4, "unit": "masks", "seconds": 1.5, "scores": scores}}
+    rows = result_rows([MINE, *StageResult.of_baselines(found)])
     expected = {"stage": "coin", "made": "4 masks", "time": "1.5 s", "state": "baseline", "foreground IoU": "",
                 "CorLoc": "0.250/0.500", "key": ""}  # fmt: skip
     assert rows[1] == expected

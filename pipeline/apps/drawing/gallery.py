@@ -12,7 +12,7 @@ from maskdistill.pipeline.apps.drawing.cells import fit, save_png
 from maskdistill.pipeline.apps.drawing.stage import draw_stage, draw_truth
 from maskdistill.pipeline.apps.output_names import VIEWS
 from maskdistill.pipeline.apps.outputs import Run
-from maskdistill.pipeline.dag import SEGMENT, STAGE_NAMES
+from maskdistill.pipeline.dag import SEGMENT
 from maskdistill.stages.evaluate.truth import Truth
 
 _CELL = 200
@@ -39,7 +39,7 @@ def save_gallery(run: Run, out: Path, n_images: int = 8) -> None:
     rows = [row for index in chosen if (row := _row(run, int(index), matched))]
     if not rows:
         raise InputError(f"gallery: none of the {len(chosen)} images of the picture is there any more; put some back")
-    titles = ["image", *VIEWS, *(["ground truth"] if source.class_names else [])]
+    titles = ["image", *_views(run), *(["ground truth"] if source.class_names else [])]
     save_png(_assemble(titles, rows), out)
 
 
@@ -48,7 +48,7 @@ def keep_gallery(run: Run, *, anew: bool) -> Path | None:
 
     None where a stage is missing from the run, or has not been made.
     """
-    if not run.has(*STAGE_NAMES):
+    if not run.has(SEGMENT.name, *_views(run).values()):
         return None
     picture = run.plan.store.gallery_path(run.plan.stages[SEGMENT.name].key)
     if anew or not picture.exists():
@@ -59,6 +59,11 @@ def keep_gallery(run: Run, *, anew: bool) -> Path | None:
     return picture
 
 
+def _views(run: Run) -> Mapping[str, str]:
+    """The views of the stages that the run consists of."""
+    return {view: stage for view, stage in VIEWS.items() if stage in run.stages}
+
+
 def _row(run: Run, index: int, class_of_cluster: Mapping[str, str]) -> list[UInt8Array]:
     """The pictures of an image; none where it is gone since the run was made."""
     source = run.source
@@ -66,7 +71,7 @@ def _row(run: Run, index: int, class_of_cluster: Mapping[str, str]) -> list[UInt
         image = source.read(index)
     except UnreadableImage:
         return []
-    pictures = [image, *(draw_stage(run, stage, source.ids[index], image) for stage in VIEWS.values())]
+    pictures = [image, *(draw_stage(run, stage, source.ids[index], image) for stage in _views(run).values())]
     if source.class_names is None:
         return pictures
     truth = Truth(run.plan.config.evaluate, source)

@@ -1,5 +1,6 @@
 """Matching against all permutations, and the scores that follow from it."""
 
+import json
 from itertools import permutations
 
 import numpy as np
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, jaccard_score
 from torchmetrics.classification import MulticlassJaccardIndex
 
+from helpers.paths import GOLDEN
 from maskdistill.stages.evaluate import scores
 from maskdistill.stages.evaluate.confusion import ConfusionMatrix, IntArray
 from maskdistill.stages.evaluate.matching import hungarian, majority, pairwise_iou
+from maskdistill.stages.evaluate.scores import pixel_accuracy
 
 
 def best_by_trying_everything(confusion: IntArray) -> float:
@@ -87,3 +90,19 @@ def test_scores_equal_torchmetrics_and_scikit_learn(seed: int) -> None:
     assert scores.pixel_accuracy(confusion.matrix, itself) == pytest.approx(accuracy)
     foreground = jaccard_score(truth[20:] > 0, prediction[20:] > 0)
     assert scores.foreground_iou(confusion.matrix) == pytest.approx(foreground)
+
+
+def test_matching_of_pixels_is_that_of_stego() -> None:
+    """Its confusion matrix is (predicted, true); an id whose pixels are none of its class has no class here."""
+    official = json.loads((GOLDEN / "stego.json").read_text())["metrics"]["hungarian_4"]
+    confusion = np.array(official["stats"], dtype=np.int64).T
+    matching = hungarian(confusion, "pixels")
+    assert matching.tolist() == [1, 0, 2, -1]
+    assert official["assignments"][1][:3] == [1, 0, 2]
+    assert pixel_accuracy(confusion, matching) * 100 == pytest.approx(official["acc"], abs=1e-5)
+
+
+def test_pixels_and_iou_may_be_matched_differently() -> None:
+    confusion = np.array([[90, 70], [15, 0]], dtype=np.int64)
+    assert hungarian(confusion, "pixels").tolist() == [0, -1]
+    assert hungarian(confusion, "iou").tolist() == [1, 0]
