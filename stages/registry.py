@@ -119,6 +119,7 @@ HEADS = Kind(
     {
         "deeplab": Method(f"{_HEADS}.deeplab:deeplab_head", f"{_HEADS}.deeplab_config:DeepLabConfig"),
         "linear": Method(f"{_HEADS}.linear:linear_head"),
+        "mcibi": Method(f"{_HEADS}.mcibi:mcibi_head", f"{_HEADS}.mcibi_config:McibiConfig"),
     },
 )
 """`segment.head`: what turns features into classes."""

@@ -28,10 +28,10 @@ class Recipe:
         momentum: Of SGD.
         betas: AdamW's decay of its averages of the gradient and of its square.
         warmup_iterations: Steps over which the rate rises linearly from lr / warmup_iterations.
-        schedule: "step" multiplies the rate by 0.1 at each fraction of the training in `step_at`; "poly" by the
-            share that is left, to the power of 0.9; "cosine" lets it fall to `lowest_lr`.
+        schedule: "step" multiplies the rate by 0.1 at each fraction of the training in `step_at`; "poly" and "cosine"
+            let it fall to `lowest_lr`, the former by the share that is left, to the power of 0.9.
         step_at: Fractions of the training, 0-1.
-        lowest_lr: Fraction of `lr` that the cosine ends at.
+        lowest_lr: Fraction of `lr` that "poly" and "cosine" end at.
         precision: Type of the forward pass; parameters and optimiser stay float32.
         clip_norm: Largest L2 norm of the gradient; None = no clipping.
         clip_each: Whether that is the norm of each parameter's gradient by itself, not of all of them together.

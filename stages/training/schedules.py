@@ -36,7 +36,7 @@ def learning_rate(recipe: Recipe, iteration: int) -> float:
     if recipe.schedule == "cosine":
         factor = cosine(share, 1.0, recipe.lowest_lr)
     elif recipe.schedule == "poly":
-        factor = (1 - share) ** 0.9
+        factor = polynomial(share, 1.0, recipe.lowest_lr)
     elif recipe.schedule == "step":
         factor = 0.1 ** sum(share >= step for step in recipe.step_at)
     return recipe.lr * warmed_up(iteration, recipe.warmup_iterations) * factor
@@ -64,6 +64,11 @@ def ramp(share: float, between: tuple[float, float]) -> float:
 def cosine(share: float, start: float, end: float) -> float:
     """From `start` at share 0 to `end` at share 1 along half a cosine."""
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def polynomial(share: float, start: float, end: float) -> float:
+    """From `start` at share 0 to `end` at share 1, nearly straight: by the share that is left, to the power of 0.9."""
+    return end + (start - end) * (1 - share) ** 0.9
 
 
 def average_decay(step: int, share: float, start: float, end: float) -> float:
