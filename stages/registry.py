@@ -138,7 +138,13 @@ PRETRAINING = Kind(
 """`pretrain.method`: how a ViT learns from images alone."""
 
 _IMITATE = "maskdistill.stages.imitate.methods"
-IMITATION = Kind("method", {"imitate": Method(f"{_IMITATE}.imitate:ImitateMethod")})
+IMITATION = Kind(
+    "method",
+    {
+        "imitate": Method(f"{_IMITATE}.imitate:ImitateMethod"),
+        "slotcon": Method(f"{_IMITATE}.slotcon:SlotConMethod", f"{_IMITATE}.slotcon_config:SlotConConfig"),
+    },
+)
 """`imitate.method`: how a ResNet learns from images alone."""
 
 KINDS = (MINING, DETECTORS, HEADS, PRETRAINING, IMITATION)

@@ -31,6 +31,8 @@ class Step:
 
 def learning_rate(recipe: Recipe, iteration: int) -> float:
     """Rate of the step number `iteration`, counted from 0."""
+    if recipe.schedule == "warmup_cosine":
+        return recipe.lr * _rise_then_fall(iteration, recipe)
     share = iteration / recipe.iterations
     factor = 1.0
     if recipe.schedule == "cosine":
@@ -40,6 +42,14 @@ def learning_rate(recipe: Recipe, iteration: int) -> float:
     elif recipe.schedule == "step":
         factor = 0.1 ** sum(share >= step for step in recipe.step_at)
     return recipe.lr * warmed_up(iteration, recipe.warmup_iterations) * factor
+
+
+def _rise_then_fall(iteration: int, recipe: Recipe) -> float:
+    """Factor of the rate: from a hundredth in a straight line to 1, and from there along a cosine."""
+    rising = recipe.warmup_iterations
+    if iteration < rising:
+        return 0.01 + 0.99 * iteration / rising
+    return cosine((iteration - rising) / max(1, recipe.iterations - rising), 1.0, recipe.lowest_lr)
 
 
 def weight_decay(recipe: Recipe, share: float) -> float:

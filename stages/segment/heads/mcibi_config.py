@@ -35,8 +35,8 @@ class McibiConfig(DeepLabConfig):
     first_weight: float = Field(0.4, ge=0)
     """Weight of the loss of the first scores, by which pixels find their memory."""
     consistency: float = Field(1.0, ge=0)
-    """Weight of the loss which has every class recognised in its memory; 0 = none, as the authors have it everywhere but
-    on ADE20K."""
+    """Weight of the loss which has every class recognised in its memory; 0 = none, as the authors have it everywhere
+    but on ADE20K."""
 
     def unused(self) -> set[str]:
         """All of the memory, where there is none; the distances, where nothing is pooled."""
