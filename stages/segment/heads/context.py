@@ -61,7 +61,13 @@ class Fusion(nn.Module):
         self.fuse_image = convolution(channels + outputs, outputs, kernel_size=3) if image_context else None
 
     def forward(self, features: Tensor, contexts: Tensor | None = None, image_context: Tensor | None = None) -> Tensor:
-        """(B, outputs, h, w) of features (B, C, h, w), contexts (slots, B, C, h, w) and one of the image, (B, C, h, w)."""
+        """Features that know their context, (B, outputs, h, w).
+
+        Args:
+            features: (B, C, h, w).
+            contexts: Those of the data set, (slots, B, C, h, w); None = there are none.
+            image_context: That of the image, (B, C, h, w).
+        """
         fused = self.fuse(features if contexts is None else torch.cat([features, self.refine(features, contexts)], 1))
         if self.image_attention is not None and self.fuse_image is not None and image_context is not None:
             fused = self.fuse_image(torch.cat([self.image_attention(features, image_context), fused], dim=1))
