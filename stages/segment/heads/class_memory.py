@@ -59,7 +59,8 @@ def _weighted_sums(memory: Tensor, vectors: Tensor, labels: Tensor, weighting: W
     if weighting == "cosine":
         distance = 1 - cosines.gather(1, slot[:, None])[:, 0]
         weights = torch.where(is_full[own], distance.clamp(min=0), weights)
-    belongs = F.one_hot(own * n_slots + slot, n_classes * n_slots) * (weights * is_class)[:, None]
+    belongs = vectors.new_zeros(len(own), n_classes * n_slots)
+    belongs.scatter_(1, (own * n_slots + slot)[:, None], (weights * is_class)[:, None])
     return belongs.T @ torch.cat([vectors, torch.ones_like(vectors[:, :1])], dim=1)
 
 
@@ -74,5 +75,5 @@ def recall(scores: Tensor, memory: Tensor, *, hard: bool = False) -> Tensor:
     """
     shares = scores.float().softmax(dim=1)
     if hard:
-        shares = F.one_hot(shares.argmax(dim=1), len(memory)).movedim(-1, 1).to(shares)
+        shares = torch.zeros_like(shares).scatter_(1, shares.argmax(dim=1, keepdim=True), 1.0)
     return torch.einsum("bkhw,ksc->sbchw", shares, memory)
