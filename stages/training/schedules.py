@@ -78,7 +78,7 @@ def cosine(share: float, start: float, end: float) -> float:
 
 def polynomial(share: float, start: float, end: float) -> float:
     """From `start` at share 0 to `end` at share 1, nearly straight: by the share that is left, to the power of 0.9."""
-    return end + (start - end) * (1 - share) ** 0.9
+    return end + (start - end) * float((1 - share) ** 0.9)
 
 
 def average_decay(step: int, share: float, start: float, end: float) -> float:

@@ -37,7 +37,7 @@ class Attention(nn.Module):
         parts = (self.query(features), self.key(context), self.value(context))
         query, key, value = (part.flatten(2).transpose(1, 2)[:, None] for part in parts)
         found = F.scaled_dot_product_attention(query, key, value)[:, 0].transpose(1, 2)
-        refined: Tensor = self.out(found.unflatten(2, features.shape[2:]))
+        refined: Tensor = self.out(found.reshape(features.shape[0], -1, *features.shape[2:]))
         return refined
 
 

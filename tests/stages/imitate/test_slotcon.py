@@ -25,15 +25,8 @@ from maskdistill.stages.weights import WeightsSource
 
 SMALL = SlotConConfig(prototypes=6, dim=8, hidden=16)
 CONFIG = ImitateConfig(
-    method="slotcon",
-    slotcon=SMALL,
-    backbone="resnet18",
-    stages=3,
-    image_size=48,
-    samples=12,
-    batch_size=4,
-    precision="fp32",
-)
+    method="slotcon", backbone="resnet18", stages=3, image_size=48, samples=12, batch_size=4, precision="fp32"
+).model_copy(update={"slotcon": SMALL})
 
 
 def inputs_for(devices: int = 1) -> StageInputs:

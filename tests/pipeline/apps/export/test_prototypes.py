@@ -35,7 +35,8 @@ def write_segmenter(run: Run, config: SegmentConfig) -> Segmenter:
 
 def test_prototypes_are_the_memory(finished: Run, tmp_path: Path) -> None:
     own = McibiConfig(channels=4, slots=2, dilations=(1, 2, 3))
-    model = write_segmenter(finished, SegmentConfig(backbone="resnet18", head="mcibi", mcibi=own))
+    config = SegmentConfig(backbone="resnet18", head="mcibi").model_copy(update={"mcibi": own})
+    model = write_segmenter(finished, config)
     export_stage(finished, "segment", "prototypes", tmp_path / "memory.npy", Silent(), force=False)
     written = np.load(tmp_path / "memory.npy")
     assert written.dtype == np.float32 and written.shape == (3, 2, 4)
