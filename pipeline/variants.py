@@ -16,6 +16,8 @@ from maskdistill.stages.evaluate.metrics import is_scored, scalar_names
 
 Scores = dict[str, dict[str, Any]]
 """Metrics by stage or baseline, then by split."""
+Spread = dict[str, dict[str, dict[str, dict[str, Any]]]]
+"""The same of several seeds, each metric with its `mean`, `std` and `values`."""
 
 
 def finished_scores(plan: Plan, console: Console, only: str | None = None, *, linear_probe: bool = False) -> Scores:
@@ -68,8 +70,8 @@ def scores_of_seeds(
     return results
 
 
-def mean_and_deviation(scores: Sequence[Scores]) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
-    """Mean and standard deviation (n - 1) of every scalar metric that all seeds have.
+def mean_and_deviation(scores: Sequence[Scores]) -> Spread:
+    """Mean and standard deviation (n - 1; 0 of a single one) of every scalar metric that all seeds have.
 
     Returns:
         By stage, split and metric: `mean`, `std` and `values`, one value per seed.
@@ -85,10 +87,11 @@ def mean_and_deviation(scores: Sequence[Scores]) -> dict[str, dict[str, dict[str
 
 
 def _shared(mappings: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Keys that all mappings have, in the order of the first."""
+    """Keys that all mappings have, in the order of the first; none of no mappings."""
     every = list(mappings)
-    return [key for key in every[0] if all(key in one for one in every)]
+    return [key for key in every[0] if all(key in one for one in every)] if every else []
 
 
 def _describe(values: list[float]) -> dict[str, Any]:
-    return {"mean": float(np.mean(values)), "std": float(np.std(values, ddof=1)), "values": values}
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return {"mean": float(np.mean(values)), "std": deviation, "values": values}

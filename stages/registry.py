@@ -119,6 +119,7 @@ HEADS = Kind(
     {
         "deeplab": Method(f"{_HEADS}.deeplab:deeplab_head", f"{_HEADS}.deeplab_config:DeepLabConfig"),
         "linear": Method(f"{_HEADS}.linear:linear_head"),
+        "mcibi": Method(f"{_HEADS}.mcibi:mcibi_head", f"{_HEADS}.mcibi_config:McibiConfig"),
     },
 )
 """`segment.head`: what turns features into classes."""
@@ -137,7 +138,13 @@ PRETRAINING = Kind(
 """`pretrain.method`: how a ViT learns from images alone."""
 
 _IMITATE = "maskdistill.stages.imitate.methods"
-IMITATION = Kind("method", {"imitate": Method(f"{_IMITATE}.imitate:ImitateMethod")})
+IMITATION = Kind(
+    "method",
+    {
+        "imitate": Method(f"{_IMITATE}.imitate:ImitateMethod"),
+        "slotcon": Method(f"{_IMITATE}.slotcon:SlotConMethod", f"{_IMITATE}.slotcon_config:SlotConConfig"),
+    },
+)
 """`imitate.method`: how a ResNet learns from images alone."""
 
 _CORRESPOND = "maskdistill.stages.correspond.methods"

@@ -15,6 +15,7 @@ from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.pipeline.apps.commands import (
     ablate,
     artifacts,
+    compare,
     config,
     evaluate,
     export,
@@ -46,6 +47,7 @@ for command in (
     view.view,
     report.report,
     ablate.ablate,
+    compare.compare,
     artifacts.verify,
     artifacts.gc,
 ):

@@ -17,7 +17,6 @@ from maskdistill.stages.progress import Progress
 from maskdistill.stages.registry import IMITATION
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import rank
-from maskdistill.stages.training.fit import SimpleFit
 from maskdistill.stages.training.pool import open_pool, pool_samples
 from maskdistill.stages.training.trainer import Trainer
 
@@ -49,7 +48,7 @@ def train_student(training: StudentTraining, progress: Progress) -> None:
     drawn = {} if training.draw_views is None else {"draw_views": training.draw_views}
     method: ResNetMethod = IMITATION.chosen(config).load()(config, inputs, pool, device, **drawn)
     trainer = Trainer(
-        fit=SimpleFit(method.module, method.losses),
+        fit=method,
         samples=pool_samples(inputs.source, pool, failures, inputs.seed),
         collate=torch.stack,
         recipe=config.recipe(),

@@ -39,10 +39,10 @@ def erase_colours(views: Tensor, strength: float) -> Tensor:
 
 
 @without_autocast
-def jitter_colours(views: Tensor, strength: float) -> Tensor:
+def jitter_colours(views: Tensor, strength: float, solar_rate: float = _SOLAR_RATE) -> Tensor:
     """Vary brightness, contrast, saturation and hue of most views (B, 3, T, T); some become grey, some solarised.
 
-    The amounts of DINO (arXiv 2104.14294, appendix), scaled by `strength`, 0 to 1.
+    The amounts of DINO (arXiv 2104.14294, appendix), scaled by `strength`, 0 to 1, as is how often one is solarised.
     """
     n = len(views)
     amount = strength * chance(n, _JITTER_RATE, views)
@@ -55,7 +55,7 @@ def jitter_colours(views: Tensor, strength: float) -> Tensor:
     views = torch.einsum("bij,bjhw->bihw", mixing, views * brightness[:, None, None, None])
     mean = views.mean(dim=(1, 2, 3), keepdim=True)
     views = ((views - mean) * contrast[:, None, None, None] + mean).clamp(0, 1)
-    is_solar = chance(n, _SOLAR_RATE * strength, views)[:, None, None, None]
+    is_solar = chance(n, solar_rate * strength, views)[:, None, None, None]
     return torch.where(is_solar & (views > 0.5), 1 - views, views)
 
 

@@ -78,15 +78,18 @@ def perturb(views: Tensor) -> Tensor:
     return noisy.clamp(0, 1)
 
 
-def blur(views: Tensor, sigmas: Tensor, chosen: Tensor) -> Tensor:
-    """Gaussian blur of the views (B, 3, T, T) that are chosen, bool (B,), each with its sigma (B,) in px."""
+def blur(views: Tensor, sigmas: Tensor, chosen: Tensor, radius: int = 2) -> Tensor:
+    """Gaussian blur of the views (B, 3, T, T) that are chosen, bool (B,), each with its sigma (B,) in px.
+
+    Px further away than `radius`, which is less than T, count for nothing.
+    """
     if not chosen.any():
         return views
     picked = views[chosen]
-    offsets = torch.arange(-2, 3, device=views.device, dtype=views.dtype)
+    offsets = torch.arange(-radius, radius + 1, device=views.device, dtype=views.dtype)
     kernels = torch.exp(-(offsets**2) / (2 * sigmas[chosen, None] ** 2))
     kernels = (kernels / kernels.sum(dim=1, keepdim=True)).repeat_interleave(3, dim=0)
-    stacked = F.pad(picked, (2, 2, 2, 2), "reflect").flatten(0, 1)[None]
+    stacked = F.pad(picked, (radius,) * 4, "reflect").flatten(0, 1)[None]
     rows = F.conv2d(stacked, kernels[:, None, :, None], groups=stacked.shape[1])
     both = F.conv2d(rows, kernels[:, None, None, :], groups=stacked.shape[1])
     return views.index_put((chosen,), both.view_as(picked))

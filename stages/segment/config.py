@@ -42,7 +42,8 @@ class SegmentConfig(StageSettings):
     """Stages of a ResNet that the features come from; without the fourth, which holds three quarters of its weights, a
     ResNet-18 takes a third of the time."""
     head: str = "deeplab"
-    """What turns features into classes: `deeplab` (the paper) or `linear`, a single layer."""
+    """What turns features into classes: `deeplab` (the paper), `linear`, a single layer, or `mcibi`, which remembers
+    what each class looks like in the whole data set."""
     image_size: int | None = Field(None, ge=16)
     """Short side to which images are brought before augmentation, and at prediction, px; None = their own size. Where
     stored tokens are learnt from, it is that of the features stage."""

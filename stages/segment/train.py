@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from maskdistill.data.catalog import FEATURES, SEGMENTER
 from maskdistill.data.errors import CorruptArtifact, InputError
@@ -25,13 +24,12 @@ from maskdistill.stages.old_names import modern_section
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.segment.augment import SegmentationData, collate
 from maskdistill.stages.segment.config import SegmentConfig
+from maskdistill.stages.segment.fit import SegmenterFit
 from maskdistill.stages.segment.inference import views_of
 from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.segment.trunks.vit import VitTrunk
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import rank
-from maskdistill.stages.training.fit import SimpleFit
-from maskdistill.stages.training.ohem import ohem_cross_entropy
 from maskdistill.stages.training.samples import SampleStream, derive_seed, round_seed
 from maskdistill.stages.training.trainer import Trainer
 from maskdistill.stages.weights import find_checkpoint
@@ -112,7 +110,7 @@ def find_vit(config: SegmentConfig, inputs: StageInputs) -> VisionBackbone | Non
     return vit
 
 
-Learnt = tuple[SegmentationData | TokenCrops, SimpleFit]
+Learnt = tuple[SegmentationData | TokenCrops, SegmenterFit]
 
 
 def _from_images(
@@ -122,11 +120,11 @@ def _from_images(
     config, source = training.config, training.inputs.source
     data, trunk = SegmentationData(source, labels, images, config), model.backbone
     if not isinstance(trunk, VitTrunk):
-        return data, SimpleFit(model, lambda batch: _losses(model(batch[0]), batch[1], config))
+        return data, SegmenterFit(model, trunk, model.head, config)
     known = [read_known(source, labels.image_ids[image]) for image in images[:_IMAGES_FOR_STATISTICS]]
     trunk.tokens.standardise_like(view for pixels in known for view in views_of(pixels, config)[:1])
     factors = rate_factors(trunk.tokens.vit, config.vit.lr_decay)
-    return data, SimpleFit(model, lambda batch: _losses(model(batch[0]), batch[1], config), factors)
+    return data, SegmenterFit(model, trunk, model.head, config, factors)
 
 
 def _from_stored(
@@ -144,14 +142,8 @@ def _from_stored(
         max(1, config.crop // trunk.tokens.vit.patch_size),
         config.flip,
     )
-    module = nn.Sequential(trunk.neck, model.head)
-    return data, SimpleFit(module, lambda batch: _losses(module(batch[0]), batch[1], config))
-
-
-def _losses(logits: Tensor, target: Tensor, config: SegmentConfig) -> dict[str, Tensor]:
-    """Of logits (B, C, h, w), interpolated to the labels (B, H, W)."""
-    full = F.interpolate(logits.float(), size=target.shape[1:], mode="bilinear", align_corners=False)
-    return {"loss": ohem_cross_entropy(full, target, config.keep_fraction, keep_of=config.keep_of)}
+    neck = trunk.neck
+    return data, SegmenterFit(nn.Sequential(neck, model.head), neck, model.head, config)
 
 
 def load_segmenter(path: Path, device: torch.device) -> tuple[Segmenter, SegmentConfig]:

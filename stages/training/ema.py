@@ -15,12 +15,13 @@ def frozen_copy(module: M) -> M:
 
 
 @torch.no_grad()
-def move_towards(average: nn.Module, module: nn.Module, decay: float) -> None:
+def move_towards(average: nn.Module, module: nn.Module, decay: float, *, buffers: bool = True) -> None:
     """Keep the share `decay` of the average and take the rest from `module`; integers are taken over as they are.
 
-    Parameters and buffers alike, so that the statistics of batch norms are those of the averaged weights.
+    Parameters and `buffers` alike, so that the statistics of batch norms are those of the averaged weights; without
+    buffers where the average sees batches, and with them statistics, of its own.
     """
-    kept, taken = ([*one.parameters(), *one.buffers()] for one in (average, module))
+    kept, taken = ([*one.parameters(), *(one.buffers() if buffers else ())] for one in (average, module))
     for mine, theirs in zip(kept, taken, strict=True):
         if mine.is_floating_point():
             mine.lerp_(theirs, 1 - decay)

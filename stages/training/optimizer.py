@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from maskdistill.stages.training.lars import Lars
 from maskdistill.stages.training.recipe import Recipe
 from maskdistill.stages.training.schedules import Step, learning_rate, weight_decay
 
@@ -30,6 +31,8 @@ def make_optimizer(
     # Fused: on a CPU, the plain AdamW takes a sixth of a small detector's step.
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, weight_decay=recipe.weight_decay, fused=True)
+    if recipe.optimizer == "lars":
+        return Lars(groups, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
     # Where the first step of a loss scaler overflows and is left out, the fused SGD takes its momentum from memory that
     # was never written.
     return torch.optim.SGD(

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-OptimizerName = Literal["sgd", "adamw"]
-ScheduleName = Literal["step", "cosine", "poly", "constant"]
+OptimizerName = Literal["sgd", "adamw", "lars"]
+ScheduleName = Literal["step", "cosine", "warmup_cosine", "poly", "constant"]
 Precision = Literal["auto", "bf16", "fp32"]
 TrainingPrecision = Literal["auto", "bf16", "fp16", "fp32"]
 """With fp16 the loss is scaled up so that small gradients do not vanish; bf16 and fp32 need none of that."""
@@ -21,17 +21,19 @@ class Recipe:
         iterations: Optimiser steps.
         batch_size: Samples per step.
         lr: Learning rate after the warm-up.
-        optimizer: "sgd" uses `momentum`; "adamw" does not.
+        optimizer: "sgd" and "lars" use `momentum`; "adamw" does not.
         weight_decay: Decay per step, relative to the learning rate.
         last_weight_decay: What it comes to at the end, along a cosine; None = it stays.
         decay_matrices_only: Whether vectors, such as biases and the scales of norms, do not decay.
-        momentum: Of SGD.
+        momentum: Of SGD and LARS.
         betas: AdamW's decay of its averages of the gradient and of its square.
-        warmup_iterations: Steps over which the rate rises linearly from lr / warmup_iterations.
-        schedule: "step" multiplies the rate by 0.1 at each fraction of the training in `step_at`; "poly" by the
-            share that is left, to the power of 0.9; "cosine" lets it fall to `lowest_lr`.
+        warmup_iterations: Steps over which the rate rises linearly, from lr / warmup_iterations or, with the schedule
+            "warmup_cosine", from lr / 100.
+        schedule: "step" multiplies the rate by 0.1 at each fraction of the training in `step_at`; "poly" and "cosine"
+            let it fall to `lowest_lr`, the former by the share that is left, to the power of 0.9; so does
+            "warmup_cosine", but not before the warm-up ends.
         step_at: Fractions of the training, 0-1.
-        lowest_lr: Fraction of `lr` that the cosine ends at.
+        lowest_lr: Fraction of `lr` that a cosine and "poly" end at.
         precision: Type of the forward pass; parameters and optimiser stay float32.
         clip_norm: Largest L2 norm of the gradient; None = no clipping.
         clip_each: Whether that is the norm of each parameter's gradient by itself, not of all of them together.

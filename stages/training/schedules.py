@@ -31,15 +31,25 @@ class Step:
 
 def learning_rate(recipe: Recipe, iteration: int) -> float:
     """Rate of the step number `iteration`, counted from 0."""
+    if recipe.schedule == "warmup_cosine":
+        return recipe.lr * _rise_then_fall(iteration, recipe)
     share = iteration / recipe.iterations
     factor = 1.0
     if recipe.schedule == "cosine":
         factor = cosine(share, 1.0, recipe.lowest_lr)
     elif recipe.schedule == "poly":
-        factor = (1 - share) ** 0.9
+        factor = polynomial(share, 1.0, recipe.lowest_lr)
     elif recipe.schedule == "step":
         factor = 0.1 ** sum(share >= step for step in recipe.step_at)
     return recipe.lr * warmed_up(iteration, recipe.warmup_iterations) * factor
+
+
+def _rise_then_fall(iteration: int, recipe: Recipe) -> float:
+    """Factor of the rate: from a hundredth in a straight line to 1, and from there along a cosine."""
+    rising = recipe.warmup_iterations
+    if iteration < rising:
+        return 0.01 + 0.99 * iteration / rising
+    return cosine((iteration - rising) / max(1, recipe.iterations - rising), 1.0, recipe.lowest_lr)
 
 
 def weight_decay(recipe: Recipe, share: float) -> float:
@@ -64,6 +74,11 @@ def ramp(share: float, between: tuple[float, float]) -> float:
 def cosine(share: float, start: float, end: float) -> float:
     """From `start` at share 0 to `end` at share 1 along half a cosine."""
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+
+def polynomial(share: float, start: float, end: float) -> float:
+    """From `start` at share 0 to `end` at share 1, nearly straight: by the share that is left, to the power of 0.9."""
+    return end + (start - end) * float((1 - share) ** 0.9)
 
 
 def average_decay(step: int, share: float, start: float, end: float) -> float:

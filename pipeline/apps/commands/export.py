@@ -25,7 +25,7 @@ def export(
         typer.Option(
             "--format",
             help="coco, detectron2 (JSON), torchvision (folder of .pt), png (folder of label maps with palette), csv, "
-            "parquet, fiftyone (folder), or supervision (folder in YOLO's form).",
+            "parquet, fiftyone (folder), supervision (folder in YOLO's form), or prototypes (.npy, of the head mcibi).",
         ),
     ],
     out: Annotated[Path, typer.Option(help="File or folder to write.")],

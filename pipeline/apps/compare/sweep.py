@@ -24,16 +24,17 @@ class Sweep:
     values: tuple[Any, ...]
 
     @classmethod
-    def parse(cls, text: str) -> "Sweep":
-        """Read "section.field=value,value,...". Raises InputError where it does not read so."""
+    def parse(cls, text: str, option: str = "--sweep") -> "Sweep":
+        """Read "section.field=value,value,..." of an option. Raises InputError where it does not read so."""
         setting, equals, listed = text.partition("=")
         try:
             values = yaml.safe_load(f"[{listed}]")
         except yaml.YAMLError:
             values = []
         if not equals or not setting.strip() or not values or None in values:
-            example = "for example --sweep filter.threshold=0.5,0.7,0.9"
-            raise InputError(f"--sweep {text}: a sweep reads section.field=value,value,...; {example}")
+            example = f"for example {option} filter.threshold=0.5,0.7,0.9"
+            what = "a sweep" if option == "--sweep" else "a setting"
+            raise InputError(f"{option} {text}: {what} reads section.field=value,value,...; {example}")
         distinct = {json.dumps(value, default=str): value for value in values}
         return cls(setting.strip(), tuple(distinct.values()))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from maskdistill.data.atomic import atomic_path, write_json
-from maskdistill.data.catalog import LABELS, MASKS, stages_read
+from maskdistill.data.catalog import LABELS, MASKS, SEGMENTER, stages_read
 from maskdistill.data.coco.export import write_coco
 from maskdistill.data.errors import InputError
 from maskdistill.data.stores.labels import LabelStore
@@ -32,7 +32,7 @@ def export_stage(run: Run, stage: str, kind: str, out: Path, progress: Progress,
     Args:
         run: The run.
         stage: Whose output is written.
-        kind: A key of MASK_FORMATS or LABEL_FORMATS.
+        kind: A key of MASK_FORMATS or LABEL_FORMATS, or PROTOTYPES.
         out: The file or folder.
         progress: Told about every image.
         force: Replace `out` where it is there: a file, or a folder that an earlier export wrote.
@@ -42,8 +42,9 @@ def export_stage(run: Run, stage: str, kind: str, out: Path, progress: Progress,
             missing.
         MissingArtifact: The stage is not finished.
     """
-    if kind not in (*MASK_FORMATS, *LABEL_FORMATS):
-        raise InputError(f"--format {kind}: one of {', '.join((*MASK_FORMATS, *LABEL_FORMATS))}")
+    formats = (*MASK_FORMATS, *LABEL_FORMATS, PROTOTYPES)
+    if kind not in formats:
+        raise InputError(f"--format {kind}: one of {', '.join(formats)}")
     check_target(out, force=force)
     write, n_images = _writer(run, stage, kind)
     progress.start(f"export {kind}", n_images, "images")
@@ -58,6 +59,11 @@ def export_stage(run: Run, stage: str, kind: str, out: Path, progress: Progress,
 
 def _writer(run: Run, stage: str, kind: str) -> tuple[Callable[[Path, OnImage], None], int]:
     """What writes a stage's output in a format, and its number of images."""
+    if kind == PROTOTYPES:
+        if stage != SEGMENTER.stage:
+            raise InputError(f"{NAME_OF[stage]} have no prototypes; those of {NAME_OF[SEGMENTER.stage]} do")
+        weights = run.folder(stage) / SEGMENTER.file
+        return lambda path, on_image: _prototypes(weights, path), 0
     if kind in LABEL_FORMATS:
         if stage not in LABELS:
             raise InputError(f"{NAME_OF[stage]} are masks; label maps are in {_names(LABELS)}")
@@ -94,6 +100,15 @@ def _torchvision(masks: MaskStore, images: ImageNames, path: Path, on_image: OnI
     write_torchvision(masks, images, path, on_image)
 
 
+def _prototypes(weights: Path, path: Path) -> None:
+    import numpy as np
+
+    from maskdistill.pipeline.apps.predict.segmenter import Segmenter  # torch takes seconds to import
+
+    with path.open("wb") as file:
+        np.save(file, Segmenter.load(weights, device="cpu").prototypes)
+
+
 def _table(write: Callable[[MaskStore, Path], None]) -> MaskWriter:
     def write_table(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -> None:
         write(masks, path)
@@ -112,4 +127,6 @@ MASK_FORMATS: dict[str, MaskWriter] = {
     "fiftyone": write_fiftyone,
     "supervision": write_yolo,
 }
+PROTOTYPES = "prototypes"
+"""What the head `mcibi` remembers of each class, a .npy file; a format of predictions."""
 LABEL_FORMATS: dict[str, LabelWriter] = {"png": write_label_pngs}

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.catalog import SEGMENTER
@@ -69,6 +70,21 @@ class Segmenter:
     def colours(self) -> UInt8Array:
         """A colour for each label, RGB uint8 (n_classes, 3), background black: `colours[labels]` is a picture."""
         return np.asarray([(0, 0, 0), *map(cluster_colour, range(self.n_classes - 1))], dtype=np.uint8)
+
+    @property
+    def prototypes(self) -> NDArray[np.float32]:
+        """What each label looks like in the whole data set, as the head `mcibi` remembers it.
+
+        Returns:
+            float32 (n_classes, slots, channels), in the features of the head; zeros where nothing was seen.
+
+        Raises:
+            InputError: The segmenter has another head, or one without a memory.
+        """
+        memory = self._network.state_dict().get("head.memory")
+        if memory is None or not memory.numel():
+            raise InputError("this segmenter remembers no prototypes; train one with segment.head=mcibi")
+        return memory.float().cpu().numpy()  # type: ignore[no-any-return]
 
     def predict(self, image: UInt8Array | str | Path, *, with_crf: bool = False) -> UInt8Array:
         """The label of each pixel of an image.

@@ -4,19 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.compare.sweep import MASK_SETS, Outcome
 from maskdistill.pipeline.apps.report.blocks import Block, Note, Section
+from maskdistill.pipeline.apps.report.methods import NOT_OF_THE_RESULT, finished_outcome, methods_tables
 from maskdistill.pipeline.apps.report.reported_run import FINAL, ReportedRun
 from maskdistill.pipeline.apps.tables.comparison import compare
 from maskdistill.pipeline.apps.tables.numbers import both_splits, ordered, share, title_of
 from maskdistill.pipeline.apps.tables.table import EMPTY, Cell, Row, Table
-from maskdistill.pipeline.artifacts import Manifest
 from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.changes import changed_values, flatten
-from maskdistill.pipeline.evaluation import evaluate_stage
-from maskdistill.pipeline.plan import Plan
-from maskdistill.pipeline.results import StageResult
 
 _STEPS = {
     "initial masks with their clusters": ("cluster", "miou"),
@@ -25,7 +21,6 @@ _STEPS = {
     "+ final model": (FINAL, "miou"),
     "+ CRF on its predictions": (FINAL, "miou_crf"),
 }
-_NOT_OF_THE_RESULT = ("artifacts", "execution.", "evaluate.")
 
 
 def comparison_section(run: ReportedRun) -> Section:
@@ -94,13 +89,14 @@ def _comparisons(run: ReportedRun) -> list[Block]:
         return []
     blocks: list[Block] = []
     for setting, values in {MASK_SETS.setting: list(MASK_SETS.values), **neighbours(run)}.items():
-        outcomes = [outcome for value in values if (outcome := _outcome(run, setting, value))]
+        found = [finished_outcome(run, (f"{setting}={json.dumps(value)}",), value) for value in values]
+        outcomes = [outcome for outcome in found if outcome is not None]
         if len(outcomes) > 1:
             blocks.append(compare(setting, sorted(outcomes, key=_order), with_new=False))
         elif setting == MASK_SETS.setting:
             command = f"maskdistill ablate {run.plan.config_source.arguments()}"
             blocks.append(Note("The final model trained from each set of masks, as in the paper's table:", command))
-    return blocks
+    return [*blocks, *methods_tables(run)]
 
 
 def neighbours(run: ReportedRun) -> dict[str, list[Any]]:
@@ -109,29 +105,13 @@ def neighbours(run: ReportedRun) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for manifest in run.plan.store.manifests(FINAL):
         changes = changed_values(own, manifest.config)
-        changed = [name for name in changes if not name.startswith(_NOT_OF_THE_RESULT)]
+        changed = [name for name in changes if not name.startswith(NOT_OF_THE_RESULT)]
         if len(changed) == 1 and changed[0] in flatten(own) and changed[0] in flatten(manifest.config):
             value, other = changes[changed[0]]
             values = found.setdefault(changed[0], [value])
             values += [other] if other not in values else []
     found.pop(MASK_SETS.setting, None)
     return dict(sorted(found.items()))
-
-
-def _outcome(run: ReportedRun, setting: str, value: Any) -> Outcome | None:
-    """What the run with that value gave; None where it is not finished under the keys of today."""
-    try:
-        plan = run.plan.varied(f"{setting}={json.dumps(value)}")
-    except InputError:
-        return None  # its data or weights are gone
-    manifests = {name: plan.manifest(name) for name in plan.upstream(FINAL)}
-    if not all(manifests.values()):
-        return None
-    return Outcome(value, [_result(run, plan, manifest) for manifest in manifests.values() if manifest])
-
-
-def _result(run: ReportedRun, plan: Plan, manifest: Manifest) -> StageResult:
-    return StageResult.of(manifest, evaluate_stage(plan, manifest.stage, run.console), cached=True)
 
 
 def _order(outcome: Outcome) -> tuple[Any, ...]:

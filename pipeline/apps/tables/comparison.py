@@ -17,7 +17,7 @@ from maskdistill.pipeline.dag import STAGE_NAMES
 from maskdistill.pipeline.results import StageResult
 
 FORMATS = (".md", ".json", ".csv")
-_COLUMNS = {
+COLUMNS = {
     "mined masks, foreground IoU": ("mine", "foreground_iou"),
     "mined masks, mIoU": ("cluster", "miou"),
     "candidates, AP50": ("distill", "ap50"),
@@ -28,6 +28,7 @@ _COLUMNS = {
     "final model with CRF, mIoU": ("segment", "miou_crf"),
     "final model, majority mIoU": ("segment", "miou_majority"),
 }
+"""Scores by what they are called in comparisons: stage and metric."""
 _MASK_STAGES = ("filter", "distill", "mine")
 """The stages that make masks, the last one first."""
 
@@ -36,13 +37,13 @@ def compare(setting: str, outcomes: Sequence[Outcome], *, with_new: bool = True)
     """One row per value: scores from the stage of the setting on, and where wanted what was made new."""
     rows = [_row(outcome) for outcome in outcomes]
     affected = _affected_stages(setting)
-    scores = [name for name, (stage, _) in _COLUMNS.items() if stage in affected and any(row[name] for row in rows)]
+    scores = [name for name, (stage, _) in COLUMNS.items() if stage in affected and any(row[name] for row in rows)]
     columns = ["masks", *scores, *(["made new"] if with_new else [])]
     cells = [
         [str(outcome.value), *(row[name] or EMPTY for name in columns)]
         for outcome, row in zip(outcomes, rows, strict=True)
     ]
-    scored = any(row[name] for row in rows for name in _COLUMNS)
+    scored = any(row[name] for row in rows for name in COLUMNS)
     note = "Scores on training / validation images." if scored else "No ground truth."
     return Table(f"Results by {setting}", [setting, *columns], cells, note)
 
@@ -75,7 +76,7 @@ def _affected_stages(setting: str) -> Sequence[str]:
 def _row(outcome: Outcome) -> dict[str, str]:
     by_stage = {result.stage: result for result in outcome.results}
     row = {
-        name: by_stage[stage].score(metric) if stage in by_stage else "" for name, (stage, metric) in _COLUMNS.items()
+        name: by_stage[stage].score(metric) if stage in by_stage else "" for name, (stage, metric) in COLUMNS.items()
     }
     new = [result.stage for result in outcome.results if not result.cached]
     row["masks"] = next((str(by_stage[stage].items) for stage in _MASK_STAGES if stage in by_stage), "")

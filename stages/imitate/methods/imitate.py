@@ -15,8 +15,10 @@ from maskdistill.stages.imitate.methods.teacher import Teacher
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.pretrain.colours import jitter_colours
 from maskdistill.stages.pretrain.views import crop
+from maskdistill.stages.training.fit import Losses
 from maskdistill.stages.training.precision import autocast
 from maskdistill.stages.training.samples import derive_seed
+from maskdistill.stages.training.schedules import Step
 from maskdistill.stages.weights import TIMM
 
 _IMAGES_FOR_STATISTICS = 512
@@ -56,9 +58,9 @@ class ImitateMethod(ResNetMethod):
         self.module = self.student = Student(config.backbone, self.teacher.vit.dim)
         self.trunk = self.student.trunk
 
-    def losses(self, images: Tensor) -> dict[str, Tensor]:
+    def losses(self, batch: Tensor, step: Step) -> Losses:
         """Squared errors of the predicted tokens."""
-        views = self.draw_views(images.float() / 255, self.config)
+        views = self.draw_views(batch.float() / 255, self.config)
         return self.student.losses(views, self.teacher(views))
 
 

@@ -18,11 +18,16 @@ def deeplab_head(config: SegmentConfig, width: int, n_classes: int) -> nn.Module
     torchvision's own has 256 channels, whatever the task.
     """
     own: DeepLabConfig = HEADS.settings(config)
-    stride = _VIT_STRIDE if config.backbone == "vit" else config.output_stride
     return nn.Sequential(
-        ASPP(width, own.dilations or _DILATIONS[stride], own.channels),
+        ASPP(width, dilations_of(config, own), own.channels),
         nn.Conv2d(own.channels, own.channels, 3, padding=1, bias=False),
         nn.BatchNorm2d(own.channels),
         nn.ReLU(),
         nn.Conv2d(own.channels, n_classes, 1),
     )
+
+
+def dilations_of(config: SegmentConfig, own: DeepLabConfig) -> tuple[int, int, int]:
+    """The dilations of the pooling: those that are set, or the paper's for the backbone's stride."""
+    stride = _VIT_STRIDE if config.backbone == "vit" else config.output_stride
+    return own.dilations or _DILATIONS[stride]

@@ -9,6 +9,7 @@ from helpers.sources import BlobSource
 from maskdistill.data.catalog import RESNET
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.imitate.config import ImitateConfig
+from maskdistill.stages.imitate.methods.slotcon_config import SlotConConfig
 from maskdistill.stages.imitate.stage import run
 from maskdistill.stages.networks.resnet import build_resnet
 from maskdistill.stages.progress import Silent
@@ -18,8 +19,8 @@ from maskdistill.stages.weights import UNTRAINED
 
 @pytest.fixture(params=list(IMITATION.methods))
 def config(request: pytest.FixtureRequest) -> ImitateConfig:
-    """The settings of each method."""
-    return ImitateConfig(
+    """The settings of each method, on small networks."""
+    config = ImitateConfig(
         method=request.param,
         backbone="resnet18",
         model="vit_tiny_patch16_224",
@@ -29,6 +30,7 @@ def config(request: pytest.FixtureRequest) -> ImitateConfig:
         batch_size=4,
         precision="fp32",
     )
+    return config.model_copy(update={"slotcon": SlotConConfig(hidden=32)})
 
 
 def train(config: ImitateConfig, folder: Path, seed: int = 0) -> Path:

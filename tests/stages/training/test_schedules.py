@@ -1,8 +1,11 @@
 """Rates and decays in the course of a training, against numbers worked out by hand or by torch."""
 
+import json
+
 import numpy as np
 import pytest
 
+from helpers.paths import GOLDEN
 from maskdistill.stages.training.recipe import Recipe, ScheduleName
 from maskdistill.stages.training.schedules import (
     Step,
@@ -24,6 +27,7 @@ from maskdistill.stages.training.schedules import (
         ("cosine", 0.5, [1, 0.9809699, 0.9267767, 0.8456709, 0.75, 0.6543291, 0.5732233, 0.5190301]),
         # torch.optim.lr_scheduler.PolynomialLR(total_iters=8, power=0.9)
         ("poly", 0.0, [1.0, 0.8867624, 0.7718895, 0.6550765, 0.5358867, 0.4136453, 0.2871746, 0.1538931]),
+        ("poly", 0.5, [1.0, 0.9433812, 0.8859448, 0.8275383, 0.7679434, 0.7068227, 0.6435873, 0.5769466]),
     ],
 )
 def test_learning_rate(schedule: ScheduleName, lowest: float, expected: list[float]) -> None:
@@ -33,6 +37,20 @@ def test_learning_rate(schedule: ScheduleName, lowest: float, expected: list[flo
         )
         rates = [learning_rate(recipe, iteration) for iteration in range(8)]
         np.testing.assert_allclose(rates, 2 * np.array(expected) * factors, rtol=1e-6)
+
+
+def test_a_rate_that_rises_and_then_falls_is_that_of_slotcon() -> None:
+    expected = json.loads((GOLDEN / "slotcon.json").read_text())["lr_schedule"]["lr_by_iteration"]
+    recipe = Recipe(50, 1, lr=2.0, schedule="warmup_cosine", warmup_iterations=10, lowest_lr=1e-6 / 2)
+    rates = [learning_rate(recipe, iteration) for iteration in range(51)]
+    np.testing.assert_allclose(rates, expected, atol=1e-8)
+
+
+def test_the_momentum_of_slotcons_teacher_is_a_cosine() -> None:
+    case = json.loads((GOLDEN / "slotcon.json").read_text())["teacher_momentum"]
+    for point in case["points"]:
+        assert cosine(point["k"] / case["K"], case["m0"], 1.0) == pytest.approx(point["m"], abs=1e-9)
+    assert [cosine(share, 0.99, 1.0) for share in (0, 0.5, 1)] == pytest.approx([0.99, 0.995, 1])
 
 
 def test_weight_decay_stays_or_moves_to_its_last_value() -> None:
