@@ -158,7 +158,7 @@ def _fingerprint(path: Path) -> str:
     """Hash of a user's file, or of the JSON files of a folder: a moved checkpoint is the same checkpoint."""
     path = path.expanduser()
     if path.is_dir():
-        return f"sha256:{hash_key({file.name: _hash_file(file) for file in json_files(path)})}"
+        return f"sha256:{hash_key({file.relative_to(path).as_posix(): _hash_file(file) for file in json_files(path)})}"
     return f"sha256:{_hash_file(path)}"
 
 

@@ -16,6 +16,10 @@ from maskdistill.data.sources.palette import Palette
 class FolderSource(FileSource):
     """All images below a folder."""
 
+    truth_remedy = (
+        "write 1 for the objects, or leave out data.labels and class names: the run then goes on without scores"
+    )
+
     def __init__(self, config: FolderConfig) -> None:
         """List the folder. Raises InputError where it is missing, holds no training image, or no label map fits."""
         root = config.root

@@ -41,7 +41,9 @@ def read_class_indices(path: Path, n_classes: int, palette: Palette | None = Non
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{path}: the label map cannot be read ({reason_of(error)})") from error
+        raise InputError(
+            f"{path}: the label map cannot be read ({reason_of(error, path)}); repair or remove it"
+        ) from error
     used = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
     wrong = used[(used >= n_classes) & (used != IGNORE)]
     if len(wrong):

@@ -13,17 +13,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from maskdistill.data.errors import InputError
+from maskdistill.data.file_kinds import other_kind
 
 _WRAPPERS = ("teacher", "student", "state_dict", "model_state_dict", "model", "net", "network", "backbone", "encoder")
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".pt.tar", ".bin", ".ckpt")
-_OTHERS = {
-    b"version https://git-lfs": "a pointer of Git LFS, not the weights; fetch them with `git lfs pull`",
-    b"<!doctype": "a web page, not weights; the download went wrong",
-    b"<html": "a web page, not weights; the download went wrong",
-    b"<?xml": "an XML file, not weights; the download went wrong",
-    b"{": "a text, not weights",
-}
-"""What is taken for a file of weights by mistake, by how it begins, in lower case."""
 _SCALAR: Any = np.float64(0).__reduce__()[0]
 _HARMLESS: list[Any] = [
     argparse.Namespace,
@@ -129,9 +122,10 @@ def _check_beginning(path: Path, where: str) -> None:
         start = file.read(64).lstrip().lower()
     if not start:
         raise InputError(f"{where}: the file is empty; the download went wrong")
-    for beginning, what in _OTHERS.items():
-        if start.startswith(beginning):
-            raise InputError(f"{where}: {what}")
+    # A file of torch is a ZIP archive itself.
+    what = "a text, not weights" if start[:1] == b"{" else None if start[:2] == b"pk" else other_kind(start, "weights")
+    if what:
+        raise InputError(f"{where}: {what}")
 
 
 def _unwrap(content: Any, where: str) -> ForeignWeights:
