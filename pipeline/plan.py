@@ -15,6 +15,7 @@ from maskdistill.pipeline.changes import changed_ingredients, describe_changes
 from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.pipeline.dag import ALL_STAGES, OPTIONAL_NAMES, StageSpec
 from maskdistill.stages.settings import StageSettings
+from maskdistill.stages.weights import check_weights_file
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,8 @@ def _check_files(stage: str, settings: StageSettings) -> None:
             raise InputError(f"{stage}.{setting}: {path}: a folder; give the path of a file in it")
         if not path.exists():
             raise InputError(f"{stage}.{setting}: {path}: no such file; give the path of one that is there")
+        if setting.endswith("weights"):
+            check_weights_file(path, f"{stage}.{setting}: {path}")
 
 
 def _fingerprint(path: Path) -> str:
