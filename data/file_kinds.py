@@ -16,6 +16,7 @@ _KINDS = {
     b"<svg": "an SVG drawing, not {thing}; convert it",
     b"\xff\x0a": "JPEG XL, not {thing}; convert it",
 }
+MOST = 262
 _BOXES = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"msf1": "HEIF", b"hevc": "HEIC", b"crx ": "a raw photo"}
 """By the brand in a file of boxes, which follows the word `ftyp`."""
 
@@ -24,9 +25,11 @@ def other_kind(start: bytes, thing: str) -> str | None:
     """What a file plainly is instead, and the remedy; None where its beginning does not tell.
 
     Args:
-        start: Its first bytes, some 64.
+        start: Its first bytes, `MOST` of them.
         thing: What it was taken for, such as "weights".
     """
+    if start[257:262] == b"ustar":
+        return f"a tar archive, not {thing}; unpack it"
     lowered = start.lstrip().lower()
     if lowered[4:8] == b"ftyp" and start[8:12] in _BOXES:
         return f"{_BOXES[start[8:12]]}, not {thing}; convert it"

@@ -45,7 +45,8 @@ def reach_loopback_directly(environment: MutableMapping[str, str], console: Cons
                 del environment[name]
     named = [environment[name] for name in ("no_proxy", "NO_PROXY") if environment.get(name)]
     known = [host.strip() for text in named for host in text.split(",") if host.strip()]
-    hosts = ",".join(dict.fromkeys([*known, *_LOOPBACK]))
+    # A star stands for all hosts, and means so only by itself.
+    hosts = "*" if "*" in known else ",".join(dict.fromkeys([*known, *_LOOPBACK]))
     environment["no_proxy"] = environment["NO_PROXY"] = hosts
 
 
@@ -58,17 +59,28 @@ def check_server(address: str, seconds: float = 10) -> None:
         InputError: Nobody answers within some seconds, or it is no server of Prefect.
     """
     remedy = "start that server, correct the variable, unset it for a server of the run's own, or run with --no-prefect"
+    found: list[str | None] = []
+    # What waits in it, a name service say, has limits of its own.
+    asking = threading.Thread(target=lambda: found.append(_why_no_server(address, seconds)), daemon=True)
+    asking.start()
+    asking.join(seconds)
+    reason = found[0] if found else f"nothing within {seconds:g} s"
+    if reason is not None:
+        raise InputError(f"PREFECT_API_URL={address}: no Prefect server answers ({reason}); {remedy}")
+
+
+def _why_no_server(address: str, seconds: float) -> str | None:
+    """Why an address is not that of a Prefect server; None where it is."""
     try:
         opener = _DIRECT if urlsplit(address).hostname in _LOOPBACK else urllib.request.build_opener()
         with opener.open(f"{address.rstrip('/')}/health", timeout=seconds):
-            return
+            return None
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
-            return
-        reason = f"HTTP {error.code}, which is not what Prefect says there; an address ends in /api"
+            return None
+        return f"HTTP {error.code}, which is not what Prefect says there; an address ends in /api"
     except (OSError, ValueError, HTTPException) as error:
-        reason = str(getattr(error, "reason", error)) or type(error).__name__
-    raise InputError(f"PREFECT_API_URL={address}: no Prefect server answers ({reason}); {remedy}")
+        return str(getattr(error, "reason", error)) or type(error).__name__
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pydantic import PlainSerializer, PlainValidator, ValidationInfo
 
 from maskdistill.data.catalog import RESNET, VIT
 from maskdistill.data.errors import InputError
-from maskdistill.data.file_kinds import other_kind
+from maskdistill.data.file_kinds import MOST, other_kind
 
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".pt.tar", ".bin", ".ckpt")
 _TIMM, _UNTRAINED = "pretrained", "random"
@@ -73,11 +73,11 @@ def check_weights_file(path: Path, where: str) -> None:
 def _check_beginning(path: Path, where: str) -> None:
     """Raise InputError where a file is plainly something else."""
     with path.open("rb") as file:
-        start = file.read(64).lstrip().lower()
-    if not start:
+        start = file.read(MOST)
+    if not start.strip():
         raise InputError(f"{where}: the file is empty; the download went wrong")
-    # A file of torch is a ZIP archive itself.
-    what = "a text, not weights" if start[:1] == b"{" else None if start[:2] == b"pk" else other_kind(start, "weights")
+    text, zipped = start.lstrip()[:1] == b"{", start[:2] == b"PK"  # as the files of torch are
+    what = "a text, not weights" if text else None if zipped else other_kind(start, "weights")
     if what:
         raise InputError(f"{where}: {what}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maskdistill.data.errors import InputError, about
-from maskdistill.data.file_kinds import other_kind
+from maskdistill.data.file_kinds import MOST, other_kind
 
 Content = dict[str, Any]
 UNREADABLE = "files that cannot be read"
@@ -54,7 +54,7 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise InputError(f"{path}: the file cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        found = other_kind(content[:64], "annotations")
+        found = other_kind(content[:MOST], "annotations")
         if found:
             raise InputError(f"{path}: {found}") from None
         empty = "" if content.strip() else "; the file is empty"

@@ -12,7 +12,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import UnreadableImage
-from maskdistill.data.file_kinds import other_kind
+from maskdistill.data.file_kinds import MOST, other_kind
 from maskdistill.data.sources.deep import (
     DeepValues,
     alpha_is_none,
@@ -119,7 +119,7 @@ def reason_of(error: Exception, path: Path) -> str:
         return "there is no such file"
     if isinstance(error, UnidentifiedImageError):
         with path.open("rb") as file:
-            return other_kind(file.read(64), "pixels") or "not an image in a known format"
+            return other_kind(file.read(MOST), "pixels") or "not an image in a known format"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

@@ -37,7 +37,7 @@ class FileSource(ImageSource):
             InputError: There are no training images, an id is in both splits, or too many files are missing.
         """
         if not train:
-            raise InputError(f"{origin}: there are no training images here; check data.root and data.kind")
+            raise InputError(f"data.root: {origin}: there are no training images here; check data.root and data.kind")
         shared = sorted(train.keys() & val.keys())
         if shared:
             raise InputError(f"{origin}: {len(shared)} images are in both splits: {_first(shared)}")

@@ -11,6 +11,7 @@ from maskdistill.data.sources.files import FileSource, require_folder
 from maskdistill.data.sources.frames import Header, SizeHw
 from maskdistill.data.sources.listing import list_images
 from maskdistill.data.sources.palette import Palette
+from maskdistill.data.text import printable
 
 
 class FolderSource(FileSource):
@@ -80,15 +81,21 @@ class FolderSource(FileSource):
         n_found = len(self.label_files()) - (self._class_file is not None)
         if n_found:
             return None
-        example, others = self.ids[0], sorted({path.suffix for path in self._labels.rglob("*") if path.is_file()})
+        files = sorted(path for path in self._labels.rglob("*") if path.is_file())
+        held = f"files such as {printable(files[0].name)}" if files else "no files"
+        jpeg = any(path.suffix.lower() in (".jpg", ".jpeg") for path in files)
         return (
-            f"data.labels: {self._labels} has a label map of none of the {len(self)} images; that of {example} would "
-            f"be {self._label_file(example)}. It holds {', '.join(others) or 'no'} files: JPEG cannot hold the numbers "
-            "of classes, so write PNGs, each with its image's name"
+            f"data.labels: {self._labels} has a label map of none of the {len(self)} images; that of {self.ids[0]} would "
+            f"be {self._label_file(self.ids[0])}. It holds {held}: write PNGs, each with its image's name"
+            + ("; JPEG cannot hold the numbers of classes" if jpeg else "")
         )
 
     def _label_file(self, image_id: str) -> Path | None:
-        return None if self._labels is None else (self._labels / image_id).with_suffix(".png")
+        if self._labels is None:
+            return None
+        path = (self._labels / image_id).with_suffix(".png")
+        upper = path.with_suffix(".PNG")
+        return upper if not path.is_file() and upper.is_file() else path
 
     def _annotated_sizes(self) -> Iterator[tuple[Header, SizeHw | None]]:
         from maskdistill.data.sources.decode import read_header

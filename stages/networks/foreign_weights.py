@@ -17,10 +17,14 @@ from maskdistill.stages.weights import check_weights_file
 
 _WRAPPERS = ("teacher", "student", "state_dict", "model_state_dict", "model", "net", "network", "backbone", "encoder")
 _SCALAR: Any = np.float64(0).__reduce__()[0]
+_ARRAY: Any = np.zeros(1).__reduce__()[0]
 _HARMLESS: list[Any] = [
     argparse.Namespace,
     PosixPath,
     np.dtype,
+    np.ndarray,
+    _ARRAY,
+    (_ARRAY, "numpy.core.multiarray._reconstruct"),
     _SCALAR,
     (_SCALAR, "numpy.core.multiarray.scalar"),
     *(type(np.dtype(kind)) for kind in (np.float16, np.float32, np.float64, np.int32, np.int64, np.bool_)),
@@ -66,7 +70,9 @@ def read_weights(path: Path, where: str) -> ForeignWeights:
         unsafe = "weights_only" in str(error) or "GLOBAL" in str(error)
         raise InputError(f"{where}: cannot be read as weights: {_UNSAFE if unsafe else first_line(error)}") from None
     except Exception as error:  # damaged files make the readers raise nearly anything
-        raise InputError(f"{where}: cannot be read as weights ({first_line(error)})") from error
+        why = "the file is cut off or damaged; download it again"
+        known = "zip archive" in str(error) or "weights_only" in str(error)
+        raise InputError(f"{where}: cannot be read as weights ({why if known else first_line(error)})") from error
     return _unwrap(content, where)
 
 
