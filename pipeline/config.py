@@ -59,7 +59,7 @@ class Config(Settings):
     profile: str = "none"
     """Settings that fit an experiment to the hardware, over those of the file that asks for it: `cpu`, `none`, or
     `auto` = `cpu` where there is no GPU."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Base of every random number."""
     artifacts: Path = Path("artifacts")
     """Folder in which the stages keep what they make; several configurations may share it."""

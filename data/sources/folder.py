@@ -85,8 +85,8 @@ class FolderSource(FileSource):
         held = f"files such as {printable(files[0].name)}" if files else "no files"
         jpeg = any(path.suffix.lower() in (".jpg", ".jpeg") for path in files)
         return (
-            f"data.labels: {self._labels} has a label map of none of the {len(self)} images; that of {self.ids[0]} would "
-            f"be {self._label_file(self.ids[0])}. It holds {held}: write PNGs, each with its image's name"
+            f"data.labels: {self._labels} has a label map of none of the {len(self)} images; that of {self.ids[0]} "
+            f"would be {self._label_file(self.ids[0])}. It holds {held}: write PNGs, each with its image's name"
             + ("; JPEG cannot hold the numbers of classes" if jpeg else "")
         )
 

@@ -48,8 +48,8 @@ def read_class_indices(path: Path, n_classes: int, palette: Palette | None = Non
     wrong = used[(used >= n_classes) & (used != IGNORE)]
     if len(wrong):
         raise InputError(
-            f"{path}: class index {wrong[0]}, but there are only {n_classes} classes (and 255 = ignore); name all of them "
-            "in data.class_names or data.class_file, or write their numbers, with hard edges"
+            f"{path}: class index {wrong[0]}, but there are only {n_classes} classes (and 255 = ignore); name all of "
+            "them in data.class_names or data.class_file, or write their numbers, with hard edges"
         )
     return labels
 
