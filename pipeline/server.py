@@ -64,17 +64,38 @@ def check_server(address: str, seconds: float = 10) -> None:
     asking = threading.Thread(target=lambda: found.append(_why_no_server(address, seconds)), daemon=True)
     asking.start()
     asking.join(seconds)
-    reason = found[0] if found else f"nothing within {seconds:g} s"
+    reason = found[0] if found else f"timed out after {seconds:g} s"
     if reason is not None:
         raise InputError(f"PREFECT_API_URL={address}: no Prefect server answers ({reason}); {remedy}")
+
+
+@contextlib.contextmanager
+def explain_prefect(address: str) -> Iterator[None]:
+    """Turn what Prefect's client says of a server, a key that is refused say, into one line.
+
+    Raises:
+        InputError: The server does not do what is asked of it.
+    """
+    try:
+        yield
+    except Exception as error:
+        of_client = type(error).__module__.split(".")[0] in ("prefect", "httpx", "httpcore", "websockets")
+        if not of_client and "reach API" not in str(error):
+            raise
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(
+            f"PREFECT_API_URL={address}: the Prefect server does not serve this run ({why}); correct the variable, or "
+            "PREFECT_API_KEY, or run with --no-prefect"
+        ) from error
 
 
 def _why_no_server(address: str, seconds: float) -> str | None:
     """Why an address is not that of a Prefect server; None where it is."""
     try:
         opener = _DIRECT if urlsplit(address).hostname in _LOOPBACK else urllib.request.build_opener()
-        with opener.open(f"{address.rstrip('/')}/health", timeout=seconds):
-            return None
+        with opener.open(f"{address.rstrip('/')}/health", timeout=seconds) as answer:
+            page = answer.read(64).lstrip().startswith(b"<")
+            return "a web page, which is not what Prefect says there; an address ends in /api" if page else None
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
             return None

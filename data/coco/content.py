@@ -103,6 +103,8 @@ def _of_folder(folder: Path) -> Content:
         try:
             content = read_json(path)
         except InputError as error:
+            if len(files) == 1:
+                raise
             joined.setdefault(UNREADABLE, []).append(str(error))
             continue
         if isinstance(content, list):

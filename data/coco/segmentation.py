@@ -144,7 +144,8 @@ def _read_runs(code: dict[str, Any], size_hw: tuple[int, int]) -> NDArray[np.int
     if not isinstance(size, list) or [whole(side) for side in size] != list(size_hw):
         raise ValueError(f"its size is {code.get('size')!r}, the image is {list(size_hw)} (height, width)")
     counts = code.get("counts")
-    counts = [whole(run) for run in counts] if isinstance(counts, list) else counts
+    if isinstance(counts, list):
+        counts = [whole(run) if type(run) is float else run for run in counts]
     if isinstance(counts, str):
         runs = decode_counts(_unquoted(counts).encode("ascii", errors="replace"))
     elif isinstance(counts, list) and all(type(run) is int and 0 <= run <= _MOST_PIXELS for run in counts):

@@ -119,7 +119,8 @@ def reason_of(error: Exception, path: Path) -> str:
         return "there is no such file"
     if isinstance(error, UnidentifiedImageError):
         with path.open("rb") as file:
-            return other_kind(file.read(MOST), "pixels") or "not an image in a known format"
+            other = other_kind(file.read(MOST), "pixels")
+        return "not an image in a known format" + (f": {other}" if other else "")
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
