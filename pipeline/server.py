@@ -36,18 +36,32 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def reach_loopback_directly(environment: MutableMapping[str, str], console: Console) -> None:
     """Let no library ask a proxy for addresses of this machine: add them to `NO_PROXY`, in both ways it is written.
 
-    SOCKS proxies that no library here can speak to are taken out, and said: httpx fails at their mere name.
+    Proxies that no library here can speak to are taken out, and said: httpx fails at their mere name.
     """
-    if find_spec("socksio") is None:
-        for name in [name for name in environment if name.lower().endswith("_proxy")]:
-            if environment[name].lower().startswith("socks"):
-                console.print(f"{name}={environment[name]} is not used: SOCKS needs the package socksio", markup=False)
-                del environment[name]
+    for name in [name for name in environment if name.lower().endswith("_proxy") and name.lower() != "no_proxy"]:
+        if why := _why_no_proxy(environment[name]):
+            console.print(f"{name}={environment[name]} is not used: {why}", markup=False)
+            del environment[name]
     named = [environment[name] for name in ("no_proxy", "NO_PROXY") if environment.get(name)]
     known = [host.strip() for text in named for host in text.split(",") if host.strip()]
     # A star stands for all hosts, and means so only by itself.
     hosts = "*" if "*" in known else ",".join(dict.fromkeys([*known, *_LOOPBACK]))
     environment["no_proxy"] = environment["NO_PROXY"] = hosts
+
+
+def _why_no_proxy(address: str) -> str | None:
+    """Why an address is not that of a proxy that can be used; None where it is, or where there is none."""
+    scheme, known, _ = address.strip().rpartition("://")
+    if scheme.lower().startswith("socks"):
+        return "SOCKS needs the package socksio" if find_spec("socksio") is None else None
+    try:
+        parts = urlsplit(address.strip() if known else f"http://{address.strip()}")
+        good = not address.strip() or (parts.hostname and (parts.port is None or parts.port > 0))
+    except ValueError:  # a port that is no number
+        good = False
+    if good and (not known or parts.scheme in ("http", "https")):
+        return None
+    return "not the address of a proxy, such as http://host:3128"
 
 
 def check_server(address: str, seconds: float = 10) -> None:

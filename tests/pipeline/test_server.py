@@ -111,6 +111,28 @@ def test_loopback_is_added_to_what_passes_by_the_proxy() -> None:
     assert environment["http_proxy"] == "http://proxy:3128"
 
 
+@pytest.mark.parametrize(
+    ("address", "used"),
+    [
+        ("http://proxy:3128", True),
+        ("https://user:p%40@proxy", True),
+        ("proxy:3128", True),
+        ("", True),
+        ("foo://proxy:1", False),
+        ("::::", False),
+        ("http://", False),
+        ("http://proxy:x", False),
+    ],
+)
+def test_what_is_no_proxy_is_said_and_not_used(address: str, *, used: bool) -> None:
+    environment, said = {"ALL_PROXY": address}, StringIO()
+    reach_loopback_directly(environment, Console(file=said, width=200))
+    assert (environment.get("ALL_PROXY") == address) == used
+    assert said.getvalue() == (
+        "" if used else f"ALL_PROXY={address} is not used: not the address of a proxy, such as http://host:3128\n"
+    )
+
+
 def test_a_star_stays_by_itself() -> None:
     environment = {"http_proxy": "http://proxy:3128", "NO_PROXY": "*"}
     reach_loopback_directly(environment, Console(quiet=True))
