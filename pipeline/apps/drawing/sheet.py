@@ -9,9 +9,11 @@ from PIL import Image, ImageDraw
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.catalog import CLUSTERS, LABELS
+from maskdistill.data.errors import UnreadableImage
 from maskdistill.pipeline.apps.drawing.cells import fit, save_png
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 from maskdistill.pipeline.apps.drawing.cut import cut_out
+from maskdistill.pipeline.apps.drawing.photo import grey
 from maskdistill.pipeline.apps.drawing.stage import draw_stage
 from maskdistill.pipeline.apps.inspect.typical import by_distance, largest_clusters
 from maskdistill.pipeline.apps.output_names import NAME_OF
@@ -71,17 +73,37 @@ def _cluster_row(run: Run, cluster: int, ranked: list[int], count: int) -> Itera
     masks, clusters = run.masks(CLUSTERS.stage), run.clusters()
     yield Cell(f"cluster {cluster}\n{len(ranked):,} masks", cluster=cluster)
     for row in ranked[:count]:
-        image_id = masks.image_ids[masks.image[row]]
-        image = run.source.read(run.source.index(image_id))
-        picture = cut_out(image, masks.decode(row), masks.bbox_xywh[row].tolist(), cluster)
+        image_id, mask = masks.image_ids[masks.image[row]], masks.decode(row)
+        image = _read(run, image_id)
+        image = grey(mask.shape) if image is None else image
+        picture = cut_out(image, mask, masks.bbox_xywh[row].tolist(), cluster)
         yield Cell(f"{clusters.distance[row]:.2f}  {image_id}", picture, cluster)
     for _ in range(count - len(ranked)):
         yield Cell("")
 
 
 def _image_cell(run: Run, stage: str, image_id: str) -> Cell:
-    image = run.source.read(run.source.index(image_id))
+    image = _read(run, image_id)
+    image = grey(_made_size(run, stage, image_id)) if image is None else image
     return Cell(image_id, draw_stage(run, stage, image_id, image))
+
+
+def _read(run: Run, image_id: str) -> UInt8Array | None:
+    """An image; None where it is not there any more."""
+    try:
+        return run.source.read(run.source.index(image_id))
+    except UnreadableImage:
+        return None
+
+
+def _made_size(run: Run, stage: str, image_id: str) -> tuple[int, ...]:
+    """Height and width, px, of what a stage made of an image."""
+    if stage in LABELS:
+        labels = run.labels(stage)
+        return labels.read(labels.index(image_id)).shape
+    masks = run.masks(stage)
+    rows = masks.rows_of(masks.index(image_id))
+    return tuple(masks.size_hw[rows[0]].tolist()) if len(rows) else (_CELL, _CELL)
 
 
 def _assemble(title: str, cells: list[Cell], columns: int) -> Image.Image:
