@@ -135,7 +135,7 @@ def _is_bitmap(rows: list[Any]) -> bool:
 def _read_bitmap(rows: list[list[Any]], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
     lengths = {len(row) for row in rows}
     if (len(rows), *lengths) != size_hw or not all(type(value) is bool for row in rows for value in row):
-        raise ValueError(f"its {len(rows)} rows of true and false are not the image's {size_hw[1]} x {size_hw[0]} px")
+        raise ValueError(f"its rows of true and false have not the size of the image, {size_hw[1]} x {size_hw[0]} px")
     return np.asarray(rows, dtype=bool)
 
 

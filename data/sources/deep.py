@@ -65,7 +65,9 @@ class DeepValues:
         """uint8 (height, width, 3) RGB; transparent pixels show white."""
         whole = (0.0, self.full or 1.0)
         if not self.full and self.measured.size:
-            whole = float(self.measured.min()), float(self.measured.max())
+            low, high = float(self.measured.min()), float(self.measured.max())
+            # A picture of one value stands out from what was not measured.
+            whole = (low - 1 if low == high and self.has_gaps else low, high)
         pixels = to_8_bit(self.values, *(limits or whole))
         if pixels.ndim == 2:
             pixels = np.repeat(pixels[..., None], 3, axis=-1)

@@ -146,7 +146,7 @@ REFUSED = {
         "data: {kind: scenes}\ncluster:",
         "cluster: must be a section, its settings in the lines",
     ),
-    "a file of something else": ("# " + "x" * 300_000, "c.yaml: more than 250000 bytes, so no configuration"),
+    "a file of something else": ("# " + "x" * 300_000, "c.yaml: more than 250000 bytes, which no configuration is"),
     "a tab": ("data:\n\tkind: folder", "c.yaml, line 2: not YAML (found character '\\t'"),
     "a list as a key": ("[a]: 3", "c.yaml, line 1: a key is a name"),
     "a call": ('data: !!python/object/apply:os.system ["true"]', "c.yaml, line 1: not YAML (could not determine"),
