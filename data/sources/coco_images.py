@@ -71,7 +71,7 @@ def find_files(root: Path, folder: str, annotations: AnnotationFile, kept: Colle
 
 def _search(base: Path, folder: str, names: dict[CocoId, str], found: FoundFiles, bad: Tally) -> None:
     """Find images among the files below their folder; those that are not there are missing."""
-    files = {path.relative_to(base).as_posix(): path for path in list_images(base).images}
+    files = {path.relative_to(base).as_posix(): path for path in list_images(base).images if is_there(path)}
     free = [name for name in files if f"{folder}/{name}" not in found.files]
     matches = match_images(names, free)
     matched = {coco_id: free[i] for i, keys in matches.found.items() for coco_id in keys}

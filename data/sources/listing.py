@@ -66,7 +66,7 @@ def _list_below(
                 listing.images.append(here / file)
             elif suffix in NOT_READ:
                 listing.skipped.add(f"{suffix} files", (here / file).relative_to(root or top).as_posix())
-            elif not suffix and (here / file).is_symlink():  # those to folders that are there are among the subfolders
+            elif not suffix and not (here / file).exists():  # it may have been a folder
                 listing.skipped.add(_DANGLING, (here / file).relative_to(root or top).as_posix())
     return links
 

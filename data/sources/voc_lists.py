@@ -61,7 +61,8 @@ def read_list(listing: Path, folder: Path, setting: str) -> ListedImages:
 def _search(folder: Path, listing: Path, lines: list[str], found: ListedImages) -> None:
     """Find images that bear another name than their line; those that are not there are missing."""
     taken = set(found.files.values())
-    files = {path.relative_to(folder).as_posix(): path for path in list_images(folder).images if path not in taken}
+    there = (path for path in list_images(folder).images if path not in taken and is_there(path))
+    files = {path.relative_to(folder).as_posix(): path for path in there}
     ids = list(files)
     names = {(line, place): name for line in lines for place, name in enumerate(_names(line))}
     matches = match_images(names, ids)

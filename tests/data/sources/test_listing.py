@@ -85,6 +85,7 @@ def test_a_folder_of_other_pictures_alone_says_so(tmp_path: Path) -> None:
 
 def test_a_dangling_link_that_may_be_a_folder_is_counted(root: Path) -> None:
     (root / "sub" / "batch").symlink_to("/nowhere")
+    (root / "README").symlink_to(root / "a.jpg")
     assert str(list_images(root).skipped) == "1 links to what is not there (sub/batch)"
 
 
