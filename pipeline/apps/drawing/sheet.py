@@ -74,8 +74,7 @@ def _cluster_row(run: Run, cluster: int, ranked: list[int], count: int) -> Itera
     yield Cell(f"cluster {cluster}\n{len(ranked):,} masks", cluster=cluster)
     for row in ranked[:count]:
         image_id, mask = masks.image_ids[masks.image[row]], masks.decode(row)
-        image = _read(run, image_id)
-        image = grey(mask.shape) if image is None else image
+        image = _read(run, image_id, mask.shape)
         picture = cut_out(image, mask, masks.bbox_xywh[row].tolist(), cluster)
         yield Cell(f"{clusters.distance[row]:.2f}  {image_id}", picture, cluster)
     for _ in range(count - len(ranked)):
@@ -83,27 +82,27 @@ def _cluster_row(run: Run, cluster: int, ranked: list[int], count: int) -> Itera
 
 
 def _image_cell(run: Run, stage: str, image_id: str) -> Cell:
-    image = _read(run, image_id)
-    image = grey(_made_size(run, stage, image_id)) if image is None else image
+    image = _read(run, image_id, _made_size(run, stage, image_id))
     return Cell(image_id, draw_stage(run, stage, image_id, image))
 
 
-def _read(run: Run, image_id: str) -> UInt8Array | None:
-    """An image; None where it is not there any more."""
+def _read(run: Run, image_id: str, size_hw: tuple[int, ...] | None) -> UInt8Array:
+    """An image; grey where it is not there any more, or has another size."""
     try:
-        return run.source.read(run.source.index(image_id))
+        image = run.source.read(run.source.index(image_id))
+        return image if size_hw in (None, image.shape[:2]) else grey(size_hw or ())
     except UnreadableImage:
-        return None
+        return grey(size_hw or (_CELL, _CELL))
 
 
-def _made_size(run: Run, stage: str, image_id: str) -> tuple[int, ...]:
-    """Height and width, px, of what a stage made of an image."""
+def _made_size(run: Run, stage: str, image_id: str) -> tuple[int, ...] | None:
+    """Height and width, px, of what a stage made of an image; None where that is nothing."""
     if stage in LABELS:
         labels = run.labels(stage)
         return labels.read(labels.index(image_id)).shape
     masks = run.masks(stage)
     rows = masks.rows_of(masks.index(image_id))
-    return tuple(masks.size_hw[rows[0]].tolist()) if len(rows) else (_CELL, _CELL)
+    return tuple(masks.size_hw[rows[0]].tolist()) if len(rows) else None
 
 
 def _assemble(title: str, cells: list[Cell], columns: int) -> Image.Image:
