@@ -176,8 +176,9 @@ def read_odd_tiff(path: Path, check_size: Callable[[tuple[int, int]], None]) -> 
 
 def _not_inverted(values: NDArray[Any], full: float, photometric: Any) -> Values:
     """The same as float64, where a TIFF has white as 0 the other way round."""
-    values = np.asarray(values, dtype=np.float64)
-    return full - values if full and photometric == _WHITE_IS_ZERO else values
+    floats: Values = np.asarray(values, dtype=np.float64)
+    turned: Values = full - floats if full and photometric == _WHITE_IS_ZERO else floats
+    return turned
 
 
 def _layouts(image: Image.Image) -> list[str]:

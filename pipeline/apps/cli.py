@@ -74,10 +74,11 @@ def main() -> None:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in _REMEDIES:
+        remedy = _REMEDIES.get(error.errno or 0)
+        if remedy is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        what = f"{where}{error.strerror}; {_REMEDIES[error.errno]}"
+        what = f"{where}{error.strerror}; {remedy}"
         Console(stderr=True).print(what, style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(InputError.exit_code)
 

@@ -128,7 +128,7 @@ def with_gaps(values: NDArray[np.generic], gap: float) -> NDArray[np.generic]:
 
 
 GAPPED: dict[str, NDArray[np.generic]] = {
-    "nan": with_gaps(scene("f4", 1) + np.float32(1000), np.nan),
+    "nan": with_gaps(scene("f4").astype(np.float32) + 1000, np.nan),
     "infinity": with_gaps(scene("f4", 1), np.inf),
     "-9999": with_gaps(scene("f4", 1 / 255), -9999),
     "the least float": with_gaps(scene("f4", 1 / 255), np.finfo(np.float32).min),
