@@ -1,5 +1,8 @@
 """The errors of this project: each names what is wrong, where, and the remedy, and carries its exit code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class MaskDistillError(Exception):
     """A failure that the user can read; its text is all that the command line prints."""
@@ -11,6 +14,15 @@ class InputError(MaskDistillError, ValueError):
     """Configuration, command or data that cannot be used as given."""
 
     exit_code = 2
+
+
+@contextmanager
+def about(setting: str) -> Iterator[None]:
+    """Let each InputError that is raised in the block begin with the setting that it is about."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{setting}: {error}") from error
 
 
 class MissingArtifact(MaskDistillError, FileNotFoundError):

@@ -15,6 +15,14 @@ def check_relative(name: str, where: str) -> PurePosixPath:
     return path
 
 
+def is_there(path: Path) -> bool:
+    """Whether this is a file; a name that is too long for the file system, or that may not be looked at, is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def inside(folder: Path, name: str, where: str) -> Path:
     """`folder / name`, certain to lie inside `folder` after symbolic links; it need not exist.
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from maskdistill.data.text import printable
+
 _SHOWN = 3
 _LONG = 40
 """Characters of a name from which on one is enough."""
@@ -19,7 +21,7 @@ class Tally:
     def add(self, reason: str, name: str, count: int = 1) -> None:
         """Count things for a reason, under the name of one of them."""
         self._counts[reason] = self._counts.get(reason, 0) + count
-        names = self._names.setdefault(reason, [])
+        names, name = self._names.setdefault(reason, []), printable(name)
         if name in names:
             return
         if len(names) < (1 if names and len(names[0]) > _LONG else _SHOWN):
@@ -35,6 +37,10 @@ class Tally:
             for name in other._names[reason]:
                 self.add(reason, name, 0)
         self._more |= other._more
+
+    def __bool__(self) -> bool:
+        """Whether anything was counted."""
+        return bool(self._counts)
 
     @property
     def total(self) -> int:

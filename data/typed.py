@@ -114,6 +114,8 @@ def read_as(value: Any, annotation: Any) -> Any:
     if isinstance(value, bool) and kinds & set(_NUMBERS) and bool not in kinds:
         raise ValueError(f"must be a number, not {str(value).lower()}")
     if Path in kinds and isinstance(value, str | Path):
+        if "\0" in str(value):
+            raise ValueError("must be a path, and none holds a null character")
         return _in_home(Path(value))
     return value
 

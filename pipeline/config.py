@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import reprlib
 import shlex
 import typing
 import warnings
@@ -33,6 +34,15 @@ from maskdistill.stages.old_names import modernise
 from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.segment.config import SegmentConfig
 
+_MESSAGES = {
+    "path_type": "must be a path",
+    "model_type": "must be a section, its settings in the lines below it",
+    "model_attributes_type": "must be a section, its settings in the lines below it",
+}
+"""What is said in place of pydantic's words for Python types."""
+_GOT = reprlib.Repr()
+_GOT.maxstring = _GOT.maxother = 120
+
 
 class Config(Settings):
     """Everything a run depends on. Sections are named after the stage that reads them."""
@@ -51,7 +61,7 @@ class Config(Settings):
     profile: str = "none"
     """Settings that fit an experiment to the hardware, over those of the file that asks for it: `cpu`, `none`, or
     `auto` = `cpu` where there is no GPU."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Base of every random number."""
     artifacts: Path = Path("artifacts")
     """Folder in which the stages keep what they make; several configurations may share it."""
@@ -176,8 +186,9 @@ def _explain(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
         return f"{name}: required; set it in the file or with -s {name}=VALUE"
     if problem["type"].startswith("union_tag"):
         return f"data.kind: one of {', '.join(_data_models())} is required (got {kind!r})"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{name}: {message[0].lower()}{message[1:]} (got {problem['input']!r}){_typed_at(tree, location)}"
+    message = _MESSAGES.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    got = _GOT.repr(problem["input"])
+    return f"{name}: {message[0].lower()}{message[1:]} (got {got}){_typed_at(tree, location)}"
 
 
 def _location(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> Location:
@@ -205,7 +216,11 @@ def _suggest(name: str, kind: str | None) -> str:
     nearest = nearest or difflib.get_close_matches(name, names, 1, 0.6)
     if nearest:
         return f"; did you mean {nearest[0]}?"
-    return f"; {section} has {', '.join(other.rpartition('.')[2] for other in same_section)}" if same_section else ""
+    return (
+        f"; {section or 'a configuration'} has {', '.join(other.rpartition('.')[2] for other in same_section)}"
+        if same_section
+        else ""
+    )
 
 
 def field_names(data_kind: str | None = None) -> Iterator[str]:

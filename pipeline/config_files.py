@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from maskdistill.data.errors import InputError
+from maskdistill.data.text import decode_text
 from maskdistill.data.typed import TypedScalar
 from maskdistill.pipeline.yaml_text import read_yaml
 
 _FOLDERS = ("", "profiles")
 """Below `configs/`, those whose files have names."""
+_MOST_BYTES = 250_000
+"""Of a configuration; a larger file is something else, and YAML is slow to read."""
 
 
 def config_names() -> dict[str, Path]:
@@ -43,9 +46,15 @@ def read_config(name: Path) -> dict[str, Any]:
     """The content of the file that `-c` names, its weights found. Raises InputError where it is no configuration."""
     path = find_config(name)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        text = decode_text(content)
     except (UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{name}: not a YAML file ({error})") from None
+        raise InputError(f"{name}: not a YAML file ({error}); save it as UTF-8") from None
+    if len(content) > _MOST_BYTES:
+        raise InputError(
+            f"{name}: more than {_MOST_BYTES} bytes, which no configuration is; name a YAML file with -c FILE"
+        )
     tree = read_yaml(text, str(name))
     if tree is None or (isinstance(tree, TypedScalar) and tree.value is None):
         return {}

@@ -11,7 +11,7 @@ from maskdistill.pipeline.dag import MINE, StageSpec, find_stage, stage_range
 from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import Overview, StageResult
-from maskdistill.pipeline.server import check_server, local_server, reach_loopback_directly
+from maskdistill.pipeline.server import check_server, explain_prefect, local_server, reach_loopback_directly
 from maskdistill.pipeline.storage import explain_storage
 
 
@@ -75,6 +75,7 @@ def run_with_prefect(
         (plan.store.root / ".prefect").mkdir(parents=True, exist_ok=True)
         if named := os.environ.get("PREFECT_API_URL"):
             check_server(named)
+            stack.enter_context(explain_prefect(named))
         else:
             address = stack.enter_context(local_server(home, console))
             console.print(f"Prefect: {address}")

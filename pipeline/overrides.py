@@ -30,4 +30,5 @@ def _typed(text: str, where: str) -> Any:
     if value is None or isinstance(value, TypedScalar):
         why = value.error if isinstance(value, TypedScalar) else None
         return TypedScalar.of(text, None if why else plain(value), where, why)
-    return value
+    # A block of text, as YAML has it behind these, takes more than one line.
+    return TypedScalar.of(text, text, where) if text[:1] in ("|", ">") else value

@@ -15,6 +15,7 @@ from maskdistill.pipeline.changes import changed_ingredients, describe_changes
 from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.pipeline.dag import ALL_STAGES, OPTIONAL_NAMES, StageSpec
 from maskdistill.stages.settings import StageSettings
+from maskdistill.stages.weights import check_weights_file
 
 
 @dataclass(frozen=True)
@@ -152,13 +153,15 @@ def _check_files(stage: str, settings: StageSettings) -> None:
             raise InputError(f"{stage}.{setting}: {path}: a folder; give the path of a file in it")
         if not path.exists():
             raise InputError(f"{stage}.{setting}: {path}: no such file; give the path of one that is there")
+        if setting.endswith("weights"):
+            check_weights_file(path, f"{stage}.{setting}: {path}")
 
 
 def _fingerprint(path: Path) -> str:
     """Hash of a user's file, or of the JSON files of a folder: a moved checkpoint is the same checkpoint."""
     path = path.expanduser()
     if path.is_dir():
-        return f"sha256:{hash_key({file.name: _hash_file(file) for file in json_files(path)})}"
+        return f"sha256:{hash_key({file.relative_to(path).as_posix(): _hash_file(file) for file in json_files(path)})}"
     return f"sha256:{_hash_file(path)}"
 
 

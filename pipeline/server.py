@@ -36,17 +36,32 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def reach_loopback_directly(environment: MutableMapping[str, str], console: Console) -> None:
     """Let no library ask a proxy for addresses of this machine: add them to `NO_PROXY`, in both ways it is written.
 
-    SOCKS proxies that no library here can speak to are taken out, and said: httpx fails at their mere name.
+    Proxies that no library here can speak to are taken out, and said: httpx fails at their mere name.
     """
-    if find_spec("socksio") is None:
-        for name in [name for name in environment if name.lower().endswith("_proxy")]:
-            if environment[name].lower().startswith("socks"):
-                console.print(f"{name}={environment[name]} is not used: SOCKS needs the package socksio", markup=False)
-                del environment[name]
+    for name in [name for name in environment if name.lower().endswith("_proxy") and name.lower() != "no_proxy"]:
+        if why := _why_no_proxy(environment[name]):
+            console.print(f"{name}={environment[name]} is not used: {why}", markup=False)
+            del environment[name]
     named = [environment[name] for name in ("no_proxy", "NO_PROXY") if environment.get(name)]
     known = [host.strip() for text in named for host in text.split(",") if host.strip()]
-    hosts = ",".join(dict.fromkeys([*known, *_LOOPBACK]))
+    # A star stands for all hosts, and means so only by itself.
+    hosts = "*" if "*" in known else ",".join(dict.fromkeys([*known, *_LOOPBACK]))
     environment["no_proxy"] = environment["NO_PROXY"] = hosts
+
+
+def _why_no_proxy(address: str) -> str | None:
+    """Why an address is not that of a proxy that can be used; None where it is, or where there is none."""
+    scheme, known, _ = address.strip().rpartition("://")
+    if scheme.lower().startswith("socks"):
+        return "SOCKS needs the package socksio" if find_spec("socksio") is None else None
+    try:
+        parts = urlsplit(address.strip() if known else f"http://{address.strip()}")
+        good = not address.strip() or (parts.hostname and (parts.port is None or parts.port > 0))
+    except ValueError:  # a port that is no number
+        good = False
+    if good and (not known or parts.scheme in ("http", "https")):
+        return None
+    return "not the address of a proxy, such as http://host:3128"
 
 
 def check_server(address: str, seconds: float = 10) -> None:
@@ -58,17 +73,49 @@ def check_server(address: str, seconds: float = 10) -> None:
         InputError: Nobody answers within some seconds, or it is no server of Prefect.
     """
     remedy = "start that server, correct the variable, unset it for a server of the run's own, or run with --no-prefect"
+    found: list[str | None] = []
+    # What waits in it, a name service say, has limits of its own.
+    asking = threading.Thread(target=lambda: found.append(_why_no_server(address, seconds)), daemon=True)
+    asking.start()
+    asking.join(seconds)
+    reason = found[0] if found else f"timed out after {seconds:g} s"
+    if reason is not None:
+        raise InputError(f"PREFECT_API_URL={address}: no Prefect server answers ({reason}); {remedy}")
+
+
+@contextlib.contextmanager
+def explain_prefect(address: str) -> Iterator[None]:
+    """Turn what Prefect's client says of a server, a key that is refused say, into one line.
+
+    Raises:
+        InputError: The server does not do what is asked of it.
+    """
+    try:
+        yield
+    except Exception as error:
+        of_client = type(error).__module__.split(".")[0] in ("prefect", "httpx", "httpcore", "websockets")
+        if not of_client and "reach API" not in str(error):
+            raise
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(
+            f"PREFECT_API_URL={address}: the Prefect server does not serve this run ({why}); correct the variable, or "
+            "PREFECT_API_KEY, or run with --no-prefect"
+        ) from error
+
+
+def _why_no_server(address: str, seconds: float) -> str | None:
+    """Why an address is not that of a Prefect server; None where it is."""
     try:
         opener = _DIRECT if urlsplit(address).hostname in _LOOPBACK else urllib.request.build_opener()
-        with opener.open(f"{address.rstrip('/')}/health", timeout=seconds):
-            return
+        with opener.open(f"{address.rstrip('/')}/health", timeout=seconds) as answer:
+            page = answer.read(64).lstrip().startswith(b"<")
+            return "a web page, which is not what Prefect says there; an address ends in /api" if page else None
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
-            return
-        reason = f"HTTP {error.code}, which is not what Prefect says there; an address ends in /api"
+            return None
+        return f"HTTP {error.code}, which is not what Prefect says there; an address ends in /api"
     except (OSError, ValueError, HTTPException) as error:
-        reason = str(getattr(error, "reason", error)) or type(error).__name__
-    raise InputError(f"PREFECT_API_URL={address}: no Prefect server answers ({reason}); {remedy}")
+        return str(getattr(error, "reason", error)) or type(error).__name__
 
 
 @contextlib.contextmanager

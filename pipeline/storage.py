@@ -15,6 +15,8 @@ _REASONS = {
     errno.EPERM: "it may not be written to; allow it, or name another folder",
     errno.ENOTDIR: "it lies below a file, or is one; name another folder",
     errno.EEXIST: "it lies below a file, or is one; name another folder",
+    errno.ENAMETOOLONG: "its name is too long; name another folder",
+    errno.ELOOP: "it is a link that leads to itself; name another folder",
     errno.ENOENT: "it cannot be made there; name another folder",
 }
 _ANYWHERE = (errno.ENOSPC, errno.EDQUOT)

@@ -4,6 +4,8 @@ Values keep their text (`data/typed.py`). A key that occurs twice, nesting witho
 millions of values are refused before anything is made of them. Dates and times of day are texts.
 """
 
+import re
+import reprlib
 from typing import Any
 
 import yaml
@@ -14,6 +16,8 @@ from maskdistill.data.typed import TypedDict, TypedList, TypedScalar
 
 _DEEPEST = 50
 _MOST_VALUES = 100_000
+_OTHER_BASE = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?)")
+"""Numbers that YAML 1.1 takes for octal (010 is 8) or for times (1:30 is 90)."""
 _AS_TEXT = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
 
 
@@ -37,11 +41,14 @@ class _Loader(yaml.SafeLoader):
             return node.value
         if node.tag in _AS_TEXT:
             return TypedScalar.of(node.value, node.value, self.place(node))
+        kind = node.tag.rpartition(":")[2]
+        if kind in ("int", "float") and _OTHER_BASE.fullmatch(node.value):
+            why = f"{node.value!r} is a number in another base, or a time; write it with the digits that you mean"
+            return TypedScalar.of(node.value, None, self.place(node), why)
         try:
             value = _PLAIN[node.tag](self, node) if node.tag in _PLAIN else node.value
         except (ValueError, KeyError, OverflowError):
-            kind = node.tag.rpartition(":")[2]
-            return TypedScalar.of(node.value, None, self.place(node), f"{node.value!r} is no {kind}")
+            return TypedScalar.of(node.value, None, self.place(node), f"{reprlib.repr(node.value)} is no {kind}")
         return TypedScalar.of(node.value, value, self.place(node))
 
     def typed_list(self, node: SequenceNode) -> Any:
@@ -89,7 +96,13 @@ def read_yaml(text: str, where: str, *, lines: bool = True) -> Any:
     Raises:
         InputError: It is no YAML, or none that is meant well; the text names place and reason in one line.
     """
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = f", line {text.count(chr(10), 0, error.position) + 1}" if lines else ""
+        raise InputError(
+            f"{where}{line}: not YAML (the character {chr(error.character)!r} may not stand in it)"
+        ) from None
     loader.where, loader.lines = where, lines
     try:
         _check_depth(text, loader)

@@ -8,7 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import PlainSerializer, PlainValidator, ValidationInfo
 
 from maskdistill.data.catalog import RESNET, VIT
+from maskdistill.data.errors import InputError
+from maskdistill.data.file_kinds import MOST, other_kind
 
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".pt.tar", ".bin", ".ckpt")
 _TIMM, _UNTRAINED = "pretrained", "random"
 STAGE_FILES = {output.stage: output.file for output in (VIT, RESNET)}
 """The stages that train weights for others, and the file that each of them leaves."""
@@ -54,6 +57,29 @@ class WeightsSource:
 
 TIMM = WeightsSource("timm")
 UNTRAINED = WeightsSource("untrained")
+
+
+def check_weights_file(path: Path, where: str) -> None:
+    """Raise InputError, which begins with `where`, unless a file has the ending of weights and may be such."""
+    if path.is_dir():
+        raise InputError(f"{where}: a folder; name a file of weights")
+    if not path.name.lower().endswith(_SUFFIXES):
+        raise InputError(f"{where}: give a file that ends in {', '.join(_SUFFIXES)}")
+    if not path.is_file():
+        raise InputError(f"{where}: there is no such file")
+    _check_beginning(path, where)
+
+
+def _check_beginning(path: Path, where: str) -> None:
+    """Raise InputError where a file is plainly something else."""
+    with path.open("rb") as file:
+        start = file.read(MOST)
+    if not start.strip():
+        raise InputError(f"{where}: the file is empty; the download went wrong")
+    text, zipped = start.lstrip()[:1] == b"{", start[:2] == b"PK"  # as the files of torch are
+    what = "a text, not weights" if text else None if zipped else other_kind(start, "weights")
+    if what:
+        raise InputError(f"{where}: {what}")
 
 
 def find_checkpoint(weights: WeightsSource | None, artifacts: Mapping[str, Path]) -> Path | None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdistill.data.coco.content import Content, read_content
+from maskdistill.data.coco.content import UNREADABLE, Content, read_content
 from maskdistill.data.coco.entries import (
     CocoAnnotation,
     CocoCategory,
@@ -84,6 +84,8 @@ class AnnotationFile:
 
     def _read_annotations(self, content: Content) -> dict[CocoId, list[CocoAnnotation]]:
         by_image: dict[CocoId, list[CocoAnnotation]] = {}
+        for message in content.get(UNREADABLE, ()):
+            self.left_out.add(UNREADABLE, str(message))
         for item in self._entries(content, "annotations", read_annotation, self.left_out):
             if item.image_id in self.images:
                 by_image.setdefault(item.image_id, []).append(item)
@@ -98,7 +100,7 @@ class AnnotationFile:
         items: Any = content.get(name)
         if not isinstance(items, list):
             found = "missing" if items is None else type(items).__name__
-            raise InputError(f"{self.path}: field {name!r} is {found}, it must be list")
+            raise InputError(f"{self.path}: field {name!r} is {found}, it must be list; correct the file")
         for i, item in enumerate(items):
             try:
                 yield read(item, f"{name}[{i}]")

@@ -8,9 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from maskdistill.data.errors import InputError
+from maskdistill.data.errors import InputError, about
+from maskdistill.data.file_kinds import MOST, other_kind
 
 Content = dict[str, Any]
+UNREADABLE = "files that cannot be read"
+_GIVE = "; give a COCO annotation file, COCO results, or SAM's masks of an image, as other programs export them"
 
 
 def read_content(path: Path, images: Path | None = None) -> Content:
@@ -31,44 +34,57 @@ def read_content(path: Path, images: Path | None = None) -> Content:
         return _of_list(content, path, images)
     if not isinstance(content, dict):
         found = type(content).__name__
-        raise InputError(f"{path}: a COCO annotation file is an object with images and annotations, not a {found}")
-    if "images" not in content and isinstance(content.get("image"), dict):
+        raise InputError(f"{path}: a COCO annotation file is an object with images and annotations, not {found}{_GIVE}")
+    if "images" in content:
+        return content
+    if isinstance(content.get("image"), dict):
         return _of_image(content, path)
-    return content
+    masks: Any = content.get("annotations", content.get("results"))
+    named = isinstance(masks, list) and any("image_id" in item for item in masks if isinstance(item, dict))
+    if not isinstance(masks, list) or (named and images is None):
+        raise InputError(f"{path}: field 'images' is missing{_GIVE}")
+    return _of_list(masks, path, images)
 
 
 def read_json(path: Path) -> Any:
     """What a JSON file holds, in any encoding of Unicode. Raises InputError with the reason."""
     try:
-        return json.loads(path.read_bytes())
+        content = path.read_bytes()
+        return json.loads(content)
     except OSError as error:
         raise InputError(f"{path}: the file cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from error
+        found = other_kind(content[:MOST], "annotations")
+        if found:
+            raise InputError(f"{path}: {found}") from None
+        empty = "" if content.strip() else "; the file is empty"
+        raise InputError(f"{path}: not valid JSON ({error}){empty}; export it anew, in UTF-8") from error
 
 
 def _of_list(items: list[Any], path: Path, images: Path | None) -> Content:
     """Results; or SAM's masks of one image, which name none."""
     masks = [item for item in items if isinstance(item, dict)]
     if not masks:
-        raise InputError(f"{path}: a list without masks; give a COCO annotation file or COCO results")
+        raise InputError(f"{path}: a list without masks{_GIVE}")
     if not any("image_id" in item for item in masks):
         return _of_image({"annotations": items}, path)
     if images is not None:
-        return {**read_content(images), "annotations": items}
+        with about("the file of its images"):
+            return {**read_content(images), "annotations": items}
     ids = dict.fromkeys(item["image_id"] for item in masks if isinstance(item.get("image_id"), int | str))
     return {"images": [{"id": one, "file_name": str(one)} for one in ids], "annotations": items}
 
 
-def _of_image(content: Content, path: Path) -> Content:
+def _of_image(content: Content, path: Path, name: str | None = None) -> Content:
     """Masks of the one image that the file is named after, or that stands in it."""
+    name = name or path.stem
     image: Any = content.get("image") or {}
     masks = content.get("annotations")
     if not isinstance(masks, list):
         raise InputError(f"{path}: field 'annotations' must be a list of masks")
-    entry = {"id": path.stem, "file_name": image.get("file_name") or path.stem}
+    entry = {"id": name, "file_name": image.get("file_name") or name}
     entry |= {name: image[name] for name in ("height", "width") if name in image}
-    return {"images": [entry], "annotations": [_scored(mask, path.stem) for mask in masks]}
+    return {"images": [entry], "annotations": [_scored(mask, name) for mask in masks]}
 
 
 def _scored(mask: Any, image_id: str) -> Any:
@@ -84,17 +100,24 @@ def _of_folder(folder: Path) -> Content:
         raise InputError(f"{folder}: no .json files in this folder; SAM's masks are one JSON file for each image")
     joined: Content = {"images": [], "annotations": []}
     for path in files:
-        content = read_json(path)
+        try:
+            content = read_json(path)
+        except InputError as error:
+            if len(files) == 1:
+                raise
+            joined.setdefault(UNREADABLE, []).append(str(error))
+            continue
         if isinstance(content, list):
             content = {"annotations": content}
         if not isinstance(content, dict) or "images" in content:
             raise InputError(f"{path}: not the masks of one image; name a single COCO file itself, not its folder")
-        one = _of_image(content, path)
+        one = _of_image(content, path, path.relative_to(folder).with_suffix("").as_posix())
         joined["images"] += one["images"]
         joined["annotations"] += one["annotations"]
     return joined
 
 
 def json_files(folder: Path) -> list[Path]:
-    """The JSON files in a folder, by name, hidden ones left out."""
-    return sorted(path for path in folder.glob("*.json") if not path.name.startswith(".") and path.is_file())
+    """The JSON files below a folder, by name, hidden ones left out."""
+    found = sorted(path for path in folder.rglob("*.json") if path.is_file())
+    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]

@@ -27,7 +27,7 @@ _LARGEST_SCORE = float(str(np.finfo(np.float32).max))
 """As the largest float32 is written, which is more than it is."""
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """96 for 96.0 and "96", as tables and some programs write whole numbers; other texts stay as they are."""
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 19:
         return int(value) if str(int(value)) == value else value
@@ -43,8 +43,8 @@ def _number(value: object) -> object:
 
 def _side(value: object) -> object:
     """A height or width; 0, which some programs write where they do not know it, is none."""
-    whole = _whole(value)
-    return None if type(whole) is int and whole == 0 else whole
+    side = whole(value)
+    return None if type(side) is int and side == 0 else side
 
 
 def _text(value: object) -> object:
@@ -57,7 +57,7 @@ def _encodable(value: str) -> str:
 
 
 Text = Annotated[StrictStr, BeforeValidator(_text), AfterValidator(_encodable)]
-CocoId = Annotated[StrictInt | StrictStr, BeforeValidator(_whole)]
+CocoId = Annotated[StrictInt | StrictStr, BeforeValidator(whole)]
 Px = Annotated[StrictInt | None, BeforeValidator(_side)]
 BoxXywh = tuple[StrictFloat, StrictFloat, StrictFloat, StrictFloat]
 Score = Annotated[

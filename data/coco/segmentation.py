@@ -6,16 +6,21 @@ decide how much memory is taken. So codes are read here, and polygons measured, 
 
 import json
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from maskdistill.data.coco.entries import whole
+
 _FIRST = 48
 _MOST_DIGITS = 7
 """A run of a mask below 2^31 px takes no more characters than that, each of 5 bits."""
 _MOST_PIXELS = np.iinfo(np.int32).max
+_OVER = 0.1
+"""How far beyond 0 to 1 fractions may lie, as outlines at the edge of an image do."""
 
 
 def read_mask(segmentation: Any, size_hw: tuple[int, int], *, relative: bool = False) -> NDArray[np.bool_]:
@@ -23,8 +28,8 @@ def read_mask(segmentation: Any, size_hw: tuple[int, int], *, relative: bool = F
 
     Args:
         segmentation: Polygons [[x1, y1, x2, y2, ...], ...] in px, or {"size": [height, width], "counts": text or list}.
-            What programs make of these is read as well: a single polygon or code outside or inside of a list, and
-            either as text.
+            What programs make of these is read as well: a single polygon or code outside or inside of a list, corners
+            in pairs, and any of it as text. And rows of true and false, as SAM's masks are in Python.
         size_hw: Height and width of the image, px; trusted.
         relative: Whether polygons are fractions of width and height.
 
@@ -38,6 +43,8 @@ def read_mask(segmentation: Any, size_hw: tuple[int, int], *, relative: bool = F
         runs = _read_runs(segmentation, size_hw)
         return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(size_hw[::-1]).T
     if isinstance(segmentation, list):
+        if _is_bitmap(segmentation):
+            return _read_bitmap(segmentation, size_hw)
         if segmentation and all(isinstance(part, dict) for part in segmentation):
             masks = np.stack([read_mask(part, size_hw) for part in segmentation])
             return np.asarray(masks.any(axis=0), dtype=bool)
@@ -76,37 +83,69 @@ def decode_counts(counts: bytes) -> NDArray[np.int64]:
 
 
 def is_relative(segmentations: Iterable[Any]) -> bool:
-    """Whether all polygons lie within 0 to 1, some at a fraction: as px, none of them would hold a pixel."""
+    """Whether all polygons lie within 0 to 1, some at a fraction: as px, none of them would hold more than a pixel.
+
+    Polygons that are not in order do not count.
+    """
     found = False
     for segmentation in segmentations:
         for polygon in _polygons(segmentation):
-            if not all(_is_coordinate(value) and 0 <= value <= 1 for value in polygon):
+            if not all(-_OVER <= value <= 1 + _OVER for value in polygon):
                 return False
             found = found or any(0 < value < 1 for value in polygon)
     return found
 
 
 def _polygons(segmentation: Any) -> list[list[Any]]:
-    plain = _plain(segmentation) if segmentation else []
-    return [polygon for polygon in plain if isinstance(polygon, list)] if isinstance(plain, list) else []
+    """The polygons of a segmentation that hold nothing but coordinates."""
+    try:
+        plain = _plain(segmentation)
+    except ValueError:
+        return []
+    parts = [part for part in plain if isinstance(part, list)] if isinstance(plain, list) else []
+    return [part for part in parts if all(map(_is_coordinate, part))]
 
 
 def _plain(segmentation: Any) -> Any:
-    """A segmentation out of text, and a single polygon in a list."""
+    """A segmentation out of text, a single polygon in a list, and each polygon's corners one after the other."""
     if isinstance(segmentation, str):
         try:
             segmentation = json.loads(segmentation)
         except (ValueError, RecursionError):
             raise ValueError("a text that holds neither polygons nor a run-length code") from None
-    if isinstance(segmentation, list) and len(segmentation) >= 6 and all(map(_is_coordinate, segmentation)):
+    if not isinstance(segmentation, list):
+        return segmentation
+    if len(segmentation) >= 6 and all(map(_is_coordinate, segmentation)):
         return [segmentation]
-    return segmentation
+    if _are_corners(segmentation):
+        return [list(chain(*segmentation))]
+    return [list(chain(*part)) if isinstance(part, list) and _are_corners(part) else part for part in segmentation]
+
+
+def _are_corners(parts: list[Any]) -> bool:
+    """Whether these are the corners of one polygon, each a pair: two numbers by themselves are no polygon."""
+    pairs = (isinstance(part, list) and len(part) == 2 and all(map(_is_coordinate, part)) for part in parts)
+    return len(parts) >= 3 and all(pairs)
+
+
+def _is_bitmap(rows: list[Any]) -> bool:
+    return bool(rows) and all(isinstance(row, list) and bool(row) and type(row[0]) is bool for row in rows)
+
+
+def _read_bitmap(rows: list[list[Any]], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    lengths = {len(row) for row in rows}
+    if (len(rows), *lengths) != size_hw or not all(type(value) is bool for row in rows for value in row):
+        raise ValueError(f"its rows of true and false have not the size of the image, {size_hw[1]} x {size_hw[0]} px")
+    return np.asarray(rows, dtype=bool)
 
 
 def _read_runs(code: dict[str, Any], size_hw: tuple[int, int]) -> NDArray[np.int64]:
-    if code.get("size") != list(size_hw):
+    size = code.get("size")
+    if not isinstance(size, list) or [whole(side) for side in size] != list(size_hw):
         raise ValueError(f"its size is {code.get('size')!r}, the image is {list(size_hw)} (height, width)")
     counts = code.get("counts")
+    if isinstance(counts, list):
+        counts = [whole(run) if type(run) is float else run for run in counts]
     if isinstance(counts, str):
         runs = decode_counts(_unquoted(counts).encode("ascii", errors="replace"))
     elif isinstance(counts, list) and all(type(run) is int and 0 <= run <= _MOST_PIXELS for run in counts):

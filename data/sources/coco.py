@@ -11,7 +11,7 @@ from maskdistill.data.arrays import IGNORE, FloatArray, UInt8Array
 from maskdistill.data.coco.annotations import AnnotationFile, decode
 from maskdistill.data.coco.entries import CocoAnnotation, CocoId
 from maskdistill.data.config import CocoConfig
-from maskdistill.data.errors import InputError, UnreadableImage
+from maskdistill.data.errors import InputError, UnreadableImage, about
 from maskdistill.data.sources.coco_images import find_files, read_subset
 from maskdistill.data.sources.files import FileSource, require_folder
 from maskdistill.data.sources.frames import Frame, Header, SizeHw, frame_of, upright, upright_boxes
@@ -29,6 +29,11 @@ class CocoSource(FileSource):
     ground truth.
     """
 
+    truth_from = "data.annotations_train"
+    truth_remedy = (
+        "set iscrowd to 0 where a region is an object, or leave out the categories: the run then goes on without scores"
+    )
+
     def __init__(self, config: CocoConfig) -> None:
         """Read the lists of images and categories; annotations themselves are read when ground truth is asked for.
 
@@ -44,6 +49,11 @@ class CocoSource(FileSource):
         self._class_of = {category: i + 1 for i, category in enumerate(sorted(names, key=_numbers_first))}
         kept = None if config.subset_train is None else read_subset(config.root, config.subset_train, self._train)
         train = find_files(config.root, config.images_train, self._train, kept)
+        if not train.files:
+            why = "; ".join(train.notes) or str(self._train.path)
+            raise InputError(
+                f"{why}: there are no training images; correct the file, or name another, data.annotations_train"
+            )
         files, self._coco_ids, notes = dict(train.files), dict(train.coco_ids), list(train.notes)
         val: dict[str, Path] = {}
         if self._val is not None:
@@ -52,6 +62,7 @@ class CocoSource(FileSource):
             self._coco_ids |= found.coco_ids
             notes += found.notes
         super().__init__(config, files, val, config.root)
+        self._told: set[AnnotationFile] = set()
         self.notes = (*self.notes, *notes)
         if names:
             self.class_names = ("background", *(names[category] for category in self._class_of))
@@ -117,6 +128,9 @@ class CocoSource(FileSource):
         """The annotations of an image that have one of the classes."""
         file, coco_ids = self._annotations_of(index)
         items = [item for coco_id in coco_ids for item in file.of_image(coco_id)]
+        if file not in self._told:
+            self._told.add(file)
+            self.truth_remarks.merge(file.left_out)
         known = [item for item in items if item.category_id in self._class_of]
         if len(known) < len(items):
             self._note_truth(_NO_CLASS, index, len(items) - len(known))
@@ -168,7 +182,8 @@ def _open(path: Path, field: str) -> AnnotationFile:
             f"{field}: {path} is not there; COCO's authors put it into annotations/, as instances_train2014.json and "
             f"the like; another file in COCO's format is named with -s {field}=FILE"
         )
-    return AnnotationFile(path, keep_annotations=False)
+    with about(field):
+        return AnnotationFile(path, keep_annotations=False)
 
 
 def _same_categories(train: AnnotationFile, val: AnnotationFile | None) -> dict[CocoId, str]:

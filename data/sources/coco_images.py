@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from maskdistill.data.coco.annotations import AnnotationFile
 from maskdistill.data.coco.entries import CocoId
 from maskdistill.data.errors import InputError
-from maskdistill.data.paths import check_relative, inside
+from maskdistill.data.paths import check_relative, is_there
 from maskdistill.data.sources.files import read_lines, require_folder
 from maskdistill.data.sources.image_names import match_images
 from maskdistill.data.sources.listing import list_images
@@ -56,7 +56,7 @@ def find_files(root: Path, folder: str, annotations: AnnotationFile, kept: Colle
         if kept is not None and coco_id not in kept:
             continue
         path = _as_it_stands(root / folder, image.file_name)
-        if path is not None and path.is_file():
+        if path is not None and is_there(path):
             found.add(f"{folder}/{image.file_name}", path, coco_id)
         else:
             elsewhere[coco_id] = image.file_name
@@ -71,7 +71,7 @@ def find_files(root: Path, folder: str, annotations: AnnotationFile, kept: Colle
 
 def _search(base: Path, folder: str, names: dict[CocoId, str], found: FoundFiles, bad: Tally) -> None:
     """Find images among the files below their folder; those that are not there are missing."""
-    files = {path.relative_to(base).as_posix(): path for path in list_images(base).images}
+    files = {path.relative_to(base).as_posix(): path for path in list_images(base).images if is_there(path)}
     free = [name for name in files if f"{folder}/{name}" not in found.files]
     matches = match_images(names, free)
     matched = {coco_id: free[i] for i, keys in matches.found.items() for coco_id in keys}
@@ -92,9 +92,9 @@ def _search(base: Path, folder: str, names: dict[CocoId, str], found: FoundFiles
 
 
 def _as_it_stands(base: Path, name: str) -> Path | None:
-    """The path of a name; None where it leads, or might lead, out of the folder."""
+    """The path of a name; None where it is none below the folder."""
     try:
-        return inside(base, name, "")
+        return base / check_relative(name, "")
     except InputError:
         return None
 
@@ -108,11 +108,15 @@ def read_subset(root: Path, subset: str, annotations: AnnotationFile) -> set[Coc
             "comes with the papers on object discovery that use it"
         )
     by_name = {image.file_name.rsplit("/", 1)[-1]: coco_id for coco_id, image in annotations.images.items()}
-    ids = {**by_name, **{str(coco_id): coco_id for coco_id in annotations.images}}
+    stems = {PurePosixPath(name).stem: coco_id for name, coco_id in by_name.items()}
+    ids = {**stems, **by_name, **{str(coco_id): coco_id for coco_id in annotations.images}}
     # Lists of subsets often repeat the folder, so only the last part of a name is compared; a bare number is an id.
     lines = [line.rsplit("/", 1)[-1] for line in read_lines(listing, "data.subset_train")]
     found = {line: ids.get(str(int(line)) if line.isdecimal() and line not in ids else line) for line in lines}
     unknown = [line for line, coco_id in found.items() if coco_id is None]
     if unknown:
-        raise InputError(f"{listing}: {len(unknown)} of its images are not in {annotations.path}: {unknown[0]}, ...")
+        raise InputError(
+            f"data.subset_train: {listing}: {len(unknown)} of its images are not in {annotations.path}: {unknown[0]}, "
+            "...; correct the list"
+        )
     return {coco_id for coco_id in found.values() if coco_id is not None}

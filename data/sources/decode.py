@@ -12,6 +12,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import UnreadableImage
+from maskdistill.data.file_kinds import MOST, other_kind
 from maskdistill.data.sources.deep import (
     DeepValues,
     alpha_is_none,
@@ -32,6 +33,7 @@ Image.MAX_IMAGE_PIXELS = None
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 STRETCHED = "deeper than 8 bits with little of the range in use, stretched to what is"
+GAPS = "with pixels of no value (nan, or far from all others), which are shown black or white"
 MORE_BANDS = "with further bands than three, which are left out"
 MORE_PAGES = "with further pages or frames than the first, which are left out"
 
@@ -88,7 +90,7 @@ def read_picture(path: Path, max_pixels: int, stretch: Stretch = AUTO) -> Pictur
     except UnreadableImage:
         raise
     except Exception as error:  # PIL's decoders raise nearly anything on damaged bytes
-        raise UnreadableImage(f"{path}: {reason_of(error)}") from error
+        raise UnreadableImage(f"{path}: {reason_of(error, path)}") from error
 
 
 def read_header(path: Path) -> Header:
@@ -100,7 +102,7 @@ def read_header(path: Path) -> Header:
             swapped = image.format == "TIFF" and orientation >= 5
             return Header((image.width, image.height) if swapped else (image.height, image.width), orientation)
     except Exception as error:
-        raise UnreadableImage(f"{path}: {reason_of(error)}") from error
+        raise UnreadableImage(f"{path}: {reason_of(error, path)}") from error
 
 
 @contextmanager
@@ -111,12 +113,16 @@ def open_image(path: Path) -> Iterator[Image.Image]:
         yield image
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: Exception, path: Path) -> str:
     """Why a file cannot be read, in a few words."""
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, UnidentifiedImageError):
-        return "not an image in a known format"
+        with path.open("rb") as file:
+            other = other_kind(file.read(MOST), "pixels")
+        return "not an image in a known format" + (f": {other}" if other else "")
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(error) or type(error).__name__
 
 
@@ -158,6 +164,7 @@ def _deep(deep: DeepValues, stretch: Stretch, pages: int) -> Picture:
     """A picture from its values."""
     limits = deep.limits(stretch)
     remarks = [STRETCHED] if limits is not None else []
+    remarks += [GAPS] if deep.has_gaps else []
     remarks += [MORE_BANDS] if deep.more_bands else []
     remarks += [MORE_PAGES] if pages > 1 else []
     return Picture(upright(deep.to_rgb(limits), deep.orientation), tuple(remarks))

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from PIL import Image
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.sources.frames import UPRIGHT
-from maskdistill.data.sources.stretch import Stretch, Values, to_8_bit
+from maskdistill.data.sources.stretch import Stretch, Values, measured, to_8_bit
 
 Reopen = Callable[[], AbstractContextManager[Image.Image]]
-_EXIF_ORIENTATION, _BITS, _PLANES = 0x0112, 258, 284
+_EXIF_ORIENTATION, _BITS, _PHOTOMETRIC, _PLANES = 0x0112, 258, 262, 284
+_WHITE_IS_ZERO = 0
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LOW_BYTES = {"16L": "16B", "16B": "16L", "16N": "16B" if sys.byteorder == "little" else "16L"}
 """Of each order of the bytes of 16-bit values, the other one: Pillow keeps one byte, and then it is the lower one."""
@@ -27,7 +29,7 @@ class DeepValues:
     """The first bands of a picture.
 
     Attributes:
-        values: float64 (height, width) or (height, width, 3); what is not finite is 0.
+        values: float64 (height, width) or (height, width, 3).
         full: The range of their type; 0 = they have none, and that of the picture counts.
         alpha: uint8 (height, width), how opaque each pixel is; None = all are.
         more_bands: Whether there were more bands.
@@ -44,13 +46,28 @@ class DeepValues:
     orientation: int = UPRIGHT
     pages: int = 1
 
+    @cached_property
+    def measured(self) -> Values:
+        """The values that stand for something, float64 (n,)."""
+        return measured(self.values)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether pixels stand for nothing."""
+        return self.measured.size < self.values.size
+
     def limits(self, stretch: Stretch) -> tuple[float, float] | None:
         """The values that become black and white; None = their full range."""
-        return stretch.limits(self.values, self.full or float(np.ptp(self.values)) or 1.0)
+        spread = float(np.ptp(self.measured)) if self.measured.size else 0.0
+        return stretch.limits(self.measured, self.full or spread or 1.0)
 
     def to_rgb(self, limits: tuple[float, float] | None) -> UInt8Array:
         """uint8 (height, width, 3) RGB; transparent pixels show white."""
-        whole = (0.0, self.full) if self.full else (float(self.values.min()), float(self.values.max()))
+        whole = (0.0, self.full or 1.0)
+        if not self.full and self.measured.size:
+            low, high = float(self.measured.min()), float(self.measured.max())
+            # A picture of one value stands out from what was not measured.
+            whole = (low - 1 if low == high and self.has_gaps else low, high)
         pixels = to_8_bit(self.values, *(limits or whole))
         if pixels.ndim == 2:
             pixels = np.repeat(pixels[..., None], 3, axis=-1)
@@ -71,7 +88,8 @@ def read_deep(image: Image.Image, reopen: Reopen) -> DeepValues | None:
     if image.mode.startswith(("I", "F")):
         image.load()
         full = 65535.0 if image.mode.startswith("I;16") else 0.0
-        return DeepValues(_finite(np.asarray(image)), full, only_values=True, orientation=orientation_of(image))
+        values = _not_inverted(np.asarray(image), full, getattr(image, "tag_v2", {}).get(_PHOTOMETRIC))
+        return DeepValues(values, full, only_values=True, orientation=orientation_of(image))
     if not any("16" in layout for layout in _layouts(image)):
         return None
     values, orientation = _sixteen_bits(image, reopen)
@@ -152,11 +170,15 @@ def read_odd_tiff(path: Path, check_size: Callable[[tuple[int, int]], None]) -> 
     n_bands = values.shape[2] if values.ndim == 3 else 1
     kept = values if values.ndim == 2 else values[..., :3] if n_bands >= 3 else values[..., 0]
     full = float(np.iinfo(values.dtype).max) if values.dtype in (np.uint8, np.uint16) else 0.0
-    return DeepValues(_finite(kept), full, None, n_bands > 3 or n_bands == 2, True, orientation, pages)
+    kept = _not_inverted(kept, full, page.photometric)
+    return DeepValues(kept, full, None, n_bands > 3 or n_bands == 2, True, orientation, pages)
 
 
-def _finite(values: NDArray[Any]) -> Values:
-    return np.nan_to_num(np.asarray(values, dtype=np.float64), posinf=0.0, neginf=0.0)
+def _not_inverted(values: NDArray[Any], full: float, photometric: Any) -> Values:
+    """The same as float64, where a TIFF has white as 0 the other way round."""
+    floats: Values = np.asarray(values, dtype=np.float64)
+    turned: Values = full - floats if full and photometric == _WHITE_IS_ZERO else floats
+    return turned
 
 
 def _layouts(image: Image.Image) -> list[str]:

@@ -9,11 +9,13 @@ from pathlib import Path
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.config import FingerprintMode, SourceConfig
 from maskdistill.data.errors import InputError, UnreadableImage
+from maskdistill.data.paths import is_there
 from maskdistill.data.sources.frames import Frame, Header, SizeHw, likely_frame
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.recent import Recent
 from maskdistill.data.sources.stretch import Stretch
 from maskdistill.data.sources.suffixes import DEEP
+from maskdistill.data.text import decode_text, printable
 
 _SHOWN = 3
 _MISSING = "missing"
@@ -35,7 +37,7 @@ class FileSource(ImageSource):
             InputError: There are no training images, an id is in both splits, or too many files are missing.
         """
         if not train:
-            raise InputError(f"{origin}: there are no training images here; check data.root and data.kind")
+            raise InputError(f"data.root: {origin}: there are no training images here; check data.root and data.kind")
         shared = sorted(train.keys() & val.keys())
         if shared:
             raise InputError(f"{origin}: {len(shared)} images are in both splits: {_first(shared)}")
@@ -201,9 +203,7 @@ def read_lines(path: Path, field: str) -> list[str]:
         InputError: It cannot be read; the text names `field`.
     """
     try:
-        content = path.read_bytes()
-        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        lines = content.decode(encoding).splitlines()
+        lines = decode_text(path.read_bytes()).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{field}: the list {path} cannot be read ({error}); save it as UTF-8") from error
     return [line.strip() for line in lines if line.strip()]
@@ -223,14 +223,14 @@ def _check_names(names: Iterable[str], origin: Path) -> None:
 
 def _check_missing(files: Mapping[str, Path], origin: Path, max_failure_rate: float) -> tuple[str, ...]:
     """A note on files that are missing; they are unreadable images. Raises InputError where they are too many."""
-    missing = [str(path) for path in files.values() if not path.is_file()]
+    missing = [str(path) for path in files.values() if not is_there(path)]
     if not missing:
         return ()
     found = f"{origin}: {len(missing)} of {len(files)} images are missing: {_first(missing)}"
     if len(missing) > max_failure_rate * len(files) or len(missing) == len(files):
-        raise InputError(f"{found}; repair the list, or raise data.max_failure_rate ({max_failure_rate:g})")
+        raise InputError(f"{found}; repair what names them, or raise data.max_failure_rate ({max_failure_rate:g})")
     return (found,)
 
 
 def _first(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return ", ".join(map(printable, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")

@@ -19,6 +19,7 @@ class FirstImages(ImageSource):
         self._items = (*range(self.n_train), *range(source.n_train, source.n_train + n_val))
         self.ids = tuple(source.ids[i] for i in self._items)
         self.class_names = source.class_names
+        self.truth_from, self.truth_remedy = source.truth_from, source.truth_remedy
         self.notes, self.stretch = source.notes, source.stretch
         self.truth_remarks = source.truth_remarks
 

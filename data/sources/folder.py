@@ -12,6 +12,7 @@ from maskdistill.data.sources.frames import Header, SizeHw
 from maskdistill.data.sources.label_sets import LABEL_SETS
 from maskdistill.data.sources.listing import list_images
 from maskdistill.data.sources.palette import Palette
+from maskdistill.data.text import printable
 
 _VALUES = 256
 """Of a pixel, before a set of classes says what each means."""
@@ -19,6 +20,10 @@ _VALUES = 256
 
 class FolderSource(FileSource):
     """All images below a folder."""
+
+    truth_remedy = (
+        "write 1 for the objects, or leave out data.labels and class names: the run then goes on without scores"
+    )
 
     def __init__(self, config: FolderConfig) -> None:
         """List the folder. Raises InputError where it is missing, holds no training image, or no label map fits."""
@@ -86,18 +91,23 @@ class FolderSource(FileSource):
         n_found = len(self.label_files()) - (self._class_file is not None)
         if n_found:
             return None
-        example, others = self.ids[0], sorted({path.suffix for path in self._labels.rglob("*") if path.is_file()})
+        files = sorted(path for path in self._labels.rglob("*") if path.is_file())
+        held = f"files such as {printable(files[0].name)}" if files else "no files"
+        jpeg = any(path.suffix.lower() in (".jpg", ".jpeg") for path in files)
         return (
-            f"data.labels: {self._labels} has a label map of none of the {len(self)} images; that of {example} would "
-            f"be {self._label_file(example)}. It holds {', '.join(others) or 'no'} files: JPEG cannot hold the numbers "
-            "of classes, so write PNGs, each with its image's name"
+            f"data.labels: {self._labels} has a label map of none of the {len(self)} images; that of {self.ids[0]} "
+            f"would be {self._label_file(self.ids[0])}. It holds {held}: write PNGs, each with its image's name"
+            + ("; JPEG cannot hold the numbers of classes" if jpeg else "")
         )
 
     def _label_file(self, image_id: str) -> Path | None:
         if self._labels is None:
             return None
         path = (self._labels / image_id).with_suffix(".png")
-        return path if self._label_set is None else path.with_stem(self._label_set.label_stem(path.stem))
+        if self._label_set is not None:
+            path = path.with_stem(self._label_set.label_stem(path.stem))
+        upper = path.with_suffix(".PNG")
+        return upper if not path.is_file() and upper.is_file() else path
 
     def _annotated_sizes(self) -> Iterator[tuple[Header, SizeHw | None]]:
         from maskdistill.data.sources.decode import read_header

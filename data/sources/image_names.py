@@ -20,6 +20,8 @@ Forms = Callable[[str], Iterator[Parts]]
 SPELLING, SERVER, NUMBER = "spelt otherwise", "with the prefix or suffix of an annotation server", "by number"
 _ROBOFLOW = re.compile(r"_(?:jpe?g|png|webp|bmp|tiff?)\.rf\.[0-9a-z]+$")
 """What stands behind a name there: `photo_jpg.rf.0123abcd.jpg`."""
+_LOCAL_FILE = "/local-files/?d="
+"""What Label Studio puts before the path of a file, which follows in the form of a URL."""
 _FEWEST = 4
 """Characters that a name has to keep where its beginning is taken for the prefix of a server."""
 
@@ -110,10 +112,13 @@ def _parts(name: str) -> Parts:
 def _spelt(name: str) -> Parts:
     try:
         address = urlsplit(name)
-        name = unquote(address.path) if address.scheme in ("http", "https", "s3", "gs", "file") else name
+        if address.scheme in ("http", "https", "s3", "gs", "file"):
+            name = unquote(address.path)
+        elif _LOCAL_FILE in name:
+            name = unquote(name.rpartition(_LOCAL_FILE)[2])
     except ValueError:  # no address, whatever it looks like
         pass
-    return _parts(unicodedata.normalize("NFC", name).casefold())
+    return _parts(unicodedata.normalize("NFC", name.strip()).casefold())
 
 
 def _without_server(name: str) -> Iterator[Parts]:

@@ -24,6 +24,8 @@ class ImageSource(ABC):
         ids: Unique id of each image, stable between runs.
         n_train: How many of `ids`, counted from the front, are training images.
         class_names: Name of each class id of the ground truth, background first; None without ground truth.
+        truth_from: The setting that the ground truth is read by.
+        truth_remedy: What to do where all of it is background and pixels without label.
         notes: What was left out when the images were listed, a line each.
         stretch: How the values of pictures are brought into 8 bits, as `data.stretch` has it.
     """
@@ -31,6 +33,8 @@ class ImageSource(ABC):
     ids: Sequence[str]
     n_train: int
     class_names: Sequence[str] | None = None
+    truth_from: str = "data.labels"
+    truth_remedy: str = "write 1 for the objects"
     notes: Sequence[str] = ()
     stretch: str = "auto"
 

@@ -41,11 +41,16 @@ def read_class_indices(path: Path, n_classes: int, palette: Palette | None = Non
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"{path}: the label map cannot be read ({reason_of(error)})") from error
+        raise InputError(
+            f"{path}: the label map cannot be read ({reason_of(error, path)}); repair or remove it"
+        ) from error
     used = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
     wrong = used[(used >= n_classes) & (used != IGNORE)]
     if len(wrong):
-        raise InputError(f"{path}: class index {wrong[0]}, but there are only {n_classes} classes (and 255 = ignore)")
+        raise InputError(
+            f"{path}: class index {wrong[0]}, but there are only {n_classes} classes (and 255 = ignore); name all of "
+            "them in data.class_names or data.class_file, or write their numbers, with hard edges"
+        )
     return labels
 
 

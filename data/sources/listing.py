@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from maskdistill.data.errors import InputError
 from maskdistill.data.sources.suffixes import NO_IMAGES, NOT_READ, SUFFIXES
 from maskdistill.data.tally import Tally
 
 _LOOP = "links to folders that are read already"
+_DANGLING = "links to what is not there"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def _list_below(
 ) -> list[Path]:
     """Add what lies below a folder; gives the links to folders in it."""
     links: list[Path] = []
-    for name, subfolders, files in os.walk(top):
+    for name, subfolders, files in os.walk(top, onerror=lambda error: _count_closed(error, listing, root or top)):
         here = Path(name)
         seen.add(here.resolve())
         kept = [here / one for one in sorted(subfolders) if _is_read(one) and not _same(here / one, excluded)]
@@ -64,7 +66,16 @@ def _list_below(
                 listing.images.append(here / file)
             elif suffix in NOT_READ:
                 listing.skipped.add(f"{suffix} files", (here / file).relative_to(root or top).as_posix())
+            elif not suffix and not (here / file).exists():  # it may have been a folder
+                listing.skipped.add(_DANGLING, (here / file).relative_to(root or top).as_posix())
     return links
+
+
+def _count_closed(error: OSError, listing: Listing, root: Path) -> None:
+    name = Path(str(error.filename))
+    if name == root:
+        raise InputError(f"{name}: the folder cannot be read ({error.strerror}); allow it, or name another one")
+    listing.skipped.add(f"folders that cannot be read: {error.strerror}", name.relative_to(root).as_posix())
 
 
 def _shown(files: list[str]) -> Iterator[str]:

@@ -9,11 +9,10 @@ import numpy as np
 from maskdistill.data.arrays import IGNORE, FloatArray, UInt8Array
 from maskdistill.data.config import VocConfig
 from maskdistill.data.errors import InputError
-from maskdistill.data.paths import inside
-from maskdistill.data.sources.files import FileSource, read_lines
+from maskdistill.data.sources.files import FileSource
 from maskdistill.data.sources.frames import Header, SizeHw
 from maskdistill.data.sources.instances import Instances
-from maskdistill.data.sources.suffixes import SUFFIXES
+from maskdistill.data.sources.voc_lists import ListedImages, read_list
 
 CLASS_NAMES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
@@ -22,8 +21,6 @@ CLASS_NAMES = (
 """Those of VOC, whose files do not hold them; `data.class_names` names others."""
 _LABEL_FOLDERS = ("SegmentationClassAug", "SegmentationClass")
 _LISTS = "ImageSets/Segmentation"
-_ENDINGS = ("jpg", "JPG", "jpeg", "png", "PNG", "JPEG", "bmp", "tif", "tiff", "webp")
-"""Of image files, in the order in which they are tried; VOC itself has JPEGs only."""
 _SBD = (
     "; VOC does not ship this list: it names the images of SBD (Semantic Boundaries Dataset) and VOC's train together, "
     "without VOC's val, and comes with conversions of SBD to label PNGs (SegmentationClassAug)"
@@ -38,8 +35,11 @@ class VocSource(FileSource):
         root = config.root
         _require(root / "JPEGImages", "data.root", "data.root is the folder above it, VOCdevkit/VOC2012 or VOC2007")
         train = _read_split(root, config.train_split, "data.train_split")
-        val = {} if config.val_split is None else _read_split(root, config.val_split, "data.val_split")
-        super().__init__(config, train, val, root)
+        val = ListedImages()
+        if config.val_split is not None:
+            val = _read_split(root, config.val_split, "data.val_split")
+        super().__init__(config, train.files, val.files, root)
+        self.notes = (*self.notes, *train.notes, *val.notes)
         self._label_folders = _label_folders(root, config.labels)
         self._objects, self._annotations = root / "SegmentationObject", root / "Annotations"
         if self._label_folders:
@@ -136,47 +136,13 @@ def _classify(objects: UInt8Array, labels: UInt8Array) -> Instances:
     return Instances.of_map(values[objects], class_ids)
 
 
-def _read_split(root: Path, split: str, field: str) -> dict[str, Path]:
-    """Files of the images of a list: the name of one of VOC's own, or a text file of the user's."""
+def _read_split(root: Path, split: str, field: str) -> ListedImages:
+    """The images of a list: the name of one of VOC's own, or a text file of the user's."""
     own = root / _LISTS / f"{split}.txt"
     listing = Path(split) if split.endswith(".txt") else own
     hint = f"VOC's authors put train, val and trainval into {_LISTS}; another file is named with -s {field}=FILE.txt"
     _require(listing, field, hint + (_SBD if split == "trainaug" else ""))
-    found = (_find_image(root / "JPEGImages", line, str(listing)) for line in read_lines(listing, field))
-    return dict(found)
-
-
-def _find_image(folder: Path, line: str, where: str) -> tuple[str, Path]:
-    """Name and file of the image of a line, of those that it may mean the first that is there.
-
-    A line is a name, which may hold spaces: `2007_000032`; `2007_000032.jpg`; `2007_000032 -1` (ImageSets/Main); or
-    `/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png`.
-    """
-    names = list(dict.fromkeys(_without_folders(one) for one in (line, line.split(maxsplit=1)[0], *_halves(line))))
-    for name in names:
-        stem, suffix = name.rpartition(".")[::2] if _is_image(name) else (name, "jpg")
-        endings = (suffix, *_ENDINGS) if _is_image(name) else _ENDINGS
-        for ending in endings:
-            path = inside(folder, f"{stem}.{ending}", where)
-            if path.is_file():
-                return stem, path
-    first = names[1] if len(names) > 1 and not _is_image(names[0]) else names[0]
-    stem = first.rpartition(".")[0] if _is_image(first) else first
-    return stem, inside(folder, f"{stem}.jpg", where)
-
-
-def _halves(line: str) -> list[str]:
-    """What stands before a last word: `my photo` of `my photo -1`."""
-    return [line.rsplit(maxsplit=1)[0]] if " " in line else []
-
-
-def _without_folders(name: str) -> str:
-    """A path as SBD's lists have them, without what leads to the image."""
-    return name.rpartition("/JPEGImages/")[2] if "/JPEGImages/" in name else name.removeprefix("JPEGImages/")
-
-
-def _is_image(name: str) -> bool:
-    return Path(name).suffix.lower() in SUFFIXES
+    return read_list(listing, root / "JPEGImages", field)
 
 
 def _label_folders(root: Path, chosen: str) -> tuple[Path, ...]:

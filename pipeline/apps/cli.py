@@ -26,6 +26,19 @@ from maskdistill.pipeline.apps.commands import (
     view,
 )
 
+_REMEDIES = {
+    errno.ENOSPC: "write elsewhere, or make room",
+    errno.EDQUOT: "write elsewhere, or make room",
+    errno.EROFS: "write elsewhere",
+    errno.EACCES: "allow it, or name another file or folder",
+    errno.EPERM: "allow it, or name another file or folder",
+    errno.ENAMETOOLONG: "name another file or folder",
+    errno.ELOOP: "a link that leads to itself; name another file or folder",
+    errno.ENOTDIR: "it lies below a file; name another file or folder",
+    errno.EISDIR: "a folder stands where a file belongs; name another file",
+}
+"""What to do about an error of the file system that no part of the program has put into words."""
+
 app = typer.Typer(
     name="maskdistill",
     help="Images in, a segmentation model out: unsupervised semantic segmentation by mask distillation.",
@@ -64,10 +77,12 @@ def main() -> None:
         Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        remedy = _REMEDIES.get(error.errno or 0)
+        if remedy is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        Console(stderr=True).print(f"{where}{error.strerror}; write elsewhere, or make room", style="red", markup=False)
+        what = f"{where}{error.strerror}; {remedy}"
+        Console(stderr=True).print(what, style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(InputError.exit_code)
 
 

@@ -7,8 +7,6 @@ from maskdistill.data.errors import InputError, UnreadableImage
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.tally import Tally
 
-_REMEDY = "; labels are for scores alone: without `data.labels` and class names, the run goes on without scores"
-
 
 def check_truth(source: ImageSource, n_images: int = 16) -> list[str]:
     """Read the ground truth of some images.
@@ -43,8 +41,8 @@ def check_truth(source: ImageSource, n_images: int = 16) -> list[str]:
         return [f"ground truth: none in {len(chosen)} images that were looked at{_reasons(remarks)}"]
     if not values[1:IGNORE].any() and values[IGNORE]:
         raise InputError(
-            f"data.labels: the label maps of {n_read} images that were looked at hold 0 and 255 alone, and 255 stands "
-            f"for pixels without label, so that nothing could be scored; write 1 for the objects{_REMEDY}"
+            f"{source.truth_from}: the label maps of {n_read} images that were looked at hold 0 and 255 alone, and 255 "
+            f"stands for pixels without label, so that nothing could be scored; {source.truth_remedy}"
         )
     notes = [f"ground truth: of {n_read} images that were looked at, {remarks}"] if remarks.total else []
     if not values[1:IGNORE].any():

@@ -13,22 +13,18 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from maskdistill.data.errors import InputError
+from maskdistill.stages.weights import check_weights_file
 
 _WRAPPERS = ("teacher", "student", "state_dict", "model_state_dict", "model", "net", "network", "backbone", "encoder")
-_SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".pt.tar", ".bin", ".ckpt")
-_OTHERS = {
-    b"version https://git-lfs": "a pointer of Git LFS, not the weights; fetch them with `git lfs pull`",
-    b"<!doctype": "a web page, not weights; the download went wrong",
-    b"<html": "a web page, not weights; the download went wrong",
-    b"<?xml": "an XML file, not weights; the download went wrong",
-    b"{": "a text, not weights",
-}
-"""What is taken for a file of weights by mistake, by how it begins, in lower case."""
 _SCALAR: Any = np.float64(0).__reduce__()[0]
+_ARRAY: Any = np.zeros(1).__reduce__()[0]
 _HARMLESS: list[Any] = [
     argparse.Namespace,
     PosixPath,
     np.dtype,
+    np.ndarray,
+    _ARRAY,
+    (_ARRAY, "numpy.core.multiarray._reconstruct"),
     _SCALAR,
     (_SCALAR, "numpy.core.multiarray.scalar"),
     *(type(np.dtype(kind)) for kind in (np.float16, np.float32, np.float64, np.int32, np.int64, np.bool_)),
@@ -53,28 +49,17 @@ class ForeignWeights:
     outer: frozenset[str] = frozenset()
 
 
-def check_weights_file(path: Path, where: str) -> None:
-    """Raise InputError, which begins with `where`, unless the path is that of a file whose name ends as weights' do."""
-    if path.is_dir():
-        raise InputError(f"{where}: a folder; name a file of weights")
-    if not path.name.lower().endswith(_SUFFIXES):
-        raise InputError(f"{where}: give a file that ends in {', '.join(_SUFFIXES)}")
-    if not path.is_file():
-        raise InputError(f"{where}: there is no such file")
-
-
 def read_weights(path: Path, where: str) -> ForeignWeights:
     """Read a file of weights.
 
     Args:
-        path: A file with one of `_SUFFIXES`, in any case.
+        path: A file with one of the endings of weights, in any case.
         where: What messages begin with: the configuration field and the path.
 
     Raises:
         InputError: No such file, an unknown suffix, or a file that holds no tensors by name.
     """
     check_weights_file(path, where)
-    _check_beginning(path, where)
     try:
         if path.suffix.lower() == ".safetensors":
             return ForeignWeights(load_file(path))
@@ -85,7 +70,9 @@ def read_weights(path: Path, where: str) -> ForeignWeights:
         unsafe = "weights_only" in str(error) or "GLOBAL" in str(error)
         raise InputError(f"{where}: cannot be read as weights: {_UNSAFE if unsafe else first_line(error)}") from None
     except Exception as error:  # damaged files make the readers raise nearly anything
-        raise InputError(f"{where}: cannot be read as weights ({first_line(error)})") from error
+        why = "the file is cut off or damaged; download it again"
+        known = "zip archive" in str(error) or "weights_only" in str(error)
+        raise InputError(f"{where}: cannot be read as weights ({why if known else first_line(error)})") from error
     return _unwrap(content, where)
 
 
@@ -123,26 +110,28 @@ def listed(names: list[str], most: int = 3) -> str:
     return f"{', '.join(names[:most]) or 'none'}{more}"
 
 
-def _check_beginning(path: Path, where: str) -> None:
-    """Raise InputError where a file is plainly something else."""
-    with path.open("rb") as file:
-        start = file.read(64).lstrip().lower()
-    if not start:
-        raise InputError(f"{where}: the file is empty; the download went wrong")
-    for beginning, what in _OTHERS.items():
-        if start.startswith(beginning):
-            raise InputError(f"{where}: {what}")
-
-
 def _unwrap(content: Any, where: str) -> ForeignWeights:
     top = content
     while isinstance(content, dict):
-        inner = next((name for name in _WRAPPERS if isinstance(content.get(name), dict)), None)
+        inner = _inner(content)
         if inner is None:
             break
-        content = content[inner]
+        content = inner
     items = content.items() if isinstance(content, dict) else ()
-    tensors = {name: value for name, value in items if isinstance(value, Tensor)}
+    tensors = {name: value for name, value in items if isinstance(name, str) and isinstance(value, Tensor)}
     if not tensors:
         raise InputError(f"{where}: holds no parameters by name")
     return ForeignWeights(tensors, frozenset() if content is top else frozenset(map(str, top)))
+
+
+def _inner(content: dict[Any, Any]) -> dict[Any, Any] | None:
+    """What the parameters lie in, a level deeper: under one of the usual names, else where there are any at all."""
+    inner = next((content[name] for name in _WRAPPERS if isinstance(content.get(name), dict)), None)
+    if inner is not None or any(isinstance(value, Tensor) for value in content.values()):
+        return inner
+    others = [value for value in content.values() if isinstance(value, dict) and _holds_parameters(value)]
+    return others[0] if len(others) == 1 else None
+
+
+def _holds_parameters(content: dict[Any, Any]) -> bool:
+    return sum(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()) > 1

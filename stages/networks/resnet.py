@@ -38,12 +38,13 @@ N_STAGES = 4
 _TRUNK = ("conv1.", "bn1.", "layer1.", "layer2.", "layer3.", "layer4.")
 
 
-def build_resnet(name: ResNetName, weights: Path | None) -> Any:
+def build_resnet(name: ResNetName, weights: Path | None, setting: str = "weights") -> Any:
     """A torchvision ResNet without its classifier.
 
     Args:
         name: Depth.
         weights: A .pth or .safetensors file; None = random weights, whose batch norm learns from the first step.
+        setting: What names the file, for messages.
 
     Raises:
         InputError: The file is not there, not readable, or not of this ResNet.
@@ -51,7 +52,7 @@ def build_resnet(name: ResNetName, weights: Path | None) -> Any:
     model = getattr(torchvision.models, name)(weights=None)
     model.fc = nn.Identity()
     if weights is not None:
-        load_trunk(model, name, Path(weights))
+        load_trunk(model, name, Path(weights), setting)
     return model
 
 
@@ -83,9 +84,9 @@ def stages_in(path: Path) -> int:
         return N_STAGES
 
 
-def load_trunk(model: nn.Module, name: str, path: Path) -> None:
+def load_trunk(model: nn.Module, name: str, path: Path, setting: str = "weights") -> None:
     """Load convolutions and norms from a checkpoint; projection heads and classifiers in it are left out."""
-    where = f"weights: {path}"
+    where = f"{setting}: {path}"
     found = _trunk_of(read_weights(path, where).tensors)
     not_needed = tuple(f"layer{stage}." for stage in range(stages_in(path) + 1, N_STAGES + 1))
     wanted = {

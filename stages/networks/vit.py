@@ -14,12 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from maskdistill.data.errors import InputError
-from maskdistill.stages.networks.foreign_weights import check_weights_file
 from maskdistill.stages.networks.normalise import Normalise, PixelStatistics, choose_statistics
 from maskdistill.stages.networks.projections import PROJECTIONS, Projection
 from maskdistill.stages.networks.vit_build import build_vit, weights_setting
 from maskdistill.stages.networks.vit_weights import Architecture, load_weights, read_architecture
-from maskdistill.stages.weights import WeightsSource
+from maskdistill.stages.weights import WeightsSource, check_weights_file
 
 
 class VisionBackbone(nn.Module):

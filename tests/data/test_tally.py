@@ -20,6 +20,11 @@ def test_the_first_names_are_shown() -> None:
     assert str(counted(long, "b")) == f"2 empty ({long}, ...)"
 
 
+def test_a_name_is_told_in_one_line() -> None:
+    assert str(counted("a\nb", "\x1b[31mred", "\udcff", reason="odd")) == r"3 odd (a\nb, \x1b[31mred, \udcff)"
+    assert str(counted("größe 😀")) == "1 empty (größe 😀)"
+
+
 def test_tallies_of_several_processes_are_joined() -> None:
     whole = counted("a", reason="crowds")
     whole.merge(counted("a", "b", "c", "d"))

@@ -4,26 +4,28 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 from pathlib import Path
 
+import httpx
 import pytest
 from rich.console import Console
 
 from maskdistill.data.errors import InputError, MaskDistillError
-from maskdistill.pipeline.server import check_server, local_server, reach_loopback_directly
+from maskdistill.pipeline.server import check_server, explain_prefect, local_server, reach_loopback_directly
 
 
 @contextmanager
-def answering(code: int) -> Iterator[str]:
+def answering(code: int, page: bytes = b"") -> Iterator[str]:
     """A server that says the same to everything; its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(code)
             self.end_headers()
+            self.wfile.write(page)
 
         def log_message(self, format: str, *args: object) -> None:
             pass
@@ -61,6 +63,38 @@ def test_another_server_is_not_taken_for_prefect() -> None:
         check_server(address)
 
 
+def test_a_page_is_not_taken_for_prefect() -> None:
+    with answering(200, b"<!doctype html>") as address, pytest.raises(InputError, match=r"a web page.*ends in /api"):
+        check_server(address)
+
+
+def test_what_prefect_says_of_a_key_is_told_in_one_line() -> None:
+    with (
+        pytest.raises(InputError, match=r"^PREFECT_API_URL=u: .*\(no key\).*PREFECT_API_KEY.*--no-prefect"),
+        explain_prefect("u"),
+    ):
+        raise httpx.HTTPError("no key\nFor more information see the web")
+    with pytest.raises(ValueError, match="of a stage"), explain_prefect("u"):
+        raise ValueError("of a stage")
+
+
+def test_a_server_that_says_a_letter_at_a_time_is_given_up() -> None:
+    with socket.socket() as slow:
+        slow.bind(("127.0.0.1", 0))
+        slow.listen()
+        threading.Thread(target=trickle, args=(slow,), daemon=True).start()
+        with pytest.raises(InputError, match=r"timed out after 0\.3 s"):
+            check_server(f"http://127.0.0.1:{slow.getsockname()[1]}/api", seconds=0.3)
+
+
+def trickle(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection, suppress(OSError):
+        for letter in b"HTTP/1.1 200 OK" + b"\r\nX: y" * 5:
+            connection.send(bytes([letter]))
+            time.sleep(0.1)
+
+
 def test_a_server_that_accepts_and_says_nothing_is_given_up() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -76,6 +110,34 @@ def test_loopback_is_added_to_what_passes_by_the_proxy() -> None:
     reach_loopback_directly(environment, Console(quiet=True))
     assert environment["no_proxy"] == environment["NO_PROXY"] == "example.org,localhost,127.0.0.1,::1"
     assert environment["http_proxy"] == "http://proxy:3128"
+
+
+@pytest.mark.parametrize(
+    ("address", "used"),
+    [
+        ("http://proxy:3128", True),
+        ("https://user:p%40@proxy", True),
+        ("proxy:3128", True),
+        ("", True),
+        ("foo://proxy:1", False),
+        ("::::", False),
+        ("http://", False),
+        ("http://proxy:x", False),
+    ],
+)
+def test_what_is_no_proxy_is_said_and_not_used(address: str, *, used: bool) -> None:
+    environment, said = {"ALL_PROXY": address}, StringIO()
+    reach_loopback_directly(environment, Console(file=said, width=200))
+    assert (environment.get("ALL_PROXY") == address) == used
+    assert said.getvalue() == (
+        "" if used else f"ALL_PROXY={address} is not used: not the address of a proxy, such as http://host:3128\n"
+    )
+
+
+def test_a_star_stays_by_itself() -> None:
+    environment = {"http_proxy": "http://proxy:3128", "NO_PROXY": "*"}
+    reach_loopback_directly(environment, Console(quiet=True))
+    assert environment["no_proxy"] == environment["NO_PROXY"] == "*"
 
 
 def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:

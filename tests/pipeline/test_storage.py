@@ -41,13 +41,23 @@ def test_a_folder_that_cannot_be_made_is_named(config_file: Path) -> None:
     assert (found.returncode, "/proc/nowhere: it cannot be made there" in found.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
+@pytest.mark.parametrize(
+    "code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENAMETOOLONG, errno.ELOOP]
+)
 def test_what_the_file_system_says_comes_with_the_remedy(tmp_path: Path, code: int) -> None:
     with (
         pytest.raises(InputError, match=r"^artifacts: .*name another folder with -s artifacts=DIR$"),
         explain_storage(tmp_path),
     ):
         raise OSError(code, os.strerror(code), str(tmp_path / "mine" / "x"))
+
+
+@pytest.mark.parametrize("setting", ["artifacts", "data.root"])
+def test_a_name_beyond_what_a_file_can_have_is_told(config_file: Path, tmp_path: Path, setting: str) -> None:
+    kind = ("-s", "data.kind=folder", "-s", "data.root=x")
+    verb = ("run", "--no-prefect", "--to", "mine", *kind, "-s", f"{setting}={'x' * 300}")
+    found = maskdistill(config_file, tmp_path / "artifacts", *verb)
+    assert (found.returncode, "File name too long; name another file or folder" in found.stderr) == (2, True)
 
 
 def test_a_full_disk_names_no_file(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def root_of(config: Config) -> Path:
 
 FOLDERS = ["2024", "2024-01-05", "2024-02-31", "12:30", "on", "off", "yes", "true", "null"]
 FOLDERS += ["1e3", "0x10", "007", "1_000", ".5"]
-ODD = ["pics #1", "a: b", "[a]", "{a}", "*x", "&x", "- a", "'", "a, b", "!tag", "%", "@x"]
+ODD = ["|", ">", "# x", "pics #1", "a: b", "[a]", "{a}", "*x", "&x", "- a", "'", "a, b", "!tag", "%", "@x"]
 
 
 @pytest.mark.parametrize("name", [*FOLDERS, *ODD])
@@ -122,6 +122,31 @@ REFUSED = {
         f"data:\n  kind: scenes\n  n_train: {NUMBER}",
         f"data.n_train: input should be less than or equal to 1000000 (got {NUMBER}) (c.yaml, line 3)",
     ),
+    "another base": (
+        "data: {kind: scenes}\nseed: 010",
+        "seed: the value is not readable: '010' is a number in another",
+    ),
+    "a time": (
+        "data: {kind: scenes}\nseed: 1:30",
+        "seed: the value is not readable: '1:30' is a number in another base",
+    ),
+    "endless digits": (f"data: {{kind: scenes}}\nseed: {'9' * 5000}", "seed: the value is not readable: '99999"),
+    "a seed beyond what generators take": (
+        f"data: {{kind: scenes}}\nseed: {NUMBER}",
+        "seed: input should be less than",
+    ),
+    "a null character": ("data: \0", "c.yaml, line 1: not YAML (the character '\\x00' may not stand in it)"),
+    "a bell": ("a: 1\nb: \x07", "c.yaml, line 2: not YAML (the character '\\x07' may not stand in it)"),
+    "a null character in a path": (
+        'data: {kind: folder, root: "a\\0b"}',
+        "data.root: must be a path, and none holds a null",
+    ),
+    "no path": ("data: {kind: folder, root: }", "data.root: must be a path (got None) (c.yaml, line 1)"),
+    "a section that is none": (
+        "data: {kind: scenes}\ncluster:",
+        "cluster: must be a section, its settings in the lines",
+    ),
+    "a file of something else": ("# " + "x" * 300_000, "c.yaml: more than 250000 bytes, which no configuration is"),
     "a tab": ("data:\n\tkind: folder", "c.yaml, line 2: not YAML (found character '\\t'"),
     "a list as a key": ("[a]: 3", "c.yaml, line 1: a key is a name"),
     "a call": ('data: !!python/object/apply:os.system ["true"]', "c.yaml, line 1: not YAML (could not determine"),
@@ -150,7 +175,7 @@ def test_a_merged_mapping_may_be_changed() -> None:
     assert plain(read_yaml(text, "c.yaml"))["cluster"] == {"k": 5, "view": "crop"}
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_a_file_may_begin_with_a_mark(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "c.yaml"
     path.write_bytes("data: {kind: folder, root: größe}".encode(encoding))

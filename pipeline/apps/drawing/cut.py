@@ -8,7 +8,7 @@ from PIL import Image
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.pipeline.apps.drawing.cells import fit_size
-from maskdistill.pipeline.apps.drawing.overlay import draw_masks
+from maskdistill.pipeline.apps.drawing.overlay import check_same_size, draw_masks
 from maskdistill.stages.networks.resize import resize_mask
 
 _MARGIN = 0.15
@@ -30,6 +30,7 @@ def cut_out(
     Returns:
         uint8 (height, width, 3) RGB.
     """
+    check_same_size(image, mask)
     window = _window(bbox_xywh)
     part, part_mask = image[window], mask[window]
     if edge is not None:

@@ -69,9 +69,9 @@ def _row(run: Run, index: int, class_of_cluster: Mapping[str, str]) -> list[UInt
     source = run.source
     try:
         image = source.read(index)
+        pictures = [image, *(draw_stage(run, stage, source.ids[index], image) for stage in _views(run).values())]
     except UnreadableImage:
         return []
-    pictures = [image, *(draw_stage(run, stage, source.ids[index], image) for stage in _views(run).values())]
     if source.class_names is None:
         return pictures
     truth = Truth(run.plan.config.evaluate, source)

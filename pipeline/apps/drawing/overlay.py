@@ -1,7 +1,7 @@
 """Draws masks and label maps, on an image or on a transparent picture that lies over one."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import binary_erosion
 
 from maskdistill.data.arrays import IGNORE, UInt8Array
+from maskdistill.data.errors import UnreadableImage
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 
 _FILL = 0.45
@@ -34,6 +35,8 @@ def draw_masks(
     Returns:
         uint8 (height, width, 3) RGB.
     """
+    if len(masks):
+        check_same_size(image, masks[0])
     canvas = image * _DIMMED if len(masks) else image.astype(float)
     for mask, cluster in list(zip(masks, clusters, strict=True))[::-1]:
         colour = np.asarray(cluster_colour(cluster))
@@ -41,6 +44,12 @@ def draw_masks(
         canvas[outline(mask)] = colour
     picture = canvas.round().astype(np.uint8)
     return _write_captions(picture, masks, captions) if captions else picture
+
+
+def check_same_size(image: UInt8Array, mask: NDArray[Any]) -> None:
+    """Raise UnreadableImage where an image, (H, W, 3), is no longer the one that a mask or label map was made of."""
+    if mask.shape != image.shape[:2]:
+        raise UnreadableImage("the image has another size than it had when this was made of it; put the old one back")
 
 
 def draw_labels(

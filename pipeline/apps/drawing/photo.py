@@ -14,3 +14,8 @@ def shrink(pixels: UInt8Array, edge: int) -> UInt8Array:
         return pixels
     height, width = fit_size(size_hw, edge)
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+
+def grey(size_hw: tuple[int, ...]) -> UInt8Array:
+    """What stands for an image that is not there any more, uint8 (H, W, 3): what was made of it is still seen."""
+    return np.full((*size_hw, 3), 128, dtype=np.uint8)

@@ -9,9 +9,11 @@ from PIL import Image, ImageDraw
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.catalog import CLUSTERS, LABELS
+from maskdistill.data.errors import UnreadableImage
 from maskdistill.pipeline.apps.drawing.cells import fit, save_png
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 from maskdistill.pipeline.apps.drawing.cut import cut_out
+from maskdistill.pipeline.apps.drawing.photo import grey
 from maskdistill.pipeline.apps.drawing.stage import draw_stage
 from maskdistill.pipeline.apps.inspect.typical import by_distance, largest_clusters
 from maskdistill.pipeline.apps.output_names import NAME_OF
@@ -71,17 +73,36 @@ def _cluster_row(run: Run, cluster: int, ranked: list[int], count: int) -> Itera
     masks, clusters = run.masks(CLUSTERS.stage), run.clusters()
     yield Cell(f"cluster {cluster}\n{len(ranked):,} masks", cluster=cluster)
     for row in ranked[:count]:
-        image_id = masks.image_ids[masks.image[row]]
-        image = run.source.read(run.source.index(image_id))
-        picture = cut_out(image, masks.decode(row), masks.bbox_xywh[row].tolist(), cluster)
+        image_id, mask = masks.image_ids[masks.image[row]], masks.decode(row)
+        image = _read(run, image_id, mask.shape)
+        picture = cut_out(image, mask, masks.bbox_xywh[row].tolist(), cluster)
         yield Cell(f"{clusters.distance[row]:.2f}  {image_id}", picture, cluster)
     for _ in range(count - len(ranked)):
         yield Cell("")
 
 
 def _image_cell(run: Run, stage: str, image_id: str) -> Cell:
-    image = run.source.read(run.source.index(image_id))
+    image = _read(run, image_id, _made_size(run, stage, image_id))
     return Cell(image_id, draw_stage(run, stage, image_id, image))
+
+
+def _read(run: Run, image_id: str, size_hw: tuple[int, ...] | None) -> UInt8Array:
+    """An image; grey where it is not there any more, or has another size."""
+    try:
+        image = run.source.read(run.source.index(image_id))
+        return image if size_hw in (None, image.shape[:2]) else grey(size_hw or ())
+    except UnreadableImage:
+        return grey(size_hw or (_CELL, _CELL))
+
+
+def _made_size(run: Run, stage: str, image_id: str) -> tuple[int, ...] | None:
+    """Height and width, px, of what a stage made of an image; None where that is nothing."""
+    if stage in LABELS:
+        labels = run.labels(stage)
+        return labels.read(labels.index(image_id)).shape
+    masks = run.masks(stage)
+    rows = masks.rows_of(masks.index(image_id))
+    return tuple(masks.size_hw[rows[0]].tolist()) if len(rows) else None
 
 
 def _assemble(title: str, cells: list[Cell], columns: int) -> Image.Image:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.catalog import LABELS
-from maskdistill.data.errors import InputError
+from maskdistill.data.errors import InputError, UnreadableImage
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.apps.drawing.cells import save_png
@@ -40,8 +40,11 @@ def save_stage_picture(run: Run, stage: str, image_id: str, out: Path) -> None:
         index = run.source.index(image_id)
     except KeyError:
         raise InputError(f"--image {image_id}: not an image of this run, such as {run.source.ids[0]}") from None
-    image = run.source.read(index)
-    save_png(Image.fromarray(draw_stage(run, stage, image_id, image, captions=True)), out)
+    try:
+        picture = draw_stage(run, stage, image_id, run.source.read(index), captions=True)
+    except UnreadableImage as error:
+        raise InputError(f"--image {image_id}: {error}") from error
+    save_png(Image.fromarray(picture), out)
 
 
 def draw_stored_masks(masks: MaskStore, image_id: str, image: UInt8Array, *, captions: bool = False) -> UInt8Array:

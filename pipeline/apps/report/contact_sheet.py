@@ -36,9 +36,9 @@ def _card(run: ReportedRun, cluster: int, ranked: list[int], class_name: str | N
         image_id = masks.image_ids[masks.image[row]]
         try:
             image = run.source.read(run.source.index(image_id))
+            picture = cut_out(image, masks.decode(row), masks.bbox_xywh[row].tolist(), cluster)
         except UnreadableImage:  # gone since the run was made
             continue
-        picture = cut_out(image, masks.decode(row), masks.bbox_xywh[row].tolist(), cluster)
         name = f"mask of cluster {cluster} in {image_id}"
         tiles.append(embed(picture, name, _SIDE))
     title = f"cluster {cluster}" + (f" · {class_name}" if class_name else "")

@@ -52,9 +52,9 @@ def _card(run: ReportedRun, index: int, miou: float | None = None) -> Card:
     image_id = run.source.ids[index]
     try:
         image = run.source.read(index)
+        drawn = {"image": image, **_stages(run, image_id, image), **_truth(run, index, image)}
     except UnreadableImage as error:  # it was there when the run was made
         return Card(image_id, [], str(error))
-    drawn = {"image": image, **_stages(run, image_id, image), **_truth(run, index, image)}
     pictures: list[Picture] = [embed(pixels, f"{name} of {image_id}", _SIDE, name) for name, pixels in drawn.items()]
     return Card(image_id, pictures, "" if miou is None else f"mIoU {miou:.3f}")
 

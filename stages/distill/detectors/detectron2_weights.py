@@ -20,7 +20,9 @@ def load_backbone(model: Any, name: ResNetName, weights: Path) -> None:
     Raises:
         InputError: The file is not there, not readable, or not of this ResNet.
     """
-    tensors = {convert_name(key): value for key, value in build_resnet(name, weights).state_dict().items()}
+    tensors = {
+        convert_name(key): value for key, value in build_resnet(name, weights, "distill.weights").state_dict().items()
+    }
     trunk = getattr(model.backbone, "bottom_up", model.backbone)
     _load(trunk, tensors)
     if hasattr(model.roi_heads, "res5"):

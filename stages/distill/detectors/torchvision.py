@@ -148,7 +148,7 @@ def _pyramid(config: DistillConfig, channels: int, start: Start) -> Any:
     """Backbone and feature pyramid with `channels` channels on each level."""
     if isinstance(start, VisionBackbone):
         return VitLevels(config, start, (*_POOLED, "pool"))
-    body = build_resnet(config.resnet, start)
+    body = build_resnet(config.resnet, start, "distill.weights")
     if config.weights is not None:
         body = freeze_norm(body) if config.freeze_norm else body
         freeze_stages(body, config.freeze_stages)

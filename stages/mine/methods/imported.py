@@ -6,11 +6,12 @@ from typing import Any
 
 from maskdistill.data.coco.entries import CocoId
 from maskdistill.data.coco.proposals import CROWDS, CocoMasks, likely_frame_of
-from maskdistill.data.errors import InputError, UnreadableImage
+from maskdistill.data.errors import InputError, UnreadableImage, about
 from maskdistill.data.sources.frames import Frame, Header
 from maskdistill.data.sources.image_names import match_images
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.tally import Tally
+from maskdistill.data.text import printable
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.mine.methods.imported_config import ImportConfig
@@ -37,8 +38,13 @@ class ImportMiner(Miner):
         if prepared is not None:
             self.file.otherwise = prepared
         self.matches = match_images({key: image.file_name for key, image in self.file.images.items()}, source.ids)
+        if not self.file.images:
+            tally = Tally()
+            tally.merge(self.file.file.bad_entries)
+            tally.merge(self.file.file.left_out)
+            raise InputError(f"mine.import.file: {own.file}: no image is left: {tally or 'it lists none'}; correct it")
         if not self.matches.found:
-            theirs = ", ".join([image.file_name for image in self.file.images.values()][:3]) or "none"
+            theirs = ", ".join([printable(image.file_name) for image in self.file.images.values()][:3])
             raise InputError(
                 f"mine.import.file: {own.file} names no image of the data set. Its file names ({theirs}, ...) must end "
                 f"with the images' ids ({', '.join(source.ids[:3])}, ...), with or without suffix, or the other way "
@@ -106,9 +112,9 @@ class ImportMiner(Miner):
 def open_file(own: ImportConfig) -> CocoMasks:
     """The file that the settings name."""
     assert own.file is not None
-    return CocoMasks(
-        own.file.expanduser(), own.images and own.images.expanduser(), own.crowds, own.annotation_frame or "auto"
-    )
+    images = own.images and own.images.expanduser()
+    with about("mine.import.file"):
+        return CocoMasks(own.file.expanduser(), images, own.crowds, own.annotation_frame or "auto")
 
 
 def _header(source: ImageSource, photo: Photo) -> Header:
@@ -130,6 +136,8 @@ def _headers(miner: ImportMiner, source: ImageSource) -> Iterator[tuple[CocoId, 
 
 
 def _report_names(miner: ImportMiner, progress: Progress) -> None:
+    if (bad := miner.file.file.bad_entries).total:
+        progress.say(f"{miner.file.path}: images and categories left out: {bad}")
     for way, count in miner.matches.remedies.items():
         progress.say(f"{count} file names found {way}")
     if miner.file.file.relative:
@@ -156,5 +164,7 @@ def _left_out(miner: ImportMiner, tally: Tally) -> str:
     total = miner.file.file.count()
     if not total:
         return "0: the file holds none"
-    remedy = "; -s mine.import.crowds=true takes crowd regions for masks" if CROWDS in tally.counts() else ""
-    return f"{total}: {tally}{remedy}"
+    remedy = "write them as polygons or run-length codes, in px of these images"
+    if CROWDS in tally.counts():
+        remedy = "-s mine.import.crowds=true takes crowd regions for masks"
+    return f"{total}: {tally}; {remedy}"

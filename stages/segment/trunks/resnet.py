@@ -31,7 +31,7 @@ class ResNetTrunk(nn.Module):
 
     def __init__(self, name: ResNetName, config: SegmentConfig, weights: Path | None) -> None:
         super().__init__()
-        resnet = build_resnet(name, weights)
+        resnet = build_resnet(name, weights, "segment.weights")
         dilate(resnet, config.output_stride)
         if config.weights is not None:
             freeze_stages(resnet, config.freeze_stages)

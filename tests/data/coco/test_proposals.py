@@ -118,6 +118,27 @@ def test_results_take_their_images_from_another_file(tmp_path: Path) -> None:
     assert [image.file_name for image in alone.images.values()] == ["7"]
 
 
+@pytest.mark.parametrize("wrap", ["results", "annotations"])
+def test_results_may_lie_in_an_object(tmp_path: Path, wrap: str) -> None:
+    content = foreign()
+    (tmp_path / "results.json").write_text(json.dumps({wrap: content.pop("annotations")}))
+    (tmp_path / "images.json").write_text(json.dumps(content))
+    assert list(CocoMasks(tmp_path / "results.json", tmp_path / "images.json").images) == [7]
+    with pytest.raises(InputError, match=r"results\.json: field 'images' is missing; give a COCO annotation file"):
+        CocoMasks(tmp_path / "results.json")
+
+
+def test_one_file_of_sam_that_cannot_be_read_is_not_the_end(tmp_path: Path) -> None:
+    masks = [{"segmentation": foreign()["annotations"][0]["segmentation"]}]
+    for name, text in {"a": json.dumps(masks), "deep/b": json.dumps(masks), "c": "{"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.json").write_text(text)
+    file = CocoMasks(tmp_path)
+    assert [image.file_name for image in file.images.values()] == ["a", "deep/b"]
+    assert "1 files that cannot be read" in str(file.file.left_out)
+    assert "c.json: not valid JSON" in str(file.file.left_out)
+
+
 @pytest.mark.parametrize("kind", ["list", "SA-1B"])
 def test_masks_of_sam_are_a_file_for_each_image(tmp_path: Path, kind: str) -> None:
     masks = [{"segmentation": item["segmentation"], "predicted_iou": 0.75} for item in foreign()["annotations"][:2]]
@@ -148,6 +169,24 @@ def test_folders_that_hold_something_else_are_named(tmp_path: Path, files: dict[
         (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
         CocoMasks(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:abc", "a pointer of Git LFS, not the annotations"),
+        (b"<!DOCTYPE html><html>404</html>", "a web page, not annotations"),
+        (b"\x1f\x8b\x08\0", "compressed with gzip; unpack it"),
+        (b"PK\3\4", "a ZIP archive, not annotations; unpack it"),
+        (b"", "the file is empty"),
+        ('{"images": "é"'.encode("latin-1"), "export it anew, in UTF-8"),
+    ],
+)
+def test_another_file_is_called_what_it_is(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "coco.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"coco\.json: ") as caught:
+        read_coco(tmp_path / "coco.json")
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{", "[]", "7", '{"images": NaN', ""])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from helpers.coco_files import runs_of
-from maskdistill.data.coco.segmentation import decode_counts, read_mask
+from maskdistill.data.coco.segmentation import decode_counts, is_relative, read_mask
 from maskdistill.data.stores.rle import Rle, encode
 
 masks = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=40))
@@ -58,6 +58,43 @@ def test_polygons_are_drawn_as_pycocotools_draws_them() -> None:
     assert encode_again([[1, 1, 6, 4]], (10, 12)) == encode(np.zeros((10, 12), dtype=bool))
 
 
+SQUARE = np.zeros((10, 12), dtype=bool)
+SQUARE[1:4, 2:6] = True
+ALIKE: dict[str, object] = {
+    "a polygon": [[2, 1, 6, 1, 6, 4, 2, 4]],
+    "outside of a list": [2, 1, 6, 1, 6, 4, 2, 4],
+    "corners in pairs": [[[2, 1], [6, 1], [6, 4], [2, 4]]],
+    "pairs outside of a list": [[2, 1], [6, 1], [6, 4], [2, 4]],
+    "as text": "[[2, 1, 6, 1, 6, 4, 2, 4]]",
+    "rows of true and false": SQUARE.tolist(),
+    "a code": {"size": [10, 12], "counts": runs_of(SQUARE)},
+    "a code of floats": {"size": [10.0, 12.0], "counts": [float(run) for run in runs_of(SQUARE)]},
+    "a size of texts": {"size": ["10", "12"], "counts": runs_of(SQUARE)},
+    "a code in a list": [{"size": [10, 12], "counts": runs_of(SQUARE)}],
+}
+
+
+@pytest.mark.parametrize("segmentation", ALIKE.values(), ids=ALIKE.keys())
+def test_programs_write_one_mask_in_many_ways(segmentation: object) -> None:
+    np.testing.assert_array_equal(read_mask(segmentation, (10, 12)), SQUARE)
+
+
+@pytest.mark.parametrize(
+    ("segmentations", "relative"),
+    [
+        ([[[0.1, 0.1, 0.5, 0.1, 0.5, 0.5]]], True),
+        ([[[-0.001, 0.1, 1.002, 0.1, 0.5, 0.5]]], True),
+        ([[[0.1, 0.1, 0.5, 0.1, 0.5, 0.5]], [[float("nan"), 0, 1, 1, 0, 1]], "no mask", None], True),
+        ([[[[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]]]], True),
+        ([[[0.1, 0.1, 0.5, 0.1, 0.5, 0.5]], [[2, 1, 6, 1, 6, 4]]], False),
+        ([[[0, 0, 1, 0, 1, 1]]], False),
+        ([{"size": [10, 12], "counts": [120]}], False),
+    ],
+)
+def test_outlines_within_0_and_1_are_fractions(segmentations: list[object], *, relative: bool) -> None:
+    assert is_relative(segmentations) == relative
+
+
 HOSTILE: dict[str, object] = {
     "empty": {"size": [10, 12], "counts": ""},
     "cut off": {"size": [10, 12], "counts": "P137000j"},
@@ -75,6 +112,9 @@ HOSTILE: dict[str, object] = {
     "other size": {"size": [12, 10], "counts": [120]},
     "no size": {"counts": [120]},
     "neither": "P137000j1",
+    "a picture in a text": "iVBORw0KGgo=",
+    "rows of another size": [[True, False], [False, True]],
+    "rows of which some are numbers": [[True, *[0] * 11] for _ in range(10)],
     "polygon of text": [["a", "b", "c", "d", "e", "f"]],
     "odd polygon": [[1, 1, 5, 1, 5, 5, 1]],
     "polygon far outside": [[0, 0, 1e9, 0, 1e9, 1e9]],

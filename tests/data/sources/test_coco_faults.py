@@ -9,6 +9,8 @@ import pytest
 
 from helpers.coco_files import Content, open_coco, train_content, write_annotations, write_coco_set
 from maskdistill.data.errors import InputError, UnreadableImage
+from maskdistill.data.sources.first import FirstImages
+from maskdistill.stages.evaluate.check import check_truth
 
 
 @pytest.fixture
@@ -105,10 +107,54 @@ def test_a_missing_image_is_an_unreadable_one(root: Path, *, dangling: bool) -> 
     if dangling:
         (root / "train2017/000007.jpg").symlink_to("/nowhere.jpg")
     source = open_coco(root, max_failure_rate=0.4)
-    assert "1 of 3 images are missing" in source.notes[0]
+    assert len(source.notes) == 1 and "1 of 3 images are missing" in source.notes[0]
     with pytest.raises(UnreadableImage, match="no such file"):
         source.read(1)
     assert source.fingerprint()
+
+
+def test_links_are_followed_as_they_stand(root: Path, tmp_path: Path) -> None:
+    (root / "train2017/000007.jpg").rename(tmp_path / "elsewhere.jpg")
+    (root / "train2017/000007.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    source = open_coco(root)
+    assert not source.notes
+    assert source.read(1).shape[2] == 3
+
+
+def test_a_name_beyond_what_a_file_can_have_is_a_missing_image(root: Path) -> None:
+    write_annotations(root, "train", _change("images", 1, "file_name", to="x" * 5000)(train_content()))
+    with pytest.raises(InputError, match=r"1 of 3 images are missing"):
+        open_coco(root)
+
+
+def test_where_nothing_is_left_the_reason_is_told(root: Path) -> None:
+    content = train_content()
+    for image in content["images"]:
+        image["width"] = "12 px"
+    write_annotations(root, "train", content)
+    with pytest.raises(
+        InputError, match=r"left out 2 not in order \(images\[0\]: field 'width' is str '12 px'.*no train"
+    ):
+        open_coco(root)
+
+
+def test_annotations_that_are_not_in_order_are_told_with_the_ground_truth(root: Path) -> None:
+    content = _change("annotations", 0, "iscrowd", to=2)(train_content())
+    content["annotations"].append({**content["annotations"][1], "image_id": 99})
+    write_annotations(root, "train", content)
+    source = open_coco(root)
+    source.read_labels(1)
+    assert "field 'iscrowd' is int 2, it must be 0 or 1" in str(source.truth_remarks)
+    assert "1 of no image of the file (image_id 99)" in str(source.truth_remarks)
+
+
+def test_crowds_alone_are_no_ground_truth(root: Path) -> None:
+    content = train_content()
+    for item in content["annotations"]:
+        item["iscrowd"] = 1
+    write_annotations(root, "train", content)
+    with pytest.raises(InputError, match=r"data\.annotations_train: .* hold 0 and 255 alone.*set iscrowd to 0"):
+        check_truth(FirstImages(open_coco(root, annotations_val=None), 2))
 
 
 def test_an_image_that_is_listed_twice_has_the_objects_of_both(root: Path) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from maskdistill.data.config import FolderConfig
 from maskdistill.data.errors import UnreadableImage
-from maskdistill.data.sources.decode import MORE_BANDS, MORE_PAGES, STRETCHED, read_image, read_picture
+from maskdistill.data.sources.decode import GAPS, MORE_BANDS, MORE_PAGES, STRETCHED, read_image, read_picture
 from maskdistill.data.sources.stretch import Stretch
 
 LIMIT = 10_000
@@ -120,6 +120,56 @@ def test_what_uses_its_range_is_read_as_it_is(tmp_path: Path, name: str) -> None
     assert picture.remarks == ((MORE_BANDS,) if "infrared" in name or "bands" in name else ())
 
 
+def with_gaps(values: NDArray[np.generic], gap: float) -> NDArray[np.generic]:
+    """A picture in grey of which four columns stand for nothing."""
+    grey = values[..., 0].copy()
+    grey[:, :4] = gap
+    return grey
+
+
+GAPPED: dict[str, NDArray[np.generic]] = {
+    "nan": with_gaps(scene("f4").astype(np.float32) + 1000, np.nan),
+    "infinity": with_gaps(scene("f4", 1), np.inf),
+    "-9999": with_gaps(scene("f4", 1 / 255), -9999),
+    "the least float": with_gaps(scene("f4", 1 / 255), np.finfo(np.float32).min),
+    "the largest of 16 bits": with_gaps(scene("u2", 12), 65535),
+    "-32768": with_gaps(scene("i2", 8), -32768),
+}
+
+
+@pytest.mark.parametrize("name", GAPPED)
+def test_values_that_stand_for_nothing_leave_the_others_their_contrast(tmp_path: Path, name: str) -> None:
+    picture = read_picture(tiff(tmp_path / "x.tif", GAPPED[name], photometric="minisblack"), LIMIT)
+    shown = picture.pixels[:, 4:, 0].astype(float)
+    assert np.corrcoef(shown.ravel(), scene()[:, 4:, 0].ravel())[0, 1] > 0.99
+    assert np.ptp(shown) == 255
+    assert GAPS in picture.remarks
+    assert set(picture.pixels[:, :4].ravel().tolist()) <= {0, 255}
+
+
+def test_a_picture_of_nothing_is_black(tmp_path: Path) -> None:
+    path = tiff(tmp_path / "x.tif", np.full((4, 6), np.nan, dtype=np.float32), photometric="minisblack")
+    assert not read_image(path, LIMIT).any()
+
+
+def test_a_drawing_of_few_values_is_left_as_it_is(tmp_path: Path) -> None:
+    values = np.zeros((20, 30), dtype=np.uint16)
+    values[5:10], values[10:12] = 1, 65535
+    assert read_image(_save(tmp_path / "x.png", values), LIMIT, Stretch.parse("auto"))[::5, 0, 0].tolist() == [
+        0,
+        0,
+        255,
+        0,
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_white_may_be_0(tmp_path: Path, dtype: str) -> None:
+    most = np.iinfo(dtype).max
+    values = (most - scene(dtype, most // 255)[..., 0].astype(int)).astype(dtype)
+    assert brightness(read_image(tiff(tmp_path / "x.tif", values, photometric="miniswhite"), LIMIT))[0] > 0.99
+
+
 def test_a_band_that_is_alpha_shows_white(tmp_path: Path) -> None:
     alpha = np.full((20, 30), 255, dtype=np.uint8)
     alpha[:5] = 0
@@ -168,8 +218,23 @@ def test_no_program_is_started_for_a_picture(tmp_path: Path) -> None:
     """Pillow hands PostScript to Ghostscript, whatever the file is called."""
     path = tmp_path / "x.jpg"
     path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n")
-    with pytest.raises(UnreadableImage, match="not an image in a known format"):
+    with pytest.raises(UnreadableImage, match=r"not an image in a known format: PostScript, not pixels; convert it"):
         read_image(path, LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC, not pixels; convert it"),
+        (b"\n<!DOCTYPE html><html>404</html>", "a web page, not pixels"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:abc", "a pointer of Git LFS"),
+        (b"%PDF-1.7", "a PDF file"),
+    ],
+)
+def test_another_file_is_called_what_it_is(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "x.jpg").write_bytes(content)
+    with pytest.raises(UnreadableImage, match=rf"not an image in a known format: {message}"):
+        read_image(tmp_path / "x.jpg", LIMIT)
 
 
 def test_a_huge_tiff_of_many_bands_is_refused_from_its_header(tmp_path: Path) -> None:

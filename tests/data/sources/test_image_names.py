@@ -41,6 +41,8 @@ def test_a_name_means_the_image_that_it_ends_with(name: str, expected: int | Non
         ("https://example.org/b/2007_000032.jpg?x=1", 1, SPELLING),
         ("https://example.org/a%2F1.png", 2, SPELLING),
         (unicodedata.normalize("NFD", "Müller é.jpg"), 6, SPELLING),
+        ("/data/local-files/?d=pics%2Fa%2F1.png", 2, SPELLING),
+        ("2007_000032.jpg\n", 1, SPELLING),
         ("images/0a1b2c3d-photo.v2.jpg", 4, SERVER),
         ("3f2a_2007_000032.jpg", 1, SERVER),
         ("2007_000032_jpg.rf.0a1b2c3d.jpg", 1, SERVER),

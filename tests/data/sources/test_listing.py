@@ -1,5 +1,6 @@
 """What is found in a folder, and what is left out aloud."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,19 @@ def test_a_folder_of_other_pictures_alone_says_so(tmp_path: Path) -> None:
         InputError, match=r"data\.root: .*left out 20 \.heic files \(IMG_00\.HEIC, IMG_01\.HEIC, .*convert"
     ):
         FolderSource(FolderConfig(kind="folder", root=tmp_path))
+
+
+def test_a_dangling_link_that_may_be_a_folder_is_counted(root: Path) -> None:
+    (root / "sub" / "batch").symlink_to("/nowhere")
+    (root / "README").symlink_to(root / "a.jpg")
+    assert str(list_images(root).skipped) == "1 links to what is not there (sub/batch)"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_cannot_be_read_is_counted(root: Path) -> None:
+    (root / "sub").chmod(0)
+    assert "1 folders that cannot be read: Permission denied (sub)" in str(list_images(root).skipped)
+    (root / "sub").chmod(0o700)
 
 
 def test_a_dangling_link_is_a_missing_image(root: Path) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from helpers.runs import photo_plan, publish, write_photos
 from maskdistill.data.catalog import CLUSTERS, MINED, PREDICTIONS
-from maskdistill.data.errors import InputError
+from maskdistill.data.errors import InputError, UnreadableImage
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.labels import write_labels
 from maskdistill.data.stores.masks import MaskStoreBuilder
@@ -156,6 +156,16 @@ def test_sheets_have_a_row_per_cluster_or_a_grid_of_images(run: Run, tmp_path: P
     assert sizes[0] == (4 * cell + gap, header + 3 * row)
     assert sizes[1] == (6 * cell + gap, header + 4 * row)
     assert sizes[2] == (2 * cell, header + row)
+
+
+def test_an_image_of_another_size_is_not_drawn_on(run: Run) -> None:
+    masks = run.masks("cluster")
+    mask, box = masks.decode(0), masks.bbox_xywh[0].tolist()
+    smaller = np.ascontiguousarray(GREY[:-1])
+    with pytest.raises(UnreadableImage, match="another size"):
+        cut_out(smaller, mask, box, 4)
+    with pytest.raises(UnreadableImage, match="another size"):
+        draw_stage(run, "cluster", masks.image_ids[masks.image[0]], smaller)
 
 
 def test_an_image_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:

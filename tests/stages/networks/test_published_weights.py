@@ -11,15 +11,13 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from maskdistill.data.errors import InputError
 from maskdistill.stages.networks.model_names import nearest_names, timm_name
 from maskdistill.stages.networks.resnet import build_resnet
-from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.vit_build import build_vit
 from maskdistill.stages.networks.vit_weights import load_weights
-from maskdistill.stages.weights import WeightsSource
 
 TINY = "vit_tiny_patch16_224"
 State = dict[str, Tensor]
@@ -63,7 +61,7 @@ PREFIXES = [
     "teacher_momentum.",
     "a.b.c.",
 ]
-WRAPPERS = ["state_dict", "model_state_dict", "model", "teacher"]
+WRAPPERS = ["state_dict", "model_state_dict", "model", "teacher", "ema_state_dict", "module", "generator"]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
@@ -84,6 +82,7 @@ def test_what_trainings_write_down_besides_does_no_harm(vit: State, tmp_path: Pa
         "best": np.float64(0.7),
         "epoch": np.int64(3),
         "done": np.bool_(True),
+        "losses": np.zeros(3),
     }
     torch.save({"model": vit, **besides}, tmp_path / "x.pth")
     assert same(load(tmp_path / "x.pth"), vit)
@@ -168,46 +167,6 @@ def test_a_resnet_with_any_prefix_is_read(prefix: str, tmp_path: Path) -> None:
     state = build_resnet("resnet18", None).state_dict()
     torch.save({"state_dict": prefixed(prefix)(state), "arch": "resnet18"}, tmp_path / "moco.pth.tar")
     assert same(dict(build_resnet("resnet18", tmp_path / "moco.pth.tar").state_dict()), dict(state))
-
-
-def write(path: Path, content: bytes) -> Path:
-    path.write_bytes(content)
-    return path
-
-
-def write_module(path: Path) -> Path:
-    torch.save(nn.Linear(2, 2), path)
-    return path
-
-
-NO_WEIGHTS: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "a web page": (lambda p: write(p / "x.pth", b"<!DOCTYPE html><html>Not found</html>"), "a web page, not weights"),
-    "a page of errors": (lambda p: write(p / "x.bin", b'\n <?xml version="1.0"?><Error>'), "an XML file, not weights"),
-    "a pointer": (
-        lambda p: write(p / "x.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 22\n"),
-        "a pointer of Git LFS, not the weights; fetch them with `git lfs pull`",
-    ),
-    "nothing": (lambda p: write(p / "x.pth", b""), "the file is empty"),
-    "a text": (lambda p: write(p / "x.safetensors", b'{"a": 1}'), "a text, not weights"),
-    "noise": (lambda p: write(p / "x.pth", bytes(range(256))), "cannot be read as weights"),
-    "half a file": (lambda p: write(p / "x.safetensors", b"\xff" * 100), "cannot be read as weights"),
-    "a whole module": (lambda p: write_module(p / "x.pth"), "holds Python objects beside tensors"),
-    "another ending": (lambda p: write(p / "x.pkl", b"x"), "give a file that ends in .safetensors, .pth"),
-    "a folder": (lambda p: p, "a folder; name a file of weights"),
-    "no file": (lambda p: p / "gone.pth", "there is no such file"),
-}
-
-
-@pytest.mark.parametrize(("make", "message"), NO_WEIGHTS.values(), ids=NO_WEIGHTS.keys())
-def test_what_is_no_file_of_weights_is_called_what_it_is(
-    make: Callable[[Path], Path], message: str, tmp_path: Path
-) -> None:
-    with pytest.raises(InputError) as caught:
-        load_vit(TINY, WeightsSource.parse(str(make(tmp_path))), normalise="half")
-    text = str(caught.value)
-    assert text.startswith("mine.weights: ") and message in text
-    assert len(text.splitlines()) == 1 and "\x1b" not in text
-    assert "weights_only" not in text
 
 
 NAMES = {
