@@ -7,13 +7,20 @@ import typer
 from rich.console import Console
 
 from maskdistill.data.errors import MaskDistillError
-from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
+from maskdistill.pipeline.apps.commands.options import (
+    ConfigOption,
+    RunOption,
+    SetOption,
+    config_source,
+    output,
+)
 from maskdistill.pipeline.plan import Plan
 
 
 def compare(
-    config: ConfigOption = DEFAULT_CONFIG,
+    config: ConfigOption = None,
     overrides: SetOption = None,
+    run_name: RunOption = None,
     variants: Annotated[
         list[str] | None,
         typer.Option(
@@ -41,7 +48,9 @@ def compare(
     for path in out or ():
         check_format(path)
     chosen = read_variants(variants or [])
-    compared = compare_variants(Plan(config_source(config, overrides)), chosen, seeds, Console(stderr=True), last)
+    compared = compare_variants(
+        Plan(config_source(config, overrides, run_name)), chosen, seeds, Console(stderr=True), last
+    )
     print_table(methods_table(compared), output())
     for path in out or ():
         write_methods(path, compared)
