@@ -2,20 +2,31 @@
 
 from typing import Any
 
+from maskdistill.data.errors import CorruptArtifact
+from maskdistill.pipeline.integrity import check_sound
 from maskdistill.pipeline.plan import Plan
 
 _MADE = ("items", "unit", "bytes", "made", "precision", "device")
 
 
 def collect_status(plan: Plan) -> list[dict[str, Any]]:
-    """One dict per stage: stage, key, state (cached, running or missing), why, path, and what `_MADE` names."""
+    """One dict per stage: stage, key, state (cached, damaged, running or missing), why, path, and what `_MADE` names.
+
+    Every file of what is cached is read.
+    """
     return [_stage_status(plan, spec.name) for spec in plan.specs]
 
 
 def _stage_status(plan: Plan, stage: str) -> dict[str, Any]:
-    manifest = plan.manifest(stage)
-    key = plan.stages[stage].key
-    row: dict[str, Any] = {"stage": stage, "key": key, "path": str(plan.path(stage))}
+    key, folder = plan.stages[stage].key, plan.path(stage)
+    row: dict[str, Any] = {"stage": stage, "key": key, "path": str(folder)}
+    try:
+        manifest = plan.manifest(stage)
+        if manifest is not None:
+            check_sound(folder, manifest, "")
+    except CorruptArtifact as error:
+        why = f"{str(error).splitlines()[0]} (maskdistill verify tells all)"
+        return {**row, "state": "damaged", "why": why, **dict.fromkeys(_MADE)}
     if manifest is not None:
         made = {"items": manifest.items, "unit": manifest.unit, "bytes": manifest.size(), "made": manifest.started}
         made |= {name: manifest.environment.get(name) for name in ("precision", "device")}

@@ -15,6 +15,8 @@ from torch import Tensor
 from maskdistill.data.errors import InputError
 
 _WRAPPERS = ("teacher", "student", "state_dict", "model_state_dict", "model", "net", "network", "backbone", "encoder")
+_DEEPEST = 8
+"""So many wrappers around the parameters are looked through."""
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".pth.tar", ".pt.tar", ".bin", ".ckpt")
 _OTHERS = {
     b"version https://git-lfs": "a pointer of Git LFS, not the weights; fetch them with `git lfs pull`",
@@ -136,7 +138,9 @@ def _check_beginning(path: Path, where: str) -> None:
 
 def _unwrap(content: Any, where: str) -> ForeignWeights:
     top = content
-    while isinstance(content, dict):
+    for _ in range(_DEEPEST):  # a dict may hold itself
+        if not isinstance(content, dict):
+            break
         inner = next((name for name in _WRAPPERS if isinstance(content.get(name), dict)), None)
         if inner is None:
             break

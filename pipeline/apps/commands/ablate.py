@@ -7,7 +7,14 @@ import typer
 from rich.console import Console
 
 from maskdistill.data.errors import MaskDistillError
-from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source, output
+from maskdistill.pipeline.apps.commands.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    SetOption,
+    config_source,
+    output,
+    print_line,
+)
 from maskdistill.pipeline.plan import Plan
 
 
@@ -38,7 +45,7 @@ def ablate(
     print_table(compare(chosen.setting, outcomes), output())
     for path in out or ():
         write_comparison(path, chosen.setting, outcomes)
-        print(path)
+        print_line(path)
     failed = [str(outcome.value) for outcome in outcomes if outcome.error]
     if failed:
         raise MaskDistillError(f"{chosen.setting} = {', '.join(failed)}: failed; the reasons stand above")

@@ -6,7 +6,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from maskdistill.pipeline.apps.commands.options import DEFAULT_CONFIG, ConfigOption, SetOption, config_source
+from maskdistill.pipeline.apps.commands.options import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    SetOption,
+    config_source,
+    print_line,
+)
 from maskdistill.pipeline.apps.output_names import VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.finished import FinishedPlan, open_artifact
@@ -49,4 +55,4 @@ def export(
     run = Run(plan, f"export {view}")
     with show_progress("export", Console(stderr=True)) as progress:
         export_stage(run, stage, kind, out, progress, force=force)
-    print(out)
+    print_line(out)

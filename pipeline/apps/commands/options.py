@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from maskdistill.data.printable import printable
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.config_files import config_names
 
@@ -41,3 +42,8 @@ def output() -> Console:
 def print_json(value: Any) -> None:
     """Print a value for another program to read."""
     print(json.dumps(value, indent=1))
+
+
+def print_line(text: object) -> None:
+    """Print a name of a file or a text with one in it."""
+    print(printable(str(text)))

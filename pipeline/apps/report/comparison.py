@@ -11,10 +11,10 @@ from maskdistill.pipeline.apps.report.reported_run import FINAL, ReportedRun
 from maskdistill.pipeline.apps.tables.comparison import compare
 from maskdistill.pipeline.apps.tables.numbers import both_splits, ordered, share, title_of
 from maskdistill.pipeline.apps.tables.table import EMPTY, Cell, Row, Table
-from maskdistill.pipeline.artifacts import Manifest
 from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.changes import changed_values, flatten
 from maskdistill.pipeline.evaluation import evaluate_stage
+from maskdistill.pipeline.manifest import Manifest
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import StageResult
 
