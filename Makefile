@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline demo-weights status inspect verify test test-slow lint typecheck check format constraints clean
+.PHONY: help setup pipeline demo-weights status inspect verify test test-slow test-faults lint typecheck check format constraints clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -46,10 +46,13 @@ verify: setup ## check the artifacts against their manifests
 
 # By file, as what the tests of a file share is made once a worker; in order, as the long files come first then.
 test: setup ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow' $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not faults' $(ARGS)
 
 test-slow: setup ## run the tests that take minutes
 	OMP_NUM_THREADS=2 $(BIN)/pytest -m slow $(ARGS)
+
+test-faults: setup ## inject faults into runs, and print what became of them
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults -k 'not few' $(ARGS)
 
 lint: setup ## check style
 	$(BIN)/ruff check .

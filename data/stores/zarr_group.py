@@ -100,6 +100,11 @@ def get_array(group: zarr.Group, name: str) -> "zarr.Array[Any]":
     return item
 
 
+def has_item(group: zarr.Group, name: str) -> bool:
+    """Whether a group holds something of that name. Raises CorruptArtifact where that is damaged."""
+    return _get_item(group, name) is not None
+
+
 def folder_of(item: "zarr.Array[Any] | zarr.Group") -> Path:
     """Where an array or a group lies."""
     if not isinstance(item.store, LocalStore):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from maskdistill.data.errors import CorruptArtifact
-from maskdistill.pipeline.integrity import check_sound
+from maskdistill.pipeline.integrity import damaged_files, describe_faults
 from maskdistill.pipeline.plan import Plan
 
 _MADE = ("items", "unit", "bytes", "made", "precision", "device")
@@ -22,11 +22,12 @@ def _stage_status(plan: Plan, stage: str) -> dict[str, Any]:
     row: dict[str, Any] = {"stage": stage, "key": key, "path": str(folder)}
     try:
         manifest = plan.manifest(stage)
-        if manifest is not None:
-            check_sound(folder, manifest, "")
+        faults = describe_faults(folder, damaged_files(folder, manifest)) if manifest else []
     except CorruptArtifact as error:
-        why = f"{str(error).splitlines()[0]} (maskdistill verify tells all)"
-        return {**row, "state": "damaged", "why": why, **dict.fromkeys(_MADE)}
+        faults = [str(error)]
+    if faults:
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        return {**row, "state": "damaged", "why": f"{faults[0]}{more}", **dict.fromkeys(_MADE)}
     if manifest is not None:
         made = {"items": manifest.items, "unit": manifest.unit, "bytes": manifest.size(), "made": manifest.started}
         made |= {name: manifest.environment.get(name) for name in ("precision", "device")}

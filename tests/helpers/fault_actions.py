@@ -1,0 +1,83 @@
+"""What the processes of the fault suite do."""
+
+import os
+import time
+from pathlib import Path
+
+from content_hashes import content_hashes
+from rich.console import Console
+
+from helpers.fault_process import steps_so_far
+from helpers.fault_stages import fault_plan
+from maskdistill.pipeline.apps import cli
+from maskdistill.pipeline.dag import STAGES
+from maskdistill.pipeline.launch import forced_stages, run_stages
+from maskdistill.pipeline.upkeep.gc import find_garbage, remove_garbage
+from maskdistill.pipeline.upkeep.repair import repair_stage
+from maskdistill.pipeline.upkeep.verify import verify_stage
+
+
+def run(config: Path, force: str | None = None, *overrides: str) -> None:
+    """All stages that are not cached."""
+    plan = fault_plan(config, *overrides)
+    run_stages(plan, STAGES, Console(), forced=forced_stages(plan, force))
+    (config.parent / "steps").write_text(str(steps_so_far()))
+
+
+def collect_garbage(config: Path, *overrides: str) -> None:
+    """`gc --yes`."""
+    plan = fault_plan(config, *overrides)
+    for line in remove_garbage(plan, find_garbage(plan)):
+        print(line)
+
+
+def read(config: Path) -> None:
+    """Use every artifact, as a stage does; each has to be sound."""
+    plan = fault_plan(config)
+    for spec in plan.specs:
+        plan.require(spec.name, "the fault suite")
+
+
+def repair(config: Path) -> None:
+    """`verify --repair`."""
+    plan = fault_plan(config)
+    for spec in plan.specs:
+        if verify_stage(plan, spec.name):
+            repair_stage(plan, spec.name)
+
+
+def hash_all(config: Path, output: Path) -> None:
+    """Write down what the run came to, once `verify` finds it sound."""
+    plan = fault_plan(config)
+    faults = {spec.name: verify_stage(plan, spec.name) for spec in plan.specs}
+    if any(found is None or found for found in faults.values()):
+        output.write_text(f"not sound: {faults}")
+        return
+    output.write_text("\n".join(content_hashes(config.parent / "artifacts")))
+
+
+def hold_lock(config: Path, stage: str, seconds: float) -> None:
+    """Hold the lock of an artifact, as a run does."""
+    plan = fault_plan(config)
+    with plan.store.lock(stage, plan.stages[stage].key):
+        Path(config.parent / "held").touch()
+        time.sleep(seconds)
+
+
+def read_slowly(config: Path, stage: str, seconds: float) -> None:
+    """Read an artifact for a while."""
+    plan = fault_plan(config)
+    with plan.reading([stage]):
+        plan.require(stage, "a reader")
+        Path(config.parent / "held").touch()
+        time.sleep(seconds)
+        plan.require(stage, "a reader")
+
+
+def command(*arguments: str) -> None:
+    """The command `maskdistill` itself."""
+    import sys
+
+    os.environ.setdefault("NO_COLOR", "1")
+    sys.argv = ["maskdistill", *arguments]
+    cli.main()
