@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline demo-weights status inspect verify test test-slow test-faults lint typecheck check format constraints clean
+.PHONY: help setup pipeline demo-weights status inspect verify test test-slow test-faults lint typecheck check format constraints audit clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -75,6 +75,9 @@ format: setup ## put the code into the project's style
 constraints: setup ## pin the newest versions that fit pyproject.toml
 	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --extra tensorboard --universal --no-header --no-annotate \
 		--no-emit-index-url -o constraints.txt
+
+audit: setup ## look the pinned packages up among the known vulnerabilities, which needs a network
+	$(BIN)/uv tool run pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 clean: ## remove the environment and caches; artifacts stay
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,6 +12,8 @@ from maskdistill.data.seals import SEALS
 from maskdistill.data.settings import Settings
 
 MANIFEST = "manifest.json"
+RUN_LOG = "run.log"
+"""What the stage had to say, see `run_log.py`; no part of what it made."""
 
 
 class FileRecord(Settings):
@@ -35,6 +37,8 @@ class Manifest(Settings):
     started: str
     """UTC, ISO 8601."""
     seconds: float
+    peak_memory: int | None = None
+    """Bytes that the main process held at most while the stage ran; None in manifests of earlier versions."""
     items: int
     unit: str
     metrics: dict[str, Any]
@@ -96,4 +100,4 @@ def hash_key(ingredients: dict[str, Any]) -> str:
 
 
 def _is_extra(name: Path) -> bool:
-    return name.parts in ((MANIFEST,),) or name.parts[0] == SEALS
+    return name.as_posix() in (MANIFEST, RUN_LOG) or name.parts[0] == SEALS

@@ -10,9 +10,11 @@ from rich.console import Console
 from maskdistill.pipeline.engines.local import LocalEngine
 from maskdistill.pipeline.environment import describe_arithmetic, describe_environment
 from maskdistill.pipeline.image_records import keep_record
-from maskdistill.pipeline.manifest import MANIFEST, Manifest, record_files
+from maskdistill.pipeline.manifest import MANIFEST, RUN_LOG, Manifest, record_files
+from maskdistill.pipeline.memory import peak_bytes, reset_peak
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import print_note, show_progress
+from maskdistill.pipeline.run_log import RunLog
 from maskdistill.pipeline.storage import explain_storage
 from maskdistill.pipeline.unfinished import finish_unfinished, sweep_unfinished
 from maskdistill.stages.contract import StageInputs
@@ -75,12 +77,16 @@ def _make(plan: Plan, stage: str, folder: Path, console: Console) -> Manifest:
         if not planned.inputs:  # the first stage of a run: nothing has been waited for yet
             _look_over(plan, console)
         folder.mkdir(parents=True, exist_ok=True)
-        for note in sweep_unfinished(folder):
+        notes = sweep_unfinished(folder)
+        for note in notes:
             print_note(console, f"{stage}: {note}")
         arithmetic = describe_arithmetic(plan.settings(stage), plan.config.execution)
         started, clock = datetime.now(UTC), time.monotonic()
-        with show_progress(stage, console) as progress:
-            outputs = planned.spec.load()(plan.settings(stage), inputs, folder, progress)
+        reset_peak()
+        with show_progress(stage, console) as progress, RunLog(folder / RUN_LOG, progress) as log:
+            for note in notes:
+                log.note(note)
+            outputs = planned.spec.load()(plan.settings(stage), inputs, folder, log)
     manifest = Manifest(
         stage=stage,
         key=planned.key,
@@ -89,6 +95,7 @@ def _make(plan: Plan, stage: str, folder: Path, console: Console) -> Manifest:
         environment=describe_environment() | arithmetic,
         started=started.isoformat(timespec="microseconds"),
         seconds=round(time.monotonic() - clock, 3),
+        peak_memory=peak_bytes(),
         items=outputs.items,
         unit=outputs.unit,
         metrics=outputs.metrics,

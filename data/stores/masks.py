@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import ArrayLike, NDArray
 from pycocotools import mask as coco_mask
 
@@ -21,6 +22,7 @@ from maskdistill.data.stores.rle import Rle, areas
 from maskdistill.data.stores.zarr_group import (
     create_array,
     create_store,
+    file_states,
     open_store,
     read_array,
     read_strings,
@@ -36,12 +38,18 @@ class MaskStore(MaskColumns):
 
     @classmethod
     def open(cls, path: Path | str) -> "MaskStore":
-        """Read a store. Raises MissingArtifact where there is none, CorruptArtifact where it is not a MaskStore."""
+        """Read a store. Raises MissingArtifact where there is none, CorruptArtifact where it is not a MaskStore.
+
+        One that this process has opened before, and whose files look as they did, is read column by column as needed.
+        """
         path = Path(path)
         group = open_store(path, "masks")
+        if _sound.get(path) == (state := file_states(path)):
+            return _StoredMasks.of(group)
         columns = {name: read_array(group, name, dtype) for name, dtype in DTYPES.items()}
         store = cls(image_ids=read_strings(group, "image_ids"), **columns)
         store.check(path)
+        _sound[path] = state
         return store
 
     def save(self, path: Path) -> None:
@@ -140,6 +148,30 @@ class MaskStore(MaskColumns):
             raise ValueError("stores to concatenate share images")
         offsets = np.concatenate([np.zeros(1, dtype=np.int64), *ends])
         return MaskStore(image_ids=ids, image=image.astype(np.int32), offsets=offsets, **columns)
+
+
+class _StoredMasks(MaskStore):
+    """A store that this process has checked before: each column is read when it is first asked for."""
+
+    _group: zarr.Group
+
+    @classmethod
+    def of(cls, group: zarr.Group) -> "_StoredMasks":
+        store = cls.__new__(cls)
+        object.__setattr__(store, "_group", group)
+        return store
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("image_ids", *DTYPES):
+            raise AttributeError(name)
+        is_column = name in DTYPES
+        value = read_array(self._group, name, DTYPES[name]) if is_column else read_strings(self._group, name)
+        object.__setattr__(self, name, value)
+        return value
+
+
+_sound: dict[Path, Mapping[str, tuple[int, int]]] = {}
+"""The stores that have been checked, and how their files looked."""
 
 
 class MaskStoreBuilder:

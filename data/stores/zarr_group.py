@@ -105,6 +105,16 @@ def has_item(group: zarr.Group, name: str) -> bool:
     return _get_item(group, name) is not None
 
 
+def file_states(path: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change of every file of a store, by name."""
+    found = {}
+    for folder, _, files in os.walk(path):
+        for file in files:
+            status = Path(folder, file).stat()
+            found[f"{folder}/{file}"] = (status.st_size, status.st_mtime_ns)
+    return found
+
+
 def folder_of(item: "zarr.Array[Any] | zarr.Group") -> Path:
     """Where an array or a group lies."""
     if not isinstance(item.store, LocalStore):

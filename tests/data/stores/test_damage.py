@@ -143,3 +143,28 @@ def test_a_size_or_a_box_outside_the_image_is_an_error(tmp_path: Path, name: str
     replace(store, **{name: column}).save(tmp_path / "bad.zarr")
     with pytest.raises(MaskDistillError, match="of mask 2"):
         MaskStore.open(tmp_path / "bad.zarr")
+
+
+def test_a_store_that_was_checked_is_read_as_needed_until_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "masks.zarr"
+    save_masks(path)
+    first, again = MaskStore.open(path), MaskStore.open(path)
+    assert "counts" not in vars(again)
+    assert read_columns(first) == [
+        getattr(again, name).tolist() if name != "image_ids" else again.image_ids for name in vars(first)
+    ]
+    assert len(again.select(again.score > 0.5)) == int((first.score > 0.5).sum())
+    [chunk] = [file for file in chunks(path) if "score" in file.parts]
+    chunk.write_bytes(chunk.read_bytes() + b"\0")
+    with pytest.raises(MaskDistillError):
+        MaskStore.open(path)
+
+
+@pytest.mark.parametrize("n", [255, 256, 1000])
+def test_any_number_of_masks_in_an_image(n: int) -> None:
+    builder = MaskStoreBuilder()
+    mask = np.zeros((1, 10, 10), dtype=bool)
+    mask[:, 2:4, 2:5] = True
+    builder.add("crowd", np.repeat(mask, n, axis=0))
+    store = builder.build()
+    assert store.area.tolist() == [6] * n
