@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline demo-weights status inspect verify test test-slow test-faults lint typecheck check format constraints audit clean
+.PHONY: help setup pipeline demo-weights status inspect verify test test-slow test-faults fuzz lint typecheck check format constraints audit clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -53,6 +53,13 @@ test-slow: setup ## run the tests that take minutes
 
 test-faults: setup ## inject faults into runs, and print what became of them
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults -k 'not few' $(ARGS)
+
+FUZZED := coco_file segmentation rle store override yaml_file settings weights
+MINUTES ?= 10
+
+fuzz: setup ## let each reader of untrusted files read odd ones, for MINUTES each
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,fuzz]' || echo "without atheris"
+	@for target in $(FUZZED); do $(BIN)/python tests/fuzz/run.py $$target --minutes $(MINUTES) || exit $$?; done
 
 lint: setup ## check style
 	$(BIN)/ruff check .

@@ -1,7 +1,6 @@
 """Ordinary trouble is one line with the remedy; names of files cannot write on the terminal."""
 
 import errno
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -69,7 +68,7 @@ def test_debug_shows_where_an_error_came_up(config_file: Path, tmp_path: Path, m
     assert (found.returncode, "Traceback" in found.stderr) == (2, True)
 
 
-def test_a_run_leaves_a_log_beside_what_it_made(make_plan: Callable[..., object], config_file: Path) -> None:
+def test_a_run_leaves_a_log_beside_what_it_made(config_file: Path) -> None:
     artifacts = config_file.parent / "artifacts"
     assert (
         maskdistill(config_file, artifacts, "run", "-s", "mine.method=otsu", "--to", "mine", "--no-prefect").returncode

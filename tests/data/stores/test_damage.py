@@ -150,9 +150,8 @@ def test_a_store_that_was_checked_is_read_as_needed_until_it_changes(tmp_path: P
     save_masks(path)
     first, again = MaskStore.open(path), MaskStore.open(path)
     assert "counts" not in vars(again)
-    assert read_columns(first) == [
-        getattr(again, name).tolist() if name != "image_ids" else again.image_ids for name in vars(first)
-    ]
+    assert again.image_ids == first.image_ids
+    assert read_columns(first)[1:] == [getattr(again, name).tolist() for name in list(vars(first))[1:]]
     assert len(again.select(again.score > 0.5)) == int((first.score > 0.5).sum())
     [chunk] = [file for file in chunks(path) if "score" in file.parts]
     chunk.write_bytes(chunk.read_bytes() + b"\0")
