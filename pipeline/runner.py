@@ -14,6 +14,7 @@ from maskdistill.pipeline.manifest import MANIFEST, RUN_LOG, Manifest, record_fi
 from maskdistill.pipeline.memory import peak_bytes, reset_peak
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import print_note, show_progress
+from maskdistill.pipeline.room import estimate_room
 from maskdistill.pipeline.run_log import RunLog
 from maskdistill.pipeline.storage import explain_storage
 from maskdistill.pipeline.unfinished import finish_unfinished, sweep_unfinished
@@ -77,7 +78,8 @@ def _make(plan: Plan, stage: str, folder: Path, console: Console) -> Manifest:
         if not planned.inputs:  # the first stage of a run: nothing has been waited for yet
             _look_over(plan, console)
         folder.mkdir(parents=True, exist_ok=True)
-        notes = sweep_unfinished(folder)
+        estimated = estimate_room(plan, stage, folder)
+        notes = [*sweep_unfinished(folder), *([estimated] if estimated else [])]
         for note in notes:
             print_note(console, f"{stage}: {note}")
         arithmetic = describe_arithmetic(plan.settings(stage), plan.config.execution)
