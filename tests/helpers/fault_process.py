@@ -10,8 +10,11 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from maskdistill.data.errors import MaskDistillError
 
@@ -83,9 +86,19 @@ class Child:
 
 
 def preload() -> None:
-    """Let the process that all others are forked from import what they need."""
-    names = ["helpers.fault_stages", "helpers.fault_actions", "maskdistill.pipeline.apps.cli", "torch", "zarr"]
-    multiprocessing.get_context("forkserver").set_forkserver_preload(names)
+    """Start the process that all others are forked from, and let it import what they need."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(
+        [
+            "helpers.fault_stages",
+            "helpers.fault_actions",
+            "maskdistill.stages.evaluate.stage",
+            "maskdistill.stages.mine.methods.otsu",
+        ]
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        # It does not take over the path of this process.
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        forkserver.ensure_running()
 
 
 def _child(action: Callable[..., Any], arguments: Sequence[Any], folder: Path, output: Path, fault: Fault) -> None:

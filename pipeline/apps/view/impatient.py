@@ -5,12 +5,15 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-SECONDS = 10.0
-
 
 class ImpatientProtocol(H11Protocol):
-    """Waits so long for a request from its first byte on, and so long for a first byte; uvicorn would wait for ever."""
+    """Waits so long for a whole request, first byte or not; uvicorn would wait for ever.
 
+    Attributes:
+        patience: Seconds.
+    """
+
+    patience = 10.0
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -35,7 +38,7 @@ class ImpatientProtocol(H11Protocol):
 
     def _wait(self) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(SECONDS, self._give_up)
+            self._deadline = self.loop.call_later(self.patience, self._give_up)
 
     def _give_up(self) -> None:
         self._deadline = None

@@ -50,11 +50,17 @@ def allowed_hosts(host: str) -> list[str]:
     return sorted(f"[{name}]" if ":" in name else name for name in names)
 
 
-def serve(app: FastAPI, listener: socket.socket, *, on_start: Callable[[], object] = lambda: None) -> None:
+def serve(
+    app: FastAPI,
+    listener: socket.socket,
+    *,
+    on_start: Callable[[], object] = lambda: None,
+    protocol: type[ImpatientProtocol] = ImpatientProtocol,
+) -> None:
     """Answer requests until interrupted."""
     config = uvicorn.Config(
         app,
-        http=ImpatientProtocol,
+        http=protocol,
         log_level="warning",
         access_log=False,
         limit_concurrency=_MOST_CONNECTIONS,
