@@ -5,6 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -13,6 +14,7 @@ from typing import Any
 from maskdistill.data import seals
 
 _LOCK = Lock()
+_AT_ONCE = 16
 
 
 @contextmanager
@@ -57,13 +59,16 @@ def write_through(path: Path) -> None:
 
     Without that, a machine that stops may keep the new name and lose the content.
     """
-    if path.is_dir():
-        for folder, _, files in os.walk(path):
-            for file in files:
-                _sync(Path(folder, file))
-            _sync(Path(folder))
-    elif path.exists():
-        _sync(path)
+    if not path.is_dir():
+        if path.exists():
+            _sync(path)
+        return
+    folders = list(os.walk(path))
+    files = [Path(folder, file) for folder, _, names in folders for file in names]
+    # Together, as a file system writes the waiting of many at once.
+    with ThreadPoolExecutor(min(_AT_ONCE, len(files) + 1)) as pool:
+        list(pool.map(_sync, files))
+        list(pool.map(_sync, [Path(folder) for folder, _, _ in folders]))
 
 
 def _sync(path: Path) -> None:

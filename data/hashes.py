@@ -17,7 +17,7 @@ def hash_file(path: Path) -> str:
 
 
 def hash_tree(path: Path) -> str:
-    """Of a file, or of the names and contents of all files below a folder."""
+    """Of the content of a file, or of the names and contents of all files below a folder."""
     if not path.is_dir():
         return join_hashes([("", hash_file(path))])
     files = sorted(one for one in path.rglob("*") if one.is_file())

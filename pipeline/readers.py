@@ -43,24 +43,28 @@ def reading(files: Iterable[Path]) -> Iterator[None]:
     """Hold the locks of some artifacts, shared with other readers; waits while one is being replaced."""
     with ExitStack() as stack:
         for file in files:
-            hold(file)
-            stack.callback(release, file)
+            if hold(file):
+                stack.callback(release, file)
         yield
 
 
-def hold(file: Path) -> None:
-    """Begin to read; every call needs a `release`. Where no lock can be held, nobody can delete anything either."""
+def hold(file: Path) -> bool:
+    """Begin to read; gives whether there is something to `release`.
+
+    That is not so where no lock can be made, as in a folder that may only be read.
+    """
     with _guard:
         if file in _held:
             _held[file].count += 1
-            return
+            return True
         descriptor = _open(file)
         if descriptor is None:
-            return
+            return False
         with suppress(OSError):  # a file system without locks
             fcntl.flock(descriptor, fcntl.LOCK_SH)
         _sign(descriptor)
         _held[file] = _Held(descriptor, 1)
+        return True
 
 
 def release(file: Path) -> None:

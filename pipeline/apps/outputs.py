@@ -114,9 +114,8 @@ class Run:
             CorruptArtifact: It is damaged.
         """
         file = self.plan.store.readers_file(stage, self.plan.stages[stage].key)
-        if file not in self._read and file.parent.is_dir():
+        if file not in self._read and readers.hold(file):
             self._read.add(file)
-            readers.hold(file)
             weakref.finalize(self, readers.release, file)
         return self.plan.require(stage, self._needed_by)
 

@@ -33,6 +33,9 @@ def remove_garbage(plan: Plan, folders: list[Path]) -> list[str]:
     for folder in folders:
         stage, key = folder.parent.name, folder.stem
         with plan.store.lock(stage, key):
+            if folder != plan.store.path(stage, key):  # left by a run that was killed while it replaced an artifact
+                plan.store.sweep(stage, key)
+                continue
             try:
                 plan.store.delete(stage, key)
             except InUse as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maskdistill.data import seals
 from maskdistill.data.atomic import atomic_path
-from maskdistill.data.hashes import hash_text
+from maskdistill.data.hashes import hash_file, hash_text
 
 
 def _lines_up_to(path: Path, iteration: int) -> list[str]:
@@ -27,8 +27,10 @@ def _is_up_to(line: str, iteration: int) -> bool:
         return False
 
 
-def hash_log(path: Path, iteration: int) -> str:
-    """Hash of the lines of the first `iteration` steps, to tell later whether they are still those."""
+def hash_log(path: Path, iteration: int | None = None) -> str:
+    """Hash of the lines of the first `iteration` steps, None = of all, to tell later whether they are still those."""
+    if iteration is None:
+        return hash_file(path) if path.exists() else hash_text("")
     return hash_text("".join(_lines_up_to(path, iteration)))
 
 

@@ -144,7 +144,7 @@ class Trainer:
             return
         state = {"done": done, "module": self.module.state_dict(), "optimizer": self.optimizer.state_dict()}
         state["scaler"] = self.scaler.state_dict()
-        state["log"] = hash_log(self.workdir / TRAINING_LOG, done)
+        state["log"] = hash_log(self.workdir / TRAINING_LOG)
         if self.average is not None:
             state["average"] = self.average.state_dict()
         save_checkpoint(self.workdir / CHECKPOINT, self.identity, state)

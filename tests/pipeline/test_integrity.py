@@ -20,6 +20,7 @@ from maskdistill.pipeline.manifest import MANIFEST, write_manifest
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.runner import run_stage
 from maskdistill.pipeline.unfinished import sweep_unfinished
+from maskdistill.pipeline.upkeep.gc import find_garbage, remove_garbage
 from maskdistill.pipeline.upkeep.repair import repair_stage
 from maskdistill.pipeline.upkeep.status import collect_status
 from maskdistill.pipeline.upkeep.verify import verify_stage
@@ -189,3 +190,14 @@ def test_a_killed_replacement_is_swept(make_plan: MakePlan, calls: list[str], qu
     assert run_stage(plan, "mine", quiet) == manifest
     assert calls == calls_before
     assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == [folder.name]
+
+
+def test_gc_of_what_a_killed_replacement_left_keeps_the_artifact(
+    make_plan: MakePlan, calls: list[str], quiet: Console
+) -> None:
+    plan = make_plan()
+    manifest = run_stage(plan, "mine", quiet)
+    plan.store.new_path("mine", manifest.key).mkdir()
+    assert remove_garbage(plan, find_garbage(plan)) == []
+    assert plan.manifest("mine") == manifest
+    assert find_garbage(plan) == []
