@@ -53,6 +53,12 @@ def damaged(folder: Path) -> list[Path]:
     return found
 
 
+def missing(folder: Path) -> list[Path]:
+    """What has a seal in an unfinished artifact and is not there: it was removed, by the stage or by mischance."""
+    names = [_read(file)[0] for file in sorted((folder / SEALS).glob("*.json"))]
+    return [folder / name for name in names if name and not (folder / name).exists()]
+
+
 def unseal(path: Path) -> None:
     """Forget what a thing has to be like."""
     if (folder := _unfinished(path)) is not None:

@@ -22,7 +22,7 @@ from maskdistill.pipeline import readers
 from maskdistill.pipeline.exchange import exchange
 from maskdistill.pipeline.manifest import MANIFEST, Manifest, read_manifest
 
-_NEW, _OLD = ".new", ".replaced"
+_NEW, _OLD, _GONE = ".new", ".replaced", ".deleted"
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class ArtifactStore:
 
     def delete(self, stage: str, key: str) -> None:
         """Delete an artifact, finished or not; the caller holds its lock. Raises InUse where it is read."""
-        folder, aside = self.path(stage, key), self.path(stage, key).with_suffix(_OLD)
+        folder, aside = self.path(stage, key), self.path(stage, key).with_suffix(_GONE)
         with readers.alone(self.readers_file(stage, key), f"{stage}/{key}", None):
             remove(aside)
             with suppress(FileNotFoundError):
@@ -131,7 +131,7 @@ class ArtifactStore:
 
     def has_leftovers(self, stage: str, key: str) -> bool:
         """Whether a run that was killed while it replaced an artifact has left something."""
-        return any(self.path(stage, key).with_suffix(suffix).exists() for suffix in (_NEW, _OLD))
+        return any(self.path(stage, key).with_suffix(suffix).exists() for suffix in (_NEW, _OLD, _GONE))
 
     def sweep(self, stage: str, key: str) -> None:
         """Remove what such a run has left, and put back what it took away; the caller holds the lock."""
@@ -141,6 +141,7 @@ class ArtifactStore:
                 remove(folder)
                 left.rename(folder)
             remove(left)
+        remove(folder.with_suffix(_GONE))
 
     def evaluation_path(self, stage: str, key: str, labels: str) -> Path:
         """The file of an artifact's scores against the ground truth with the fingerprint `labels`."""
@@ -157,7 +158,7 @@ class ArtifactStore:
     def _finished(self, stage: str) -> list[Path]:
         """The folders of finished artifacts of a stage, or with "*" of all."""
         folders = (path.parent for path in self.root.glob(f"{stage}/*/{MANIFEST}"))
-        return [folder for folder in folders if folder.suffix not in (_NEW, _OLD)]
+        return [folder for folder in folders if folder.suffix not in (_NEW, _OLD, _GONE)]
 
     def _lock_path(self, stage: str, key: str) -> Path:
         return self.root / stage / f"{key}.lock"

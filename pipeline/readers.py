@@ -128,9 +128,12 @@ def _wait(descriptor: int, file: Path, what: str, tell: Callable[[str], None] | 
 
 
 def _open(file: Path) -> int | None:
+    """None where nobody may write, or there is nothing to read."""
     try:
         return os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-    except OSError:
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR):
+            raise
         with suppress(OSError):
             return os.open(file, os.O_RDONLY)
         return None

@@ -19,7 +19,9 @@ def sweep_unfinished(folder: Path) -> list[str]:
     seals.begin(folder)
     for path in list(folder.rglob(".*.tmp")):
         remove(path)
-    damaged = seals.damaged(folder)
+    # What a stage removes by itself may be missing; the log of a training never is.
+    gone = [path for path in seals.missing(folder) if path.name == TRAINING_LOG]
+    damaged = [*gone, *seals.damaged(folder)]
     for path in damaged:
         if path.name == TRAINING_LOG:  # what the training wrote beside it cannot be told without it
             for other in path.parent.iterdir():

@@ -4,9 +4,9 @@ import os
 import time
 
 import pytest
-from faults.conftest import Bench
 
 from helpers.commands import wait_until
+from helpers.fault_bench import Bench
 from helpers.fault_process import Ended, Fault
 
 YEAR = 365 * 86_400
@@ -48,15 +48,17 @@ def test_one_of_two_runs_is_killed(bench: Bench, name: str) -> None:
 def test_a_reader_beside_who_replaces_and_deletes(bench: Bench, stage: str, writer: str) -> None:
     bench.finished()
     held = bench.folder / "held"
-    held.unlink(missing_ok=True)
-    reader = bench.start("read_slowly", stage, 1.0)
+    reader = bench.start("read_slowly", stage)
     wait_until(held.exists)
     if writer == "force":
-        ended = bench.run(stage)
-        assert "is in use by process" in ended.text
+        forced = bench.start("run", stage)
+        wait_until(lambda: "is in use by process" in forced.output.read_text())
+        held.unlink()
+        ended = forced.ended()
     else:
-        ended = bench.start("collect_garbage", "data.first=3", "evaluate.baselines=false").ended()
+        ended = bench.start("collect_garbage", "data.first=3").ended()
         assert "left: " in ended.text
+        held.unlink()
     assert reader.ended().code == 0
     bench.judge(f"a reader beside {'`--force`' if writer == 'force' else '`gc`'}", stage, ended)
 
@@ -66,11 +68,11 @@ def test_locks_of_the_dead(bench: Bench) -> None:
     for stage in ("mine", "cluster", "distill", "segment"):
         bench.empty()
         held = bench.folder / "held"
-        held.unlink(missing_ok=True)
-        holder = bench.start("hold_lock", stage, 60.0)
+        holder = bench.start("hold_lock", stage)
         wait_until(held.exists)
         holder.send("SIGKILL")
         holder.ended()
+        held.unlink()
         bench.judge("the lock of a process that was killed", stage, bench.run())
 
 

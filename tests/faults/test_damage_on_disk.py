@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from faults.conftest import Bench
-from faults.test_kills import spread
 
+from helpers.fault_bench import Bench, spread
 from helpers.fault_process import Fault
 
 Damage = Callable[[bytes, random.Random], bytes | None]
@@ -42,9 +41,9 @@ def damage(path: Path, kind: str, rng: random.Random) -> None:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """All but locks."""
+    """All but locks and logs of what was said."""
     paths = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in paths if path.suffix not in (".lock", ".readers"))
+    return sorted(path for path in paths if path.suffix not in (".lock", ".readers", ".log"))
 
 
 @pytest.mark.parametrize("kind", DAMAGES)

@@ -3,9 +3,8 @@
 import errno
 
 import pytest
-from faults.conftest import Bench
-from faults.test_kills import spread
 
+from helpers.fault_bench import Bench, spread
 from helpers.fault_process import Fault
 
 KINDS = {
@@ -29,6 +28,6 @@ def test_at_a_step(bench: Bench, kind: str, n: int) -> None:
 
 @pytest.mark.parametrize("n", [pytest.param(2, id="few"), pytest.param(12, id="many", marks=pytest.mark.faults)])
 def test_no_file_may_be_larger_than_a_limit(bench: Bench, n: int) -> None:
-    for size in spread(100, 6000, n):
+    for size in spread(4_000, 40_000, n):
         bench.empty()
         bench.judge("limited size of files", f"{size} bytes", bench.run(fault=Fault(file_bytes=size)))

@@ -4,16 +4,11 @@ import random
 import time
 
 import pytest
-from faults.conftest import Bench
 
+from helpers.fault_bench import Bench, spread
 from helpers.fault_process import SIGNALS, Fault
 
 SPREAD = [pytest.param(4, id="few"), pytest.param(50, id="many", marks=pytest.mark.faults)]
-
-
-def spread(first: int, last: int, n: int) -> list[int]:
-    """So many steps between two, evenly."""
-    return sorted({first + (last - first) * i // max(1, n - 1) for i in range(n)})
 
 
 @pytest.mark.parametrize("name", SIGNALS)

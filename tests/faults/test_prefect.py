@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from faults.conftest import Bench
 
 from helpers.commands import finish, start
+from helpers.fault_bench import Bench
 from helpers.fault_process import SIGNALS, Ended
 
 ARGUMENTS = ("run", "--to", "mine")

@@ -1,6 +1,5 @@
 """What the processes of the fault suite do."""
 
-import os
 import time
 from pathlib import Path
 
@@ -9,7 +8,6 @@ from rich.console import Console
 
 from helpers.fault_process import steps_so_far
 from helpers.fault_stages import fault_plan
-from maskdistill.pipeline.apps import cli
 from maskdistill.pipeline.dag import STAGES
 from maskdistill.pipeline.launch import forced_stages, run_stages
 from maskdistill.pipeline.upkeep.gc import find_garbage, remove_garbage
@@ -56,28 +54,23 @@ def hash_all(config: Path, output: Path) -> None:
     output.write_text("\n".join(content_hashes(config.parent / "artifacts")))
 
 
-def hold_lock(config: Path, stage: str, seconds: float) -> None:
-    """Hold the lock of an artifact, as a run does."""
+def hold_lock(config: Path, stage: str) -> None:
+    """Hold the lock of an artifact, as a run does, for as long as the file `held` is there."""
     plan = fault_plan(config)
     with plan.store.lock(stage, plan.stages[stage].key):
-        Path(config.parent / "held").touch()
-        time.sleep(seconds)
+        _wait(config.parent / "held")
 
 
-def read_slowly(config: Path, stage: str, seconds: float) -> None:
-    """Read an artifact for a while."""
+def read_slowly(config: Path, stage: str) -> None:
+    """Read an artifact for as long."""
     plan = fault_plan(config)
     with plan.reading([stage]):
         plan.require(stage, "a reader")
-        Path(config.parent / "held").touch()
-        time.sleep(seconds)
+        _wait(config.parent / "held")
         plan.require(stage, "a reader")
 
 
-def command(*arguments: str) -> None:
-    """The command `maskdistill` itself."""
-    import sys
-
-    os.environ.setdefault("NO_COLOR", "1")
-    sys.argv = ["maskdistill", *arguments]
-    cli.main()
+def _wait(held: Path) -> None:
+    held.touch()
+    while held.exists():
+        time.sleep(0.02)
