@@ -8,13 +8,13 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from maskdistill.data.atomic import write_through
 from maskdistill.data.hashes import hash_tree
 from maskdistill.pipeline.integrity import check_sound
-from maskdistill.pipeline.manifest import Manifest, read_manifest
+from maskdistill.pipeline.manifest import read_manifest
 
 
 def main() -> None:
@@ -29,17 +29,20 @@ def main() -> None:
         n_bytes = sum(manifest.size() for manifest in folders.values())
         print(f"{len(folders)} artifacts, {n_bytes / 1e6:.0f} MB, made in {total:.0f} s")
         costs = {
-            "writing through to the disk": seconds(lambda: [write_through(folder) for folder in folders]),
-            "sealing": seconds(lambda: [hash_tree(folder) for folder in folders]),
-            "checking before use": seconds(lambda: [check(folder, found) for folder, found in folders.items()]),
+            "writing through to the disk": seconds(lambda: for_each(folders, write_through)),
+            "sealing": seconds(lambda: for_each(folders, hash_tree)),
+            "checking before use": seconds(
+                lambda: for_each(folders, lambda folder: check_sound(folder, folders[folder], "make it anew"))
+            ),
         }
         for what, cost in costs.items():
             print(f"{what}: {cost:.2f} s, {100 * cost / total:.2f} % of that")
         print(json.dumps({"percent": round(100 * sum(costs.values()) / total, 2)}))
 
 
-def check(folder: Path, manifest: Manifest) -> None:
-    check_sound(folder, manifest, "make it anew")
+def for_each(folders: Iterable[Path], action: Callable[[Path], object]) -> None:
+    for folder in folders:
+        action(folder)
 
 
 def seconds(action: Callable[[], object]) -> float:

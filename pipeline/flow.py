@@ -7,10 +7,9 @@ The same stages run without it (`maskdistill run --no-prefect`), with the same k
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from prefect import Flow, flow, task
+from prefect import Flow, State, flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.states import State
 from rich.console import Console
 
 from maskdistill.pipeline.baselines import evaluate_baselines

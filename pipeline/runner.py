@@ -40,9 +40,12 @@ def run_stage(plan: Plan, stage: str, console: Console, *, force: bool = False) 
     """
     key, store = plan.stages[stage].key, plan.store
     # What is finished needs no lock, which a folder that may only be read could not hold.
-    if not force and not store.has_leftovers(stage, key) and (made := plan.manifest(stage)) is not None:
+    made = None if force else plan.manifest(stage)
+    if made is not None and not store.has_leftovers(stage, key):
         return made
     if store.is_locked(stage, key):
+        if made is not None:  # it is being replaced, and whole until then
+            return made
         print_note(console, f"{stage}: another run is making {stage}/{key}; waiting for it")
     with explain_storage(store.root), store.lock(stage, key):
         store.sweep(stage, key)

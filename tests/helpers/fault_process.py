@@ -140,9 +140,7 @@ def _watch(root: Path, fault: Fault) -> None:
 
     def look(event: str, arguments: tuple[Any, ...]) -> None:
         nonlocal count
-        writes = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
-        flags = arguments[2] if event == "open" and isinstance(arguments[2], int) else 0
-        writes = writes or bool(flags & (os.O_WRONLY | os.O_RDWR))
+        writes = event == "open" and _is_writing(arguments)
         if not (event in _CHANGES or (event == "open" and (writes or fault.reads))):
             return
         name = arguments[0]
@@ -159,6 +157,13 @@ def _watch(root: Path, fault: Fault) -> None:
     steps = [0]
     STEPS.append(steps)
     sys.addaudithook(look)
+
+
+def _is_writing(arguments: tuple[Any, ...]) -> bool:
+    """Of the event `open`: its path, mode and flags."""
+    mode = set(arguments[1]) if isinstance(arguments[1], str) else set[str]()
+    flags = arguments[2] if isinstance(arguments[2], int) else 0
+    return bool(mode & set("wax+") or flags & (os.O_WRONLY | os.O_RDWR))
 
 
 STEPS: list[list[int]] = []

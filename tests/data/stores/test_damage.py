@@ -34,8 +34,9 @@ def save_labels(path: Path) -> None:
 
 def save_clusters(path: Path) -> None:
     rng = np.random.default_rng(0)
-    values = (rng.random((N, 4)), rng.integers(0, 3, N), rng.random(N), rng.random((3, 4)), rng.random(4))
-    ClusterStore(*(value.astype(np.int32 if i == 1 else np.float32) for i, value in enumerate(values))).save(path)
+    cluster = rng.integers(0, 3, N, dtype=np.int32)
+    embedding, distance, centroids, scale = (rng.random(shape).astype(np.float32) for shape in ((N, 4), N, (3, 4), 4))
+    ClusterStore(embedding, cluster, distance, centroids, scale).save(path)
 
 
 def save_features(path: Path) -> None:
