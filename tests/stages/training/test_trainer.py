@@ -1,10 +1,8 @@
 """The training loop: exact resume, hooks, readable refusals."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from functools import partial
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,79 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from helpers.interruption import StopAfter
-from maskdistill.data.errors import InputError, MaskDistillError
+from helpers.small_training import RECIPE, make_fit, train, weights_after
+from maskdistill.data.errors import MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
-from maskdistill.stages.progress import Progress, Silent
 from maskdistill.stages.training.fit import Fit, Losses, SimpleFit
-from maskdistill.stages.training.logs import Log, OpenLogs, open_logs
+from maskdistill.stages.training.logs import Log
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.recipe import Recipe, TrainingPrecision
-from maskdistill.stages.training.samples import Sample, SampleStream
 from maskdistill.stages.training.schedules import Step
-from maskdistill.stages.training.trainer import Trainer
-
-CPU = torch.device("cpu")
-RECIPE = Recipe(iterations=9, batch_size=2, lr=0.05, schedule="cosine", warmup_iterations=2, ema_decay=0.9, clip_norm=1)
-
-
-def load(item: int) -> Sample:
-    return f"image{item}", torch.full((4,), item / 5) + torch.rand(4)
-
-
-def ticking() -> Callable[[], float]:
-    """A clock that advances by a second at each look."""
-    return partial(next, map(float, count()))
-
-
-def train(
-    fit: Fit,
-    folder: Path,
-    recipe: Recipe = RECIPE,
-    progress: Progress | None = None,
-    execution: ExecutionConfig | None = None,
-    seed: int = 3,
-    logs: OpenLogs = open_logs,
-) -> Trainer:
-    """Train in a folder, with a checkpoint every three steps; gives the trainer."""
-    folder.mkdir(exist_ok=True)
-    execution = execution or ExecutionConfig(checkpoint_seconds=3)
-    trainer = Trainer(
-        fit,
-        SampleStream(5, load, seed),
-        torch.stack,
-        recipe,
-        folder,
-        execution,
-        CPU,
-        progress or Silent(),
-        logs=logs,
-        clock=ticking(),
-    )
-    trainer.run()
-    return trainer
-
-
-def make_fit(poison: float | None = None) -> Fit:
-    torch.manual_seed(0)
-    first = nn.Linear(4, 8)
-    model = nn.Sequential(first, nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
-
-    def losses(batch: Tensor) -> Losses:
-        error = (model(batch)[:, 0] - batch.sum(dim=1)).square().mean()
-        return {"fit": error if poison is None else error / poison, "size": first.weight.square().mean()}
-
-    return SimpleFit(model, losses)
-
-
-def weights_after(
-    folder: Path,
-    recipe: Recipe = RECIPE,
-    progress: Progress | None = None,
-    execution: ExecutionConfig | None = None,
-    seed: int = 3,
-    poison: float | None = None,
-) -> dict[str, Tensor]:
-    return train(make_fit(poison), folder, recipe, progress, execution, seed).module.state_dict()
 
 
 # The loss of fp16 fits its first scale, or every step would be left out, and the optimiser would have no state.
@@ -220,52 +153,6 @@ def test_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
     longer = Recipe(**{**asdict(RECIPE), "iterations": 12})
     with pytest.raises(MaskDistillError, match="iterations is 9 there and 12 here"):
         train(make_fit(), tmp_path, longer)
-
-
-class Heard(StopAfter):
-    """Keeps what a stage says, and interrupts it."""
-
-    def __init__(self, steps: int = 1000) -> None:
-        super().__init__(steps)
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-
-@pytest.mark.parametrize("damaged", [("training.pt",), ("training.pt", "training.previous.pt")])
-def test_from_a_damaged_checkpoint_it_goes_on_from_the_one_before_with_a_line(
-    tmp_path: Path, damaged: tuple[str, ...]
-) -> None:
-    whole = weights_after(tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        weights_after(tmp_path / "killed", progress=StopAfter(8))
-    assert {path.name for path in (tmp_path / "killed").glob("*.pt")} == {"training.pt", "training.previous.pt"}
-    for name in damaged:
-        (tmp_path / "killed" / name).write_bytes(b"nonsense")
-    heard = Heard()
-    resumed = weights_after(tmp_path / "killed", progress=heard)
-    assert [name in line for name, line in zip(damaged, heard.lines, strict=True)] == [True] * len(damaged)
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-    assert (tmp_path / "killed" / "training.jsonl").read_text() == (tmp_path / "whole" / "training.jsonl").read_text()
-
-
-def test_with_a_damaged_log_it_starts_anew_with_a_line(tmp_path: Path) -> None:
-    weights_after(tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        weights_after(tmp_path / "killed", progress=StopAfter(5))
-    log = tmp_path / "killed" / "training.jsonl"
-    log.write_text(log.read_text().replace('"loss": ', '"loss": 9', 1))
-    heard = Heard()
-    weights_after(tmp_path / "killed", progress=heard)
-    [line] = heard.lines
-    assert "training.jsonl is damaged" in line
-    assert log.read_text() == (tmp_path / "whole" / "training.jsonl").read_text()
-
-
-def test_a_batch_that_batch_norm_cannot_learn_from_comes_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="raise batch_size"):
-        train(make_fit(), tmp_path, replace(RECIPE, batch_size=1))
 
 
 def test_training_lowers_the_loss(tmp_path: Path) -> None:
