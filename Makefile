@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline demo-weights status inspect verify test test-slow lint typecheck check format constraints clean
+.PHONY: help setup pipeline demo-weights status inspect verify test test-slow test-faults fuzz lint typecheck check format constraints audit clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -46,10 +46,20 @@ verify: setup ## check the artifacts against their manifests
 
 # By file, as what the tests of a file share is made once a worker; in order, as the long files come first then.
 test: setup ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow' $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not faults' $(ARGS)
 
 test-slow: setup ## run the tests that take minutes
 	OMP_NUM_THREADS=2 $(BIN)/pytest -m slow $(ARGS)
+
+test-faults: setup ## inject faults into runs, and print what became of them
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults -k 'not few' $(ARGS)
+
+FUZZED := coco_file segmentation rle store override yaml_file settings weights
+MINUTES ?= 10
+
+fuzz: setup ## let each reader of untrusted files read odd ones, for MINUTES each
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,fuzz]' || echo "without atheris"
+	@for target in $(FUZZED); do $(BIN)/python tests/fuzz/run.py $$target --minutes $(MINUTES) || exit $$?; done
 
 lint: setup ## check style
 	$(BIN)/ruff check .
@@ -72,6 +82,9 @@ format: setup ## put the code into the project's style
 constraints: setup ## pin the newest versions that fit pyproject.toml
 	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --extra tensorboard --universal --no-header --no-annotate \
 		--no-emit-index-url -o constraints.txt
+
+audit: setup ## look the pinned packages up among the known vulnerabilities, which needs a network
+	$(BIN)/uv tool run pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 clean: ## remove the environment and caches; artifacts stay
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,6 +2,7 @@
 
 python benchmarks/mask_store.py                  100,000 masks, about a minute on one core
 python benchmarks/mask_store.py --masks 5000     seconds
+python benchmarks/mask_store.py --masks 1000000 --open-only     how long opening takes, checked and not
 """
 
 import argparse
@@ -20,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
-from maskdistill.data.stores.rle import Rle
+from maskdistill.data.stores.rle import Rle, areas
 
 SIZE_HW = (375, 500)
 MASKS_PER_IMAGE = 5
@@ -32,10 +33,36 @@ POOL = 4000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--masks", type=int, default=100_000, help="how many masks to write")
+    parser.add_argument("--open-only", action="store_true", help="write no JSON: only how long opening takes")
     arguments = parser.parse_args()
     n_images = max(1, arguments.masks // MASKS_PER_IMAGE)
     with tempfile.TemporaryDirectory() as name:
-        compare(Path(name), n_images)
+        if arguments.open_only:
+            open_only(Path(name), n_images)
+        else:
+            compare(Path(name), n_images)
+
+
+def open_only(folder: Path, n_images: int) -> None:
+    pool = draw_pool(np.random.default_rng(0), min(POOL, n_images * MASKS_PER_IMAGE))
+    lengths = np.asarray([len(rle["counts"]) for rle in pool])
+    rows = np.arange(n_images * MASKS_PER_IMAGE)
+    of = rows % len(pool)
+    MaskStore(
+        image_ids=tuple(f"JPEGImages/{item:012d}.jpg" for item in range(n_images)),
+        image=(rows // MASKS_PER_IMAGE).astype(np.int32),
+        size_hw=np.full((len(rows), 2), SIZE_HW, dtype=np.int32),
+        bbox_xywh=coco_mask.toBbox(pool).astype(np.float32)[of],
+        area=areas(pool).astype(np.int32)[of],
+        score=np.random.default_rng(1).random(len(rows), dtype=np.float32),
+        cluster=np.full(len(rows), -1, dtype=np.int32),
+        offsets=np.concatenate([[0], np.cumsum(lengths[of])]),
+        counts=np.concatenate([np.frombuffer(pool[k]["counts"], dtype=np.uint8) for k in of]),
+    ).save(folder / "masks")
+    names = ("opened and checked", "opened again", "and its scores read")
+    actions = (lambda: MaskStore.open(folder / "masks"),) * 2 + (lambda: MaskStore.open(folder / "masks").score,)
+    for name, action in zip(names, actions, strict=True):
+        print(f"{len(rows):,} masks {name}: {1000 * timed(action)[0]:.0f} ms")
 
 
 def compare(folder: Path, n_images: int) -> None:
@@ -43,6 +70,7 @@ def compare(folder: Path, n_images: int) -> None:
     write_seconds, parts = timed(lambda: write_parts(folder / "parts", n_images, pool))
     merge_seconds, _ = timed(lambda: merge_parts(parts, folder / "masks"))
     open_seconds, store = timed(lambda: MaskStore.open(folder / "masks"))
+    again_seconds, _ = timed(lambda: MaskStore.open(folder / "masks"))
     write_json(store, folder / "coco.json")
     load_seconds, annotations = timed(lambda: json.loads((folder / "coco.json").read_text())["annotations"])
     rows = np.random.default_rng(1).integers(len(store), size=READS)
@@ -54,6 +82,7 @@ def compare(folder: Path, n_images: int) -> None:
     console = Console()
     console.print(f"{len(store):,} masks of {SIZE_HW[1]} x {SIZE_HW[0]} px on {n_images:,} images, {len(parts)} parts")
     console.print(f"written in {write_seconds:.1f} s, merged in {merge_seconds:.2f} s")
+    console.print(f"opened again, once checked: {1000 * again_seconds:.0f} ms")
     table = Table("", "mask store", "COCO JSON", "ratio")
     add_row(table, "bytes per mask", store_bytes / len(store), json_bytes / len(store), "{:.0f}")
     add_row(table, "seconds to open", open_seconds, load_seconds, "{:.3f}")

@@ -27,8 +27,8 @@ from rich.table import Table
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 from maskdistill.data.stores.rle import Rle
-from maskdistill.pipeline.artifacts import Manifest, write_manifest
 from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.manifest import Manifest, write_manifest
 from maskdistill.pipeline.plan import Plan
 
 sys.path.insert(0, str(Path(__file__).parent))

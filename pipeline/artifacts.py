@@ -1,61 +1,28 @@
 """The artifact store: one folder per stage run, named after the hash of all that its content depends on.
 
-artifacts/<stage>/<key>/      zarr stores, checkpoints, and manifest.json, written last: without it nothing is there
-artifacts/<stage>/<key>.lock  held by the one run that works on the folder
-artifacts/evaluate/<stage>/   scores against the ground truth, where there is one
-artifacts/galleries/          pictures of whole runs
+artifacts/<stage>/<key>/         zarr stores, checkpoints, and manifest.json, written last: without it nothing is there
+artifacts/<stage>/<key>.lock     held by the one run that works on the folder
+artifacts/<stage>/<key>.readers  held, shared, by all who read it
+artifacts/<stage>/<key>.new      a folder that is to take its place, while it is made
+artifacts/evaluate/<stage>/      scores against the ground truth, where there is one
+artifacts/galleries/             pictures of whole runs
 """
 
-import hashlib
-import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
-from maskdistill.data.atomic import write_json
+from maskdistill.data.atomic import remove
 from maskdistill.data.errors import CorruptArtifact, InputError
-from maskdistill.data.settings import Settings
+from maskdistill.pipeline import readers
+from maskdistill.pipeline.exchange import exchange
+from maskdistill.pipeline.manifest import MANIFEST, Manifest, read_manifest
 
-MANIFEST = "manifest.json"
-
-
-class FileRecord(Settings):
-    """Size in bytes and SHA-256 of one file of an artifact."""
-
-    size: int
-    sha256: str
-
-
-class Manifest(Settings):
-    """What an artifact is, how it came about, and which files belong to it."""
-
-    stage: str
-    key: str
-    ingredients: dict[str, Any]
-    """All that the key is the hash of."""
-    config: dict[str, Any]
-    """The whole resolved configuration of the run that made it."""
-    environment: dict[str, str | None]
-    """Package versions, Python, platform, git commit; device, threads and precision where a network computed."""
-    started: str
-    """UTC, ISO 8601."""
-    seconds: float
-    items: int
-    unit: str
-    metrics: dict[str, Any]
-    failures: dict[str, str]
-    """Reason for each image that was skipped."""
-    files: dict[str, FileRecord]
-
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(record.size for record in self.files.values())
+_NEW, _OLD, _GONE = ".new", ".replaced", ".deleted"
 
 
 @dataclass(frozen=True)
@@ -69,14 +36,34 @@ class ArtifactStore:
         return self.root / stage / key
 
     def manifest(self, stage: str, key: str) -> Manifest | None:
-        """The manifest of a finished artifact, None without one. Raises CorruptArtifact where it is unreadable."""
-        return read_manifest(self.path(stage, key))
+        """The manifest of a finished artifact, None without one.
+
+        Raises:
+            CorruptArtifact: It is unreadable, altered, or that of another artifact.
+        """
+        folder = self.path(stage, key)
+        manifest = read_manifest(folder)
+        if manifest is not None and (manifest.stage, manifest.key) != (stage, key):
+            raise CorruptArtifact(
+                f"{folder / MANIFEST}: is that of {manifest.stage}/{manifest.key}; remove it with `maskdistill verify "
+                f"--repair`, or delete {folder}"
+            )
+        return manifest
+
+    def require(self, stage: str, key: str) -> Manifest:
+        """The same, which has to be there. Raises CorruptArtifact where it is not."""
+        manifest = self.manifest(stage, key)
+        if manifest is None:
+            raise CorruptArtifact(f"{self.path(stage, key)}: its manifest is gone")
+        return manifest
 
     def manifests(self, stage: str) -> list[Manifest]:
-        """The finished artifacts of a stage, the newest first."""
-        folders = [path.parent for path in (self.root / stage).glob(f"*/{MANIFEST}")]
-        found = [manifest for folder in folders if (manifest := read_manifest(folder))]
-        return sorted(found, key=lambda manifest: manifest.started, reverse=True)
+        """The finished artifacts of a stage, the newest first; those with a damaged manifest are left out."""
+        found = []
+        for folder in self._finished(stage):
+            with suppress(CorruptArtifact):
+                found.append(self.manifest(stage, folder.name))
+        return sorted(filter(None, found), key=lambda manifest: manifest.started, reverse=True)
 
     def find(self, name: str, asked_by: str) -> Manifest:
         """The finished artifact of that key, or of the one key that begins so; "stage/key" narrows the search.
@@ -85,7 +72,7 @@ class ArtifactStore:
             InputError: No artifact, or more than one, has such a key; `asked_by` begins the text.
         """
         stage, _, prefix = name.rpartition("/")
-        folders = [path.parent for path in self.root.glob(f"*/*/{MANIFEST}") if path.parent.name.startswith(prefix)]
+        folders = [folder for folder in self._finished("*") if folder.name.startswith(prefix)]
         found = [folder for folder in folders if stage in ("", folder.parent.name)]
         exact = [folder for folder in found if folder.name == prefix]
         keys = sorted(f"{folder.parent.name}/{folder.name}" for folder in exact or found)
@@ -118,18 +105,43 @@ class ArtifactStore:
         with FileLock(path):
             yield
 
-    def set_aside(self, stage: str, key: str) -> Path:
-        """Move a finished artifact out of the way and give its new place, for `restore` or for deletion."""
-        aside = self.path(stage, key).with_suffix(".replaced")
-        shutil.rmtree(aside, ignore_errors=True)
-        self.path(stage, key).rename(aside)
-        return aside
+    def readers_file(self, stage: str, key: str) -> Path:
+        """The lock of those who read an artifact, for `readers.hold`."""
+        return self.root / stage / f"{key}.readers"
 
-    def restore(self, stage: str, key: str) -> None:
-        """Bring back what `set_aside` moved away."""
-        path = self.path(stage, key)
-        shutil.rmtree(path, ignore_errors=True)
-        path.with_suffix(".replaced").rename(path)
+    def new_path(self, stage: str, key: str) -> Path:
+        """Where the artifact is made that is to take the place of a finished one."""
+        return self.path(stage, key).with_suffix(_NEW)
+
+    def replace(self, stage: str, key: str, tell: Callable[[str], None]) -> None:
+        """Put what is in `new_path` in the place of a finished artifact, in one step; waits for its readers."""
+        with readers.alone(self.readers_file(stage, key), f"{stage}/{key}", tell):
+            exchange(self.new_path(stage, key), self.path(stage, key))
+        shutil.rmtree(self.new_path(stage, key))
+
+    def delete(self, stage: str, key: str) -> None:
+        """Delete an artifact, finished or not; the caller holds its lock. Raises InUse where it is read."""
+        folder, aside = self.path(stage, key), self.path(stage, key).with_suffix(_GONE)
+        with readers.alone(self.readers_file(stage, key), f"{stage}/{key}", None):
+            remove(aside)
+            with suppress(FileNotFoundError):
+                folder.rename(aside)
+        for path in (aside, self.new_path(stage, key)):
+            remove(path)
+
+    def has_leftovers(self, stage: str, key: str) -> bool:
+        """Whether a run that was killed while it replaced an artifact has left something."""
+        return any(self.path(stage, key).with_suffix(suffix).exists() for suffix in (_NEW, _OLD, _GONE))
+
+    def sweep(self, stage: str, key: str) -> None:
+        """Remove what such a run has left, and put back what it took away; the caller holds the lock."""
+        folder = self.path(stage, key)
+        for left in (folder.with_suffix(_NEW), folder.with_suffix(_OLD)):
+            if (left / MANIFEST).exists() and not (folder / MANIFEST).exists():
+                remove(folder)
+                left.rename(folder)
+            remove(left)
+        remove(folder.with_suffix(_GONE))
 
     def evaluation_path(self, stage: str, key: str, labels: str) -> Path:
         """The file of an artifact's scores against the ground truth with the fingerprint `labels`."""
@@ -143,44 +155,10 @@ class ArtifactStore:
         """The picture of a whole run, by the key of its last stage."""
         return self.root / "galleries" / f"{key}.png"
 
+    def _finished(self, stage: str) -> list[Path]:
+        """The folders of finished artifacts of a stage, or with "*" of all."""
+        folders = (path.parent for path in self.root.glob(f"{stage}/*/{MANIFEST}"))
+        return [folder for folder in folders if folder.suffix not in (_NEW, _OLD, _GONE)]
+
     def _lock_path(self, stage: str, key: str) -> Path:
         return self.root / stage / f"{key}.lock"
-
-
-def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest in a folder; None where there is none. Raises CorruptArtifact where it is unreadable."""
-    path = folder / MANIFEST
-    try:
-        return Manifest.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except PermissionError as error:
-        raise InputError(f"artifacts: {path}: may not be read; allow it, or name another folder") from error
-    except ValidationError as error:
-        raise CorruptArtifact(f"{path}: not a manifest of this version; delete {folder} to make it anew") from error
-
-
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Publish an artifact."""
-    write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
-
-
-def hash_key(ingredients: dict[str, Any]) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of the ingredients, as canonical JSON."""
-    text = json.dumps(ingredients, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def record_files(folder: Path) -> dict[str, FileRecord]:
-    """Size and hash of every file below a folder, the manifest excepted."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
-    return {
-        path.relative_to(folder).as_posix(): FileRecord(size=path.stat().st_size, sha256=hash_file(path))
-        for path in paths
-    }

@@ -4,22 +4,21 @@ What they are called and what they mean stands in `stages/evaluate/metrics.py`.
 """
 
 import contextlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from maskdistill.data.atomic import write_json
 from maskdistill.data.catalog import LABELS, MASKS
-from maskdistill.pipeline.artifacts import hash_key
+from maskdistill.data.checked_json import read_checked, write_checked
 from maskdistill.pipeline.dag import SEGMENT
+from maskdistill.pipeline.manifest import hash_key
 from maskdistill.pipeline.plan import Plan
-from maskdistill.pipeline.progress import show_progress
+from maskdistill.pipeline.progress import print_note, show_progress
 from maskdistill.stages.evaluate.metrics import NO_TRUTH
 
-_VERSION = 3
+_VERSION = 4
 LINEAR_PROBE = "linear_probe"
 """Folder, beside those of the stages, of the scores of linear probes."""
 
@@ -37,11 +36,12 @@ def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
     def compute() -> dict[str, Any]:
         from maskdistill.stages.evaluate.stage import evaluate
 
-        folders = {name: plan.require(name, f"the evaluation of {stage}") for name in plan.upstream(stage)}
-        with show_progress(stage, console) as progress:
+        upstream = plan.upstream(stage)
+        with plan.reading(upstream), show_progress(stage, console) as progress:
+            folders = {name: plan.require(name, f"the evaluation of {stage}") for name in upstream}
             return evaluate(plan.config.evaluate, stage, plan.source, folders, progress)
 
-    return _once(plan.store.evaluation_path(stage, plan.stages[stage].key, _truth_key(plan)), compute)
+    return _once(plan.store.evaluation_path(stage, plan.stages[stage].key, _truth_key(plan)), console, compute)
 
 
 def evaluate_linear_probe(plan: Plan, console: Console) -> dict[str, Any]:
@@ -58,14 +58,14 @@ def evaluate_linear_probe(plan: Plan, console: Console) -> dict[str, Any]:
     def compute() -> dict[str, Any]:
         from maskdistill.stages.evaluate.linear_probe import linear_probe
 
-        with show_progress("linear probe", console) as progress:
+        with plan.reading([segment]), show_progress("linear probe", console) as progress:
             return linear_probe(
                 config.evaluate, plan.source, {segment: folder}, progress, config.execution, config.seed
             )
 
     settings = config.evaluate.linear_probe.model_dump(mode="json")
     key = hash_key({"truth": _truth_key(plan), "seed": config.seed, **settings})
-    return _once(plan.store.evaluation_path(LINEAR_PROBE, plan.stages[segment].key, key), compute)
+    return _once(plan.store.evaluation_path(LINEAR_PROBE, plan.stages[segment].key, key), console, compute)
 
 
 def _truth_key(plan: Plan) -> str:
@@ -77,13 +77,19 @@ def _truth_key(plan: Plan) -> str:
     )
 
 
-def _once(path: Path, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The content of a JSON file, computed and written where it is not there."""
-    if path.exists():
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
+def _once(path: Path, console: Console, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The content of a JSON file, computed and written where it is not there, or damaged."""
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            found, whole = read_checked(path.read_bytes())
+            if whole:
+                return found
+        except (ValueError, OSError) as error:
+            if isinstance(error, FileNotFoundError):
+                raise
+        print_note(console, f"{path} is damaged; the scores are computed anew")
     result = compute()
     # Scores are worth having from a folder that may only be read.
     with contextlib.suppress(OSError):
-        write_json(path, result)
+        write_checked(path, result)
     return result

@@ -13,11 +13,12 @@ from maskdistill.data.errors import InputError, MissingArtifact
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.open import open_source
 from maskdistill.data.sources.recorded import NoImages, RecordedImages
-from maskdistill.pipeline.artifacts import ArtifactStore, Manifest, read_manifest
+from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.changes import changed_ingredients
 from maskdistill.pipeline.config import ConfigSource, modern
 from maskdistill.pipeline.dag import ALL_STAGES, StageSpec
 from maskdistill.pipeline.image_records import describe_difference, read_record
+from maskdistill.pipeline.manifest import Manifest, read_manifest
 from maskdistill.pipeline.plan import Plan
 
 

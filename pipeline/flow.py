@@ -5,8 +5,9 @@ The same stages run without it (`maskdistill run --no-prefect`), with the same k
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
-from prefect import Flow, flow, task
+from prefect import Flow, State, flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from rich.console import Console
@@ -15,9 +16,23 @@ from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import Overview, StageResult, result_rows
+from maskdistill.pipeline.transient import is_transient
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, task_run_name="{stage}-{key}")
+def _may_help(task: Any, run: Any, state: State[Any]) -> bool:
+    """Whether a stage that failed is tried again."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, BaseException) and is_transient(error)
+
+
+@task(
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    task_run_name="{stage}-{key}",
+    retries=2,
+    retry_delay_seconds=5,
+    retry_condition_fn=_may_help,
+)
 def run_stage(plan: Plan, stage: str, key: str, upstream: list[StageResult], force: bool) -> StageResult:
     """One stage. `upstream` is there for Prefect alone: it draws the arrows of the DAG from it."""
     return finish_stage(plan, stage, Console(stderr=True), force=force)

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from maskdistill.data.atomic import write_json
 from maskdistill.data.settings import Settings
 from maskdistill.data.sources.image_source import ImageSource
-from maskdistill.pipeline.artifacts import ArtifactStore, hash_key
+from maskdistill.pipeline.artifacts import ArtifactStore
+from maskdistill.pipeline.manifest import hash_key
 
 
 class ImageRecord(Settings):

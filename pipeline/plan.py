@@ -1,6 +1,7 @@
 """From a configuration to the key of every stage, and the reason why a stage is not cached."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -8,12 +9,16 @@ from typing import Any
 
 from maskdistill.data.coco.content import json_files
 from maskdistill.data.errors import InputError, MissingArtifact
+from maskdistill.data.hashes import hash_file
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.open import open_source
-from maskdistill.pipeline.artifacts import ArtifactStore, Manifest, hash_file, hash_key
+from maskdistill.pipeline import readers
+from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.changes import changed_ingredients, describe_changes
 from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.pipeline.dag import ALL_STAGES, OPTIONAL_NAMES, StageSpec
+from maskdistill.pipeline.integrity import check_sound
+from maskdistill.pipeline.manifest import Manifest, hash_key
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.weights import check_weights_file
 
@@ -122,15 +127,26 @@ class Plan:
         return self.store.manifest(stage, self.stages[stage].key)
 
     def require(self, stage: str, needed_by: str) -> Path:
-        """Folder of a finished artifact. Raises MissingArtifact with the command that makes it."""
-        if self.manifest(stage) is None:
-            arguments = self.config_source.arguments()
+        """Folder of a finished artifact that is to be used.
+
+        Raises:
+            MissingArtifact: It is not there; the text holds the command that makes it.
+            CorruptArtifact: It is damaged; the text holds the command that removes what is.
+        """
+        manifest, arguments = self.manifest(stage), self.config_source.arguments()
+        if manifest is None:
             in_run = any(spec.name == stage for spec in self.specs)
             raise MissingArtifact(
                 f"{needed_by} needs the result of stage {stage} ({self.path(stage)}), which is not there. Make it with:"
                 f"\n  maskdistill {f'run {arguments} --to {stage}' if in_run else f'stage {stage} {arguments}'}"
             )
+        remedy = f"remove what is damaged with:\n  maskdistill verify {arguments} --repair\nand run again"
+        check_sound(self.path(stage), manifest, remedy)
         return self.path(stage)
+
+    def reading(self, stages: Iterable[str]) -> AbstractContextManager[None]:
+        """For as long as the artifacts of some stages are read: nobody deletes or replaces them meanwhile."""
+        return readers.reading([self.store.readers_file(name, self.stages[name].key) for name in stages])
 
     def why_missing(self, stage: str) -> str:
         """Which setting or input sets this stage's key apart from its newest finished artifact."""

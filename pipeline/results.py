@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maskdistill.pipeline.artifacts import Manifest
 from maskdistill.pipeline.formatting import format_seconds
+from maskdistill.pipeline.manifest import Manifest
 from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.evaluate.metrics import METRICS
 

@@ -7,13 +7,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from maskdistill.pipeline.artifacts import Manifest, record_files, write_manifest
 from maskdistill.pipeline.engines.local import LocalEngine
 from maskdistill.pipeline.environment import describe_arithmetic, describe_environment
 from maskdistill.pipeline.image_records import keep_record
+from maskdistill.pipeline.manifest import MANIFEST, RUN_LOG, Manifest, record_files
+from maskdistill.pipeline.memory import peak_bytes, reset_peak
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import print_note, show_progress
+from maskdistill.pipeline.room import estimate_room
+from maskdistill.pipeline.run_log import RunLog
 from maskdistill.pipeline.storage import explain_storage
+from maskdistill.pipeline.unfinished import finish_unfinished, sweep_unfinished
 from maskdistill.stages.contract import StageInputs
 
 
@@ -31,54 +35,63 @@ def run_stage(plan: Plan, stage: str, console: Console, *, force: bool = False) 
 
     Raises:
         MissingArtifact: An upstream artifact has not been made; the text holds the command that makes it.
+        CorruptArtifact: An upstream artifact is damaged; the text names the files, and the command that removes them.
         InputError: The artifact folder cannot be written to, or is full.
     """
+    key, store = plan.stages[stage].key, plan.store
     # What is finished needs no lock, which a folder that may only be read could not hold.
-    made = plan.manifest(stage)
-    if made is not None and not force:
+    made = None if force else plan.manifest(stage)
+    if made is not None and not store.has_leftovers(stage, key):
         return made
-    key = plan.stages[stage].key
-    if plan.store.is_locked(stage, key):
-        console.print(f"{stage}: another run is making {stage}/{key}; waiting for it")
-    with explain_storage(plan.store.root), plan.store.lock(stage, key):
-        manifest = plan.manifest(stage)
-        if manifest is None:
-            return _make(plan, stage, console)
-        return _make_anew(plan, stage, console) if force else manifest
+    if store.is_locked(stage, key):
+        if made is not None:  # it is being replaced, and whole until then
+            return made
+        print_note(console, f"{stage}: another run is making {stage}/{key}; waiting for it")
+    with explain_storage(store.root), store.lock(stage, key):
+        store.sweep(stage, key)
+        if not (plan.path(stage) / MANIFEST).exists():
+            return _make(plan, stage, plan.path(stage), console)
+        return _make_anew(plan, stage, console) if force else store.require(stage, key)
 
 
 def _make_anew(plan: Plan, stage: str, console: Console) -> Manifest:
     key = plan.stages[stage].key
-    aside = plan.store.set_aside(stage, key)
+    folder = plan.store.new_path(stage, key)
     try:
-        manifest = _make(plan, stage, console)
+        manifest = _make(plan, stage, folder, console)
+        plan.store.replace(stage, key, lambda text: print_note(console, f"{stage}: {text}"))
     except BaseException:
-        plan.store.restore(stage, key)
+        shutil.rmtree(folder, ignore_errors=True)
         raise
-    shutil.rmtree(aside)
     return manifest
 
 
-def _make(plan: Plan, stage: str, console: Console) -> Manifest:
+def _make(plan: Plan, stage: str, folder: Path, console: Console) -> Manifest:
     planned = plan.stages[stage]
-    inputs = StageInputs(
-        source=plan.source,
-        artifacts={name: plan.require(name, f"stage {stage}") for name in planned.inputs},
-        seed=plan.config.seed,
-        execution=plan.config.execution,
-        max_failure_rate=plan.config.data.max_failure_rate,
-        engine=LocalEngine(plan.config.execution.workers),
-    )
     keep_record(plan.store, plan.source, plan.data_fingerprint)
-    if not planned.inputs:  # the first stage of a run: nothing has been waited for yet
-        _look_over(plan, console)
-    folder = plan.path(stage)
-    folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    arithmetic = describe_arithmetic(plan.settings(stage), plan.config.execution)
-    started, clock = datetime.now(UTC), time.monotonic()
-    with show_progress(stage, console) as progress:
-        outputs = planned.spec.load()(plan.settings(stage), inputs, folder, progress)
+    with plan.reading(planned.inputs):
+        inputs = StageInputs(
+            source=plan.source,
+            artifacts={name: plan.require(name, f"stage {stage}") for name in planned.inputs},
+            seed=plan.config.seed,
+            execution=plan.config.execution,
+            max_failure_rate=plan.config.data.max_failure_rate,
+            engine=LocalEngine(plan.config.execution.workers),
+        )
+        if not planned.inputs:  # the first stage of a run: nothing has been waited for yet
+            _look_over(plan, console)
+        folder.mkdir(parents=True, exist_ok=True)
+        estimated = estimate_room(plan, stage, folder)
+        notes = [*sweep_unfinished(folder), *([estimated] if estimated else [])]
+        for note in notes:
+            print_note(console, f"{stage}: {note}")
+        arithmetic = describe_arithmetic(plan.settings(stage), plan.config.execution)
+        started, clock = datetime.now(UTC), time.monotonic()
+        reset_peak()
+        with show_progress(stage, console) as progress, RunLog(folder / RUN_LOG, progress) as log:
+            for note in notes:
+                log.note(note)
+            outputs = planned.spec.load()(plan.settings(stage), inputs, folder, log)
     manifest = Manifest(
         stage=stage,
         key=planned.key,
@@ -87,13 +100,14 @@ def _make(plan: Plan, stage: str, console: Console) -> Manifest:
         environment=describe_environment() | arithmetic,
         started=started.isoformat(timespec="microseconds"),
         seconds=round(time.monotonic() - clock, 3),
+        peak_memory=peak_bytes(),
         items=outputs.items,
         unit=outputs.unit,
         metrics=outputs.metrics,
         failures=outputs.failures,
         files=record_files(folder),
     )
-    write_manifest(folder, manifest)
+    finish_unfinished(folder, manifest)
     return manifest
 
 
@@ -103,12 +117,3 @@ def _look_over(plan: Plan, console: Console) -> None:
 
     for note in (*plan.source.notes, *check_truth(plan.source)):
         print_note(console, note)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed run left half written; the lock guarantees that nobody is writing it now."""
-    for path in list(folder.rglob(".*.tmp")):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -28,7 +29,7 @@ from rich.console import Console
 from maskdistill.data.errors import InputError, MaskDistillError
 
 _HOST = "127.0.0.1"
-_LOG, _MADE = "server.log", "database.made"
+_LOG, _MADE, _DATABASE = "server.log", "database.made", "prefect.db"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -142,6 +143,7 @@ def local_server(home: Path, console: Console, seconds: float = 60) -> Iterator[
     with (home / _LOG).open("ab") as output, contextlib.ExitStack() as stack:
         # One at a time: the first start makes the database.
         with FileLock(home / "start.lock"):
+            set_aside_damaged(home, console)
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
             )
@@ -150,6 +152,27 @@ def local_server(home: Path, console: Console, seconds: float = 60) -> Iterator[
             console.print(f"Prefect: starting a server on this machine, which may take {seconds:g} s", highlight=False)
             _wait_until_up(process, f"http://{_HOST}:{port}", home, seconds)
         yield f"http://{_HOST}:{port}"
+
+
+def set_aside_damaged(home: Path, console: Console) -> None:
+    """Rename a database that SQLite cannot read, for the server to begin a new one: no result is in it."""
+    path = home / _DATABASE
+    if not path.exists():
+        (home / _MADE).unlink(missing_ok=True)
+        return
+    with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        try:
+            sound = database.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+        except sqlite3.OperationalError:  # another run is writing, or the like
+            return
+        except sqlite3.DatabaseError:
+            sound = False
+    if not sound:
+        for name in (_DATABASE, f"{_DATABASE}-wal", f"{_DATABASE}-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                (home / name).replace(home / f"{name}.damaged")
+        (home / _MADE).unlink(missing_ok=True)
+        console.print(f"Prefect: {path} is damaged; its history begins anew", markup=False, soft_wrap=True)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from maskdistill.data.errors import InputError, MaskDistillError
+from maskdistill.data.errors import CorruptArtifact, InputError, MaskDistillError
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; make room, or name another folder",
     errno.EDQUOT: "your quota is used up; make room, or name another folder",
+    errno.EFBIG: "a file is larger than is allowed there; raise the limit, or name another folder",
+    errno.EIO: "the disk cannot be read or written; look after it, or name another folder",
     errno.EROFS: "it may only be read; name another folder",
     errno.EACCES: "it may not be written to; allow it, or name another folder",
     errno.EPERM: "it may not be written to; allow it, or name another folder",
@@ -19,7 +21,7 @@ _REASONS = {
     errno.ELOOP: "it is a link that leads to itself; name another folder",
     errno.ENOENT: "it cannot be made there; name another folder",
 }
-_ANYWHERE = (errno.ENOSPC, errno.EDQUOT)
+_ANYWHERE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What is about the disk, and comes without the name of a file."""
 
 
@@ -30,6 +32,8 @@ def explain_storage(root: Path) -> Iterator[None]:
         yield
     except MaskDistillError:
         raise
+    except EOFError as error:  # NumPy says so of an empty file; the command line would take it for the user's
+        raise CorruptArtifact(f"artifacts: {root}: a file there is cut short ({error}); run again") from error
     except OSError as error:
         code = error.errno or 0
         if code not in _REASONS or not (code in _ANYWHERE or _lies_in(error.filename, root)):

@@ -21,8 +21,10 @@ import numpy as np
 import zarr
 from safetensors.torch import load_file
 
-NOT_COMPARED = {"seconds"}
-"""Entries of JSON that differ between two runs of one code."""
+NOT_COMPARED = {"seconds", "checksum"}
+"""Entries of JSON that differ between two runs of one code, or are about the others."""
+NO_CONTENT = {"manifest.json", "run.log"}
+"""Files about the others, which differ as well."""
 
 
 def content_hashes(artifacts: Path) -> list[str]:
@@ -45,7 +47,7 @@ def _hashes(artifacts: Path) -> Iterator[tuple[str, str, str]]:
 def _files(folder: Path) -> Iterator[Path]:
     """Stores and files in a folder and those below it, but for what a store is made of."""
     for path in sorted(folder.iterdir()):
-        if path.suffix == ".zarr" or (path.is_file() and path.name != "manifest.json" and "tfevents" not in path.name):
+        if path.suffix == ".zarr" or (path.is_file() and path.name not in NO_CONTENT and "tfevents" not in path.name):
             yield path
         elif path.is_dir():
             yield from _files(path)

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from maskdistill.data.catalog import PREDICTIONS, SEGMENTER
 from maskdistill.data.stores.labels import write_labels
-from maskdistill.pipeline.artifacts import MANIFEST
+from maskdistill.pipeline.manifest import MANIFEST
 
 
 def write_run(folder: Path, *, seconds: float = 1.0, pixel: int = 0, weight: float = 0.5) -> Path:

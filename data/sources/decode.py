@@ -32,6 +32,8 @@ Image.MAX_IMAGE_PIXELS = None
 # What it logs of a file is said again in the error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
+_LONGEST = 100
+"""A picture with a longer side, as a multiple of the other, shows no objects, and takes minutes."""
 STRETCHED = "deeper than 8 bits with little of the range in use, stretched to what is"
 GAPS = "with pixels of no value (nan, or far from all others), which are shown black or white"
 MORE_BANDS = "with further bands than three, which are left out"
@@ -138,6 +140,8 @@ def _check_size(path: Path, size_wh: tuple[int, int], max_pixels: int) -> None:
         raise UnreadableImage(
             f"{path}: {size_wh[0]} x {size_wh[1]} px is more than the limit of {max_pixels} px (data.max_pixels)"
         )
+    if max(size_wh) > _LONGEST * min(size_wh):
+        raise UnreadableImage(f"{path}: {size_wh[0]} x {size_wh[1]} px; one side is over {_LONGEST} times the other")
 
 
 def _decode(path: Path, image: Image.Image, stretch: Stretch) -> Picture:

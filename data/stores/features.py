@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdistill.data.errors import CorruptArtifact, InputError
-from maskdistill.data.stores.zarr_group import get_array, open_store, read_array, read_rows, read_strings
+from maskdistill.data.stores.zarr_group import get_array, has_item, open_store, read_array, read_rows, read_strings
 
 COLUMNS = {"size_hw": "i4", "grid_hw": "i4", "start": "i8"}
 STATISTICS = {"n_tokens": "i8", "total": "f8", "squares": "f8"}
@@ -51,8 +51,8 @@ class FeatureStore:
         self.size_hw, self.grid_hw, self.start = (read_array(group, name, dtype) for name, dtype in COLUMNS.items())
         self.n_tokens, self.total, self.squares = (read_array(group, name, dtype) for name, dtype in STATISTICS.items())
         self.dim = self.total.size
-        self.mirrored = MIRRORED in group
-        self.arrays = {name: get_array(group, name) for name in (TOKENS, MIRRORED) if name in (TOKENS, *group)}
+        self.mirrored = has_item(group, MIRRORED)
+        self.arrays = {name: get_array(group, name) for name in (TOKENS, *([MIRRORED] * self.mirrored))}
         self.description: dict[str, Any] = _read_description(path, group.attrs.get(DESCRIPTION))
         self.check()
 

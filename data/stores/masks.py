@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import ArrayLike, NDArray
 from pycocotools import mask as coco_mask
 
@@ -17,10 +18,11 @@ from maskdistill.data.errors import CorruptArtifact
 from maskdistill.data.stores import mask_table
 from maskdistill.data.stores.image_masks import ImageMasks, images_of
 from maskdistill.data.stores.mask_columns import DTYPES, ROW_SHAPES, MaskColumns
-from maskdistill.data.stores.rle import Rle
+from maskdistill.data.stores.rle import Rle, areas
 from maskdistill.data.stores.zarr_group import (
     create_array,
     create_store,
+    file_states,
     open_store,
     read_array,
     read_strings,
@@ -36,12 +38,18 @@ class MaskStore(MaskColumns):
 
     @classmethod
     def open(cls, path: Path | str) -> "MaskStore":
-        """Read a store. Raises MissingArtifact where there is none, CorruptArtifact where it is not a MaskStore."""
+        """Read a store. Raises MissingArtifact where there is none, CorruptArtifact where it is not a MaskStore.
+
+        One that this process has opened before, and whose files look as they did, is read column by column as needed.
+        """
         path = Path(path)
         group = open_store(path, "masks")
+        if _sound.get(path) == (state := file_states(path)):
+            return _StoredMasks.of(group)
         columns = {name: read_array(group, name, dtype) for name, dtype in DTYPES.items()}
         store = cls(image_ids=read_strings(group, "image_ids"), **columns)
         store.check(path)
+        _sound[path] = state
         return store
 
     def save(self, path: Path) -> None:
@@ -64,6 +72,22 @@ class MaskStore(MaskColumns):
             raise CorruptArtifact(f"{where}: offsets or images are not in order")
         if n and (self.image[0] < 0 or self.image[-1] >= len(self.image_ids)):
             raise CorruptArtifact(f"{where}: a mask belongs to an image that is not listed")
+        self._check_values(where)
+
+    def _check_values(self, where: Path) -> None:
+        """Raise CorruptArtifact where a number is one that no mask can have."""
+        size, (x, y, width, height) = self.size_hw.astype(np.int64), self.bbox_xywh.T
+        sound = {
+            "size_hw": (size > 0).all(axis=1),
+            "area": (self.area > 0) & (self.area <= size.prod(axis=1)),
+            "score": (self.score >= 0) & (self.score <= 1),
+            "cluster": self.cluster >= -1,
+            "bbox_xywh": (x >= 0) & (y >= 0) & (x + width <= size[:, 1]) & (y + height <= size[:, 0]),
+        }
+        for name, rows in sound.items():
+            if not rows.all():
+                row = int(np.argmin(rows))
+                raise CorruptArtifact(f"{where}: {name} of mask {row} is {getattr(self, name)[row]}, which none can be")
 
     def images(self) -> Iterator[ImageMasks]:
         """Every image with its masks, in order; masks are decoded only when they are looked at."""
@@ -126,6 +150,30 @@ class MaskStore(MaskColumns):
         return MaskStore(image_ids=ids, image=image.astype(np.int32), offsets=offsets, **columns)
 
 
+class _StoredMasks(MaskStore):
+    """A store that this process has checked before: each column is read when it is first asked for."""
+
+    _group: zarr.Group
+
+    @classmethod
+    def of(cls, group: zarr.Group) -> "_StoredMasks":
+        store = cls.__new__(cls)
+        object.__setattr__(store, "_group", group)
+        return store
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("image_ids", *DTYPES):
+            raise AttributeError(name)
+        is_column = name in DTYPES
+        value = read_array(self._group, name, DTYPES[name]) if is_column else read_strings(self._group, name)
+        object.__setattr__(self, name, value)
+        return value
+
+
+_sound: dict[Path, Mapping[str, tuple[int, int]]] = {}
+"""The stores that have been checked, and how their files looked."""
+
+
 class MaskStoreBuilder:
     """Collects masks image by image, in the order in which the images are to stand in the store."""
 
@@ -151,12 +199,12 @@ class MaskStoreBuilder:
     ) -> None:
         """The same for masks that are compressed COCO codes already."""
         n = len(rles)
-        areas = coco_mask.area(list(rles)) if n else np.zeros(0)
         boxes = coco_mask.toBbox(list(rles)) if n else np.zeros((0, 4))
         score = np.ones(n) if scores is None else np.asarray(scores, dtype=np.float32)
         cluster = np.full(n, -1) if clusters is None else np.asarray(clusters, dtype=np.int32)
-        for i in np.flatnonzero(areas).tolist():
-            row = (len(self._ids), rles[i]["size"], boxes[i], areas[i], score[i], cluster[i])
+        area = areas(rles)
+        for i in np.flatnonzero(area).tolist():
+            row = (len(self._ids), rles[i]["size"], boxes[i], area[i], score[i], cluster[i])
             for name, value in zip(self._columns, row, strict=True):
                 self._columns[name].append(value)
             self._codes.append(rles[i]["counts"])

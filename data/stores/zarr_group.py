@@ -1,5 +1,6 @@
 """The zarr v3 groups under every store: opening, creating, plain arrays and lists of strings."""
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,9 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.abc.store import ByteRequest
+from zarr.codecs import Crc32cCodec, ZstdCodec
+from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore
 
 from maskdistill.data.atomic import atomic_path
@@ -17,6 +21,19 @@ from maskdistill.data.errors import CorruptArtifact, MissingArtifact
 
 _FORMAT = 1
 _CHUNK_BYTES = 1 << 20
+
+
+class WholeStore(LocalStore):
+    """A folder in which a chunk that is not there is an error; zarr would read it as zeros."""
+
+    async def get(
+        self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """The content of a file; None for a description that is not there."""
+        found = await super().get(key, prototype, byte_range)
+        if found is None and not key.endswith("zarr.json"):
+            raise CorruptArtifact(f"{self.root / key}: the chunk is missing")
+        return found
 
 
 @contextmanager
@@ -33,9 +50,9 @@ def open_store(path: Path, kind: str) -> zarr.Group:
     if not (path / "zarr.json").is_file():
         raise MissingArtifact(f"{path}: no {kind} store here")
     try:
-        group = zarr.open_group(path, mode="r", zarr_format=3)
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptArtifact(f"{path}: not a readable zarr group ({error})") from error
+        group = zarr.open_group(WholeStore(path, read_only=True), mode="r", zarr_format=3)
+    except Exception as error:  # damaged files make zarr raise nearly anything
+        raise CorruptArtifact(f"{path}: not a readable zarr group ({describe(error)})") from error
     found = (group.attrs.get("maskdistill"), group.attrs.get("format"))
     if found != (kind, _FORMAT):
         raise CorruptArtifact(f"{path}: expected a {kind} store of format {_FORMAT}, found {found[0]} of {found[1]}")
@@ -54,8 +71,15 @@ def create_empty_array(group: zarr.Group, name: str, shape: tuple[int, ...], dty
     row_bytes = max(1, int(np.prod(shape[1:])) * np.dtype(dtype).itemsize)
     rows = min(max(1, _CHUNK_BYTES // row_bytes), max(1, shape[0]))
     chunks = (rows, *(max(1, n) for n in shape[1:]))
-    # By default zarr leaves out chunks of zeros, and a lost chunk would then read as zeros too.
-    return group.create_array(name, shape=shape, dtype=dtype, chunks=chunks, config={"write_empty_chunks": True})
+    return group.create_array(
+        name,
+        shape=shape,
+        dtype=dtype,
+        chunks=chunks,
+        compressors=(ZstdCodec(), Crc32cCodec()),
+        # By default zarr leaves out chunks of zeros, and a lost chunk would then read as zeros too.
+        config={"write_empty_chunks": True},
+    )
 
 
 def get_group(group: zarr.Group, name: str) -> zarr.Group:
@@ -76,6 +100,21 @@ def get_array(group: zarr.Group, name: str) -> "zarr.Array[Any]":
     return item
 
 
+def has_item(group: zarr.Group, name: str) -> bool:
+    """Whether a group holds something of that name. Raises CorruptArtifact where that is damaged."""
+    return _get_item(group, name) is not None
+
+
+def file_states(path: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of change of every file of a store, by name."""
+    found = {}
+    for folder, _, files in os.walk(path):
+        for file in files:
+            status = Path(folder, file).stat()
+            found[f"{folder}/{file}"] = (status.st_size, status.st_mtime_ns)
+    return found
+
+
 def folder_of(item: "zarr.Array[Any] | zarr.Group") -> Path:
     """Where an array or a group lies."""
     if not isinstance(item.store, LocalStore):
@@ -90,8 +129,10 @@ def chunk_path(array: "zarr.Array[Any]", chunk: tuple[int, ...]) -> Path:
 
 def _count_missing(array: "zarr.Array[Any]") -> int:
     """Number of chunks without a file. zarr's own count takes a minute for 20,000 chunks."""
-    folder = folder_of(array)
+    folder, n_chunks = folder_of(array), math.prod(array.cdata_shape)
     found = {Path(path, file) for path, _, files in os.walk(folder) for file in files}
+    if len(found) < n_chunks:  # before each is looked for: a damaged shape may stand for billions
+        return n_chunks - len(found)
     expected = (array.metadata.encode_chunk_key(chunk) for chunk in np.ndindex(array.cdata_shape))
     return sum(folder / key not in found for key in expected)
 
@@ -108,8 +149,15 @@ def read_rows(array: "zarr.Array[Any]", start: int, stop: int) -> NDArray[Any]:
     """Rows `start` to `stop` of an array. Raises CorruptArtifact where their chunks are damaged."""
     try:
         return np.asarray(array[start:stop])
-    except (RuntimeError, ValueError, OSError) as error:
-        raise CorruptArtifact(f"{array.store_path}: the array cannot be read ({error})") from error
+    except CorruptArtifact:
+        raise
+    except Exception as error:  # damaged chunks make the codecs raise nearly anything
+        raise CorruptArtifact(f"{array.store_path}: the array cannot be read ({describe(error)})") from error
+
+
+def describe(error: Exception) -> str:
+    """The first line of what an error says, or its type where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def write_strings(group: zarr.Group, name: str, strings: Sequence[str]) -> None:
@@ -137,5 +185,5 @@ def read_strings(group: zarr.Group, name: str) -> tuple[str, ...]:
 def _get_item(group: zarr.Group, name: str) -> Any:
     try:
         return group.get(name)
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptArtifact(f"{group.store_path}: {name!r} is damaged ({error})") from error
+    except Exception as error:  # damaged files make zarr raise nearly anything
+        raise CorruptArtifact(f"{group.store_path}: {name!r} is damaged ({describe(error)})") from error

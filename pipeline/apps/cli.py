@@ -4,14 +4,17 @@ Exit codes: 0 well, 1 failure, 2 bad usage or configuration, 3 missing upstream 
 """
 
 import errno
+import os
 import sys
+import traceback
 import warnings
-from typing import Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from maskdistill.data.errors import InputError, MaskDistillError
+from maskdistill.data.printable import printable
 from maskdistill.pipeline.apps.commands import (
     ablate,
     artifacts,
@@ -39,9 +42,10 @@ _REMEDIES = {
 }
 """What to do about an error of the file system that no part of the program has put into words."""
 
+DEBUG = "MASKDISTILL_DEBUG"
+"""Set in the environment, errors come with where they came up, as with `--debug`."""
 app = typer.Typer(
     name="maskdistill",
-    help="Images in, a segmentation model out: unsupervised semantic segmentation by mask distillation.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -68,22 +72,39 @@ for command in (
 app.add_typer(config.app, name="config")
 
 
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where in the program an error came up.")] = False,
+) -> None:
+    """Images in, a segmentation model out: unsupervised semantic segmentation by mask distillation."""
+    if debug:
+        os.environ[DEBUG] = "1"
+
+
 def main() -> None:
-    """Entry point: errors and warnings meant for the user are printed as they are; errors give the exit code."""
+    """Entry point: errors and warnings meant for the user are printed as they are; errors give the exit code.
+
+    Ordinary trouble with files, memory and the disk is one line; what nobody thought of shows where it came up.
+    """
     warnings.showwarning = _show_warning
     try:
         app()
     except MaskDistillError as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0)
-        if remedy is None:
-            raise
         where = f"{error.filename}: " if error.filename else ""
-        what = f"{where}{error.strerror}; {remedy}"
-        Console(stderr=True).print(what, style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(InputError.exit_code)
+        what = f"{where}{error.strerror or error}"
+        _fail(f"{what}; {remedy}" if remedy else what, InputError.exit_code if remedy else 1)
+    except MemoryError:
+        _fail("there is not enough memory; lower execution.batch_size, execution.workers or the size of images", 1)
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    Console(stderr=True).print(printable(text), style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)
 
 
 def _show_warning(
@@ -96,4 +117,4 @@ def _show_warning(
 ) -> None:
     for_user = issubclass(category, UserWarning)
     text = str(message) if for_user else warnings.formatwarning(message, category, filename, lineno, line)
-    Console(stderr=True).print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(printable(text), style="yellow", markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """The results of a run: its scores, masks and label maps, each opened once."""
 
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,10 +22,11 @@ from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.data.stores.masks import MaskStore
-from maskdistill.pipeline.artifacts import MANIFEST, Manifest, read_manifest
+from maskdistill.pipeline import readers
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.evaluation import evaluate_stage
 from maskdistill.pipeline.finished import FinishedPlan
+from maskdistill.pipeline.manifest import MANIFEST, Manifest, read_manifest
 from maskdistill.pipeline.plan import Plan
 
 T = TypeVar("T")
@@ -58,6 +60,7 @@ class Run:
         self.console = console or Console(stderr=True)
         self._needed_by = needed_by
         self._locks: dict[str, threading.Lock] = {}
+        self._read: set[Path] = set()
         self._kept: dict[str, tuple[tuple[int, ...], Any]] = {}
 
     @classmethod
@@ -104,7 +107,16 @@ class Run:
         return {stage: manifest for stage in self.stages if (manifest := self.manifest(stage))}
 
     def folder(self, stage: str) -> Path:
-        """Where a finished stage's artifact lies. Raises MissingArtifact with the command that makes it."""
+        """Where a finished stage's artifact lies; nobody deletes or replaces it for as long as this Run is there.
+
+        Raises:
+            MissingArtifact: It is not finished; the text holds the command that makes it.
+            CorruptArtifact: It is damaged.
+        """
+        file = self.plan.store.readers_file(stage, self.plan.stages[stage].key)
+        if file not in self._read and readers.hold(file):
+            self._read.add(file)
+            weakref.finalize(self, readers.release, file)
         return self.plan.require(stage, self._needed_by)
 
     def masks(self, stage: str) -> MaskStore:

@@ -2,20 +2,32 @@
 
 from typing import Any
 
+from maskdistill.data.errors import CorruptArtifact
+from maskdistill.pipeline.integrity import damaged_files, describe_faults
 from maskdistill.pipeline.plan import Plan
 
 _MADE = ("items", "unit", "bytes", "made", "precision", "device")
 
 
 def collect_status(plan: Plan) -> list[dict[str, Any]]:
-    """One dict per stage: stage, key, state (cached, running or missing), why, path, and what `_MADE` names."""
+    """One dict per stage: stage, key, state (cached, damaged, running or missing), why, path, and what `_MADE` names.
+
+    Every file of what is cached is read.
+    """
     return [_stage_status(plan, spec.name) for spec in plan.specs]
 
 
 def _stage_status(plan: Plan, stage: str) -> dict[str, Any]:
-    manifest = plan.manifest(stage)
-    key = plan.stages[stage].key
-    row: dict[str, Any] = {"stage": stage, "key": key, "path": str(plan.path(stage))}
+    key, folder = plan.stages[stage].key, plan.path(stage)
+    row: dict[str, Any] = {"stage": stage, "key": key, "path": str(folder)}
+    try:
+        manifest = plan.manifest(stage)
+        faults = describe_faults(folder, damaged_files(folder, manifest)) if manifest else []
+    except CorruptArtifact as error:
+        faults = [str(error)]
+    if faults:
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        return {**row, "state": "damaged", "why": f"{faults[0]}{more}", **dict.fromkeys(_MADE)}
     if manifest is not None:
         made = {"items": manifest.items, "unit": manifest.unit, "bytes": manifest.size(), "made": manifest.started}
         made |= {name: manifest.environment.get(name) for name in ("precision", "device")}

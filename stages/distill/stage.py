@@ -29,6 +29,7 @@ from maskdistill.stages.networks.weights_file import read_description
 from maskdistill.stages.old_names import modern_section
 from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.checkpoints import remove_checkpoints
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
 from maskdistill.stages.training.loss_log import final_losses
@@ -83,7 +84,7 @@ def run_round(training: DetectorTraining, targets: MaskStore, mined: MaskStore, 
         count = count_devices(inputs.execution, config.batch_size)
         run_on_devices(train_detector, training, count, inputs.execution, progress)
     shutil.rmtree(folder / TARGETS, ignore_errors=True)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    remove_checkpoints(folder / CHECKPOINT)
     candidates = predict_all(config, inputs, list(mined.image_ids), folder, progress)
     if config.class_agnostic:
         candidates = clusters_by_overlap(candidates, mined)

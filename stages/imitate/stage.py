@@ -8,6 +8,7 @@ from maskdistill.stages.failures import check_failures
 from maskdistill.stages.imitate.config import ImitateConfig
 from maskdistill.stages.imitate.train import POOL, StudentTraining, train_student
 from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.checkpoints import remove_checkpoints
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.pool import open_pool, remove_pool
@@ -33,7 +34,7 @@ def run(config: ImitateConfig, inputs: StageInputs, workdir: Path, progress: Pro
     if not (workdir / RESNET.file).exists():
         run_on_devices(train_student, StudentTraining(config, inputs, workdir), count, inputs.execution, progress)
     remove_pool(workdir / POOL)
-    (workdir / CHECKPOINT).unlink(missing_ok=True)
+    remove_checkpoints(workdir / CHECKPOINT)
     samples = config.recipe().iterations * config.batch_size
     metrics = {"training_images": n_images, "samples": samples, "losses": final_losses(workdir / TRAINING_LOG)}
     return StageOutputs(samples, "samples", metrics, failures)

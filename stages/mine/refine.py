@@ -30,6 +30,7 @@ from maskdistill.stages.mine.refine_config import RefineConfig
 from maskdistill.stages.networks.standardise import Standardise
 from maskdistill.stages.parts import Advance, PartReport, compute_parts
 from maskdistill.stages.progress import Progress
+from maskdistill.stages.training.checkpoints import remove_checkpoints
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.fit import SimpleFit
 from maskdistill.stages.training.ohem import ohem_cross_entropy
@@ -122,7 +123,7 @@ def _learn(
     ).run()
     with atomic_path(folder / _WEIGHTS) as path:
         save_file({name: value.cpu() for name, value in module.state_dict().items()}, path)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    remove_checkpoints(folder / CHECKPOINT)
 
 
 def union_of(masks: MaskStore, image: int, features: FeatureStore) -> UInt8Array:

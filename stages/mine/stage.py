@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from maskdistill.data import seals
 from maskdistill.data.catalog import INITIAL, MINED
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
@@ -83,7 +84,7 @@ def _refined(config: MineConfig, inputs: StageInputs, mined: Path, workdir: Path
         masks = mined
         for number in range(1, config.refine.rounds + 1):
             masks = refine(config.refine, inputs, masks, workdir / f"round{number}", number, progress)
-        masks.rename(final)
+        seals.move(masks, final)
     return final
 
 

@@ -1,10 +1,14 @@
 """Batch norm over the images of all processes that train together; torch's own SyncBatchNorm is for GPUs only."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from maskdistill.data.errors import InputError
 
 
 class _SumOverProcesses(torch.autograd.Function):
@@ -66,3 +70,17 @@ def synchronise_norm(module: nn.Module, device: torch.device) -> None:
             setattr(module, name, norm)
         else:
             synchronise_norm(child, device)
+
+
+@contextmanager
+def explain_batch_norm(batch_size: int) -> Iterator[None]:
+    """Turn what torch says of a batch norm that sees a single value into an InputError with the remedy."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise InputError(
+            f"batch_size: batch norm cannot learn from {batch_size} image of this size; raise batch_size to at least "
+            "2, or take larger images"
+        ) from error

@@ -16,6 +16,8 @@ from maskdistill.data.errors import InputError
 from maskdistill.stages.weights import check_weights_file
 
 _WRAPPERS = ("teacher", "student", "state_dict", "model_state_dict", "model", "net", "network", "backbone", "encoder")
+_DEEPEST = 8
+"""So many wrappers around the parameters are looked through."""
 _SCALAR: Any = np.float64(0).__reduce__()[0]
 _ARRAY: Any = np.zeros(1).__reduce__()[0]
 _HARMLESS: list[Any] = [
@@ -112,8 +114,8 @@ def listed(names: list[str], most: int = 3) -> str:
 
 def _unwrap(content: Any, where: str) -> ForeignWeights:
     top = content
-    while isinstance(content, dict):
-        inner = _inner(content)
+    for _ in range(_DEEPEST):  # a dict may hold itself
+        inner = _inner(content) if isinstance(content, dict) else None
         if inner is None:
             break
         content = inner

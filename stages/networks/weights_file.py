@@ -1,5 +1,6 @@
 """Weights of a finished training: safetensors with the text that is needed to rebuild the model around them."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ def save_weights(path: Path, module: nn.Module, description: dict[str, Any]) -> 
     """Write all parameters and buffers, with a JSON description of the model."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"maskdistill": json.dumps(description)})
+        try:
+            save_file(tensors, temporary, metadata={"maskdistill": json.dumps(description)})
+        except SafetensorError as error:  # as the file system says it, in words alone
+            raise OSError(errno.ENOSPC, f"cannot be written ({error})", str(path)) from error
 
 
 def pixels_of(source: ImageSource) -> dict[str, str]:

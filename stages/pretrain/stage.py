@@ -10,6 +10,7 @@ from maskdistill.stages.pretrain.config import PretrainConfig
 from maskdistill.stages.pretrain.train import POOL, VitTraining, train_vit
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.registry import PRETRAINING
+from maskdistill.stages.training.checkpoints import remove_checkpoints
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.pool import open_pool, remove_pool
@@ -39,7 +40,7 @@ def run(config: PretrainConfig, inputs: StageInputs, workdir: Path, progress: Pr
         run_on_devices(train_vit, VitTraining(config, inputs, workdir), count, inputs.execution, progress)
     write_json(workdir / VIT_ARGUMENTS.file, {"model": config.model, "overrides": config.overrides})
     remove_pool(workdir / POOL)
-    (workdir / CHECKPOINT).unlink(missing_ok=True)
+    remove_checkpoints(workdir / CHECKPOINT)
     samples = config.iterations * config.batch_size
     metrics = {"training_images": n_images, "samples": samples, "losses": final_losses(workdir / TRAINING_LOG)}
     return StageOutputs(samples, "samples", metrics, failures)

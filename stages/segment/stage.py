@@ -33,6 +33,7 @@ from maskdistill.stages.segment.train import (
     train_segmenter,
     training_images,
 )
+from maskdistill.stages.training.checkpoints import remove_checkpoints
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
 from maskdistill.stages.training.loss_log import final_losses
@@ -88,7 +89,7 @@ def train(training: SegmenterTraining, progress: Progress) -> None:
         execution = training.inputs.execution
         count = count_devices(execution, training.config.batch_size, fewest=_FEWEST_CROPS)
         run_on_devices(train_segmenter, training, count, execution, progress)
-    (training.folder / CHECKPOINT).unlink(missing_ok=True)
+    remove_checkpoints(training.folder / CHECKPOINT)
 
 
 def predict(

@@ -1,6 +1,7 @@
 """The training images at the size of pre-training, decoded once and then read by number."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,10 @@ def _decode(source: ImageSource, side: int, path: Path, progress: Progress) -> d
     with atomic_path(path) as temporary:
         shape = (source.n_train, 3, side, side)
         pool = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        # A disk that fills up while mapped memory is written would end the process.
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            with temporary.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
         for i in range(source.n_train):
             try:
                 pool[i - len(failures)] = square(source.read(i), side).transpose(2, 0, 1)

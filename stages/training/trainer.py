@@ -16,9 +16,10 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from maskdistill.data.catalog import TRAINING_LOG
 from maskdistill.data.errors import MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
-from maskdistill.stages.networks.batch_norm import synchronise_norm
+from maskdistill.stages.networks.batch_norm import explain_batch_norm, synchronise_norm
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.batches import read_batches
 from maskdistill.stages.training.checkpoints import Identity, load_checkpoint, save_checkpoint
@@ -27,6 +28,7 @@ from maskdistill.stages.training.ema import frozen_copy, move_towards
 from maskdistill.stages.training.exchange import average_gradients, gather_ids, mean_over_processes
 from maskdistill.stages.training.fit import Fit, Losses
 from maskdistill.stages.training.logs import OpenLogs, open_logs
+from maskdistill.stages.training.loss_log import hash_log
 from maskdistill.stages.training.optimizer import clip_gradients, make_optimizer, set_rates
 from maskdistill.stages.training.precision import autocast, float32_products, resolve_precision
 from maskdistill.stages.training.recipe import Recipe
@@ -119,7 +121,7 @@ class Trainer:
         """One optimiser step; gives its learning rate, the losses before it, and what the fit has to say."""
         rate = set_rates(self.optimizer, self.recipe, step)
         seed_step(self.samples.seed, step.number, rank())
-        with autocast(self.device, self.recipe.precision, loss_scaling=True):
+        with autocast(self.device, self.recipe.precision, loss_scaling=True), explain_batch_norm(len(ids)):
             losses = self.fit.losses(batch, step)
             loss = torch.stack([value.float() for value in losses.values()]).sum()
         metrics = _metrics(loss, losses)
@@ -142,14 +144,18 @@ class Trainer:
             return
         state = {"done": done, "module": self.module.state_dict(), "optimizer": self.optimizer.state_dict()}
         state["scaler"] = self.scaler.state_dict()
+        state["log"] = hash_log(self.workdir / TRAINING_LOG)
         if self.average is not None:
             state["average"] = self.average.state_dict()
         save_checkpoint(self.workdir / CHECKPOINT, self.identity, state)
 
     def _resume(self) -> int:
         """Load the last checkpoint, if any; gives the iterations that are done."""
-        state = load_checkpoint(self.workdir / CHECKPOINT, self.identity, self.device)
+        state = load_checkpoint(self.workdir / CHECKPOINT, self.identity, self.device, self.progress.say)
         if state is None:
+            return 0
+        if state.get("log") not in (None, hash_log(self.workdir / TRAINING_LOG, state["done"])):
+            self.progress.say(f"{self.workdir / TRAINING_LOG} is damaged; the training starts anew")
             return 0
         self.module.load_state_dict(state["module"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -21,9 +21,9 @@ from PIL import Image
 from helpers.commands import children_of, finish, maskdistill, start, wait_until
 from helpers.same_artifacts import assert_same_artifacts
 from maskdistill.data.catalog import TRAINING_LOG
-from maskdistill.pipeline.artifacts import MANIFEST, read_manifest
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGE_NAMES
+from maskdistill.pipeline.manifest import MANIFEST, read_manifest
 from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.training.trainer import CHECKPOINT
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from helpers.sources import write_image
 from maskdistill.data.arrays import UInt8Array
-from maskdistill.pipeline.artifacts import Manifest, write_manifest
 from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.manifest import Manifest, write_manifest
 from maskdistill.pipeline.plan import Plan
 
 _CONFIG = """

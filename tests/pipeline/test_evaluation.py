@@ -1,7 +1,7 @@
 """Scores are computed once, for one ground truth, seed and choice of classes."""
 
-import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from helpers.blob_run import blob_config
 from helpers.drawn_stages import drawn_stage
 from helpers.recorded_stages import RecordedStages
 from helpers.sources import BlobSource
+from maskdistill.data.checked_json import write_checked
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGES
 from maskdistill.pipeline.evaluation import evaluate_stage
@@ -40,8 +41,23 @@ def test_scores_are_computed_once(scored_plan: MakePlan, quiet: Console) -> None
     found = evaluate_stage(plan, "mine", quiet)
     assert found["val"]["foreground_iou"] > 0.9
     (path,) = (path for path in score_files(plan) if path.parent.name == "mine")
-    path.write_text(json.dumps({"val": {"foreground_iou": 0.123}}))
+    write_checked(path, {"val": {"foreground_iou": 0.123}})
     assert evaluate_stage(scored_plan(), "mine", quiet)["val"]["foreground_iou"] == 0.123
+
+
+@pytest.mark.parametrize("change", [lambda text: text.replace("0.", "1."), lambda text: text[:-9], lambda text: "[1]"])
+def test_damaged_scores_are_computed_anew_with_a_line(
+    scored_plan: MakePlan, quiet: Console, change: Callable[[str], str]
+) -> None:
+    plan, said = scored_plan(), StringIO()
+    run_stages(plan, STAGES, quiet)
+    found = evaluate_stage(plan, "mine", quiet)
+    (path,) = (path for path in score_files(plan) if path.parent.name == "mine")
+    whole = path.read_text()
+    path.write_text(change(whole))
+    assert evaluate_stage(scored_plan(), "mine", Console(file=said)) == found
+    assert "damaged" in said.getvalue()
+    assert path.read_text() == whole
 
 
 def test_what_is_compared_with_changes_no_score_of_a_stage(scored_plan: MakePlan, quiet: Console) -> None:

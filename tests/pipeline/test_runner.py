@@ -11,10 +11,10 @@ from rich.console import Console
 from helpers.drawn_stages import StageFunction
 from helpers.recorded_stages import RecordedStages
 from maskdistill.data.errors import CorruptArtifact
-from maskdistill.pipeline.artifacts import MANIFEST
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGE_NAMES, STAGES
 from maskdistill.pipeline.launch import forced_stages, run_stages
+from maskdistill.pipeline.manifest import MANIFEST
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.runner import run_stage
 from maskdistill.pipeline.upkeep.gc import find_garbage, remove_garbage

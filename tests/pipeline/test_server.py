@@ -1,10 +1,11 @@
 """The Prefect server that a run reports to: no proxy stands before it, and nobody waits long for one in vain."""
 
 import socket
+import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 from pathlib import Path
@@ -14,7 +15,13 @@ import pytest
 from rich.console import Console
 
 from maskdistill.data.errors import InputError, MaskDistillError
-from maskdistill.pipeline.server import check_server, explain_prefect, local_server, reach_loopback_directly
+from maskdistill.pipeline.server import (
+    check_server,
+    explain_prefect,
+    local_server,
+    reach_loopback_directly,
+    set_aside_damaged,
+)
 
 
 @contextmanager
@@ -157,3 +164,18 @@ def test_the_wait_for_a_server_is_shown_and_ends_with_what_to_do(tmp_path: Path)
     ):
         pass
     assert "Prefect: starting a server on this machine, which may take 0.1 s" in said.getvalue()
+
+
+@pytest.mark.parametrize("damage", [lambda content: bytes(1000), lambda content: content[:5000]])
+def test_a_damaged_history_is_set_aside_with_a_line(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path, said = tmp_path / "prefect.db", StringIO()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE runs (name TEXT)")
+        database.executemany("INSERT INTO runs VALUES (?)", [("x" * 1000,)] * 50)
+        database.commit()
+    set_aside_damaged(tmp_path, Console(file=said))
+    assert (path.exists(), said.getvalue()) == (True, "")
+    path.write_bytes(damage(path.read_bytes()))
+    set_aside_damaged(tmp_path, Console(file=said))
+    assert (path.exists(), (tmp_path / "prefect.db.damaged").exists()) == (False, True)
+    assert "damaged" in said.getvalue()

@@ -13,6 +13,7 @@ from maskdistill.pipeline.apps.commands.options import (
     SetOption,
     config_source,
     output,
+    print_line,
 )
 from maskdistill.pipeline.plan import Plan
 
@@ -45,7 +46,7 @@ def ablate(
     print_table(compare(chosen.setting, outcomes), output())
     for path in out or ():
         write_comparison(path, chosen.setting, outcomes)
-        print(path)
+        print_line(path)
     failed = [str(outcome.value) for outcome in outcomes if outcome.error]
     if failed:
         raise MaskDistillError(f"{chosen.setting} = {', '.join(failed)}: failed; the reasons stand above")

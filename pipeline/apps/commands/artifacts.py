@@ -13,6 +13,7 @@ from maskdistill.pipeline.apps.commands.options import (
     config_source,
     output,
     print_json,
+    print_line,
 )
 from maskdistill.pipeline.plan import Plan
 
@@ -31,19 +32,29 @@ def status(
         print_status(rows, output())
 
 
-def verify(config: ConfigOption = None, overrides: SetOption = None, run_name: RunOption = None) -> None:
+def verify(
+    config: ConfigOption = None,
+    overrides: SetOption = None,
+    run_name: RunOption = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Remove what is damaged; the next run makes it anew.")
+    ] = False,
+) -> None:
     """Check every finished artifact of a configuration against its manifest."""
-    from maskdistill.pipeline.upkeep.verify import verify_artifact
+    from maskdistill.pipeline.upkeep.repair import repair_stage
+    from maskdistill.pipeline.upkeep.verify import verify_stage
 
     plan = Plan(config_source(config, overrides, run_name))
-    faults = []
+    faults: list[str] = []
     for name in (spec.name for spec in plan.specs):
-        manifest = plan.manifest(name)
-        found = verify_artifact(plan.path(name), manifest) if manifest else []
-        faults += found
-        print(f"{name:<8} {plan.stages[name].key}  {'not made' if not manifest else 'damaged' if found else 'sound'}")
+        found = verify_stage(plan, name)
+        print(f"{name:<8} {plan.stages[name].key}  {'not made' if found is None else 'damaged' if found else 'sound'}")
+        if found and repair:
+            print("\n".join([*found, *(f"removed {path}" for path in repair_stage(plan, name))]))
+        else:
+            faults += found or []
     if faults:
-        raise MaskDistillError("\n".join([*faults, "make a damaged stage anew with: maskdistill run --force STAGE"]))
+        raise MaskDistillError("\n".join([*faults, "remove what is damaged with --repair; the next run makes it anew"]))
 
 
 def gc(
@@ -58,7 +69,8 @@ def gc(
     plan = Plan(config_source(config, overrides, run_name))
     folders = find_garbage(plan)
     for folder in folders:
-        print(folder)
-    if yes:
-        remove_garbage(plan, folders)
-    print(f"{len(folders)} artifacts {'deleted' if yes else 'to delete; add --yes to do it'}")
+        print_line(folder)
+    left = remove_garbage(plan, folders) if yes else []
+    print(f"{len(folders) - len(left)} artifacts {'deleted' if yes else 'to delete; add --yes to do it'}")
+    if left:
+        raise MaskDistillError("\n".join(left))

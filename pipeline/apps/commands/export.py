@@ -11,6 +11,7 @@ from maskdistill.pipeline.apps.commands.options import (
     RunOption,
     SetOption,
     config_source,
+    print_line,
 )
 from maskdistill.pipeline.apps.output_names import VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
@@ -55,4 +56,4 @@ def export(
     run = Run(plan, f"export {view}")
     with show_progress("export", Console(stderr=True)) as progress:
         export_stage(run, stage, kind, out, progress, force=force)
-    print(out)
+    print_line(out)

@@ -16,6 +16,7 @@ from maskdistill.pipeline.apps.commands.options import (
     config_source,
     output,
     print_json,
+    print_line,
 )
 from maskdistill.pipeline.apps.output_names import INSPECTED, NAME_OF, VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
@@ -56,12 +57,12 @@ def inspect(
         from maskdistill.pipeline.apps.drawing.stage import save_stage_picture
 
         save_stage_picture(run, stage, image, out)
-        print(out)
+        print_line(out)
     elif sheet is not None:
         from maskdistill.pipeline.apps.drawing.sheet import save_sheet
 
         save_sheet(run, stage, sheet, count)
-        print(sheet)
+        print_line(sheet)
     elif k is not None:
         _judge_numbers(run, k, as_json)
     elif as_json:
@@ -129,4 +130,4 @@ def gallery(
     run = Run(FinishedPlan(config_source(config, overrides, run_name)), "gallery")
     run.folder(SEGMENT.name)
     save_gallery(run, out, images)
-    print(out)
+    print_line(out)

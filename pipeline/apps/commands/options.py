@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from maskdistill.data.errors import InputError
+from maskdistill.data.printable import printable
 from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.pipeline.config_files import config_names
 from maskdistill.pipeline.runs import LAST, find_run, list_runs
@@ -65,3 +66,8 @@ def output() -> Console:
 def print_json(value: Any) -> None:
     """Print a value for another program to read."""
     print(json.dumps(value, indent=1))
+
+
+def print_line(text: object) -> None:
+    """Print a name of a file or a text with one in it."""
+    print(printable(str(text)))

@@ -12,6 +12,7 @@ from maskdistill.pipeline.apps.commands.options import (
     RunOption,
     SetOption,
     config_source,
+    print_line,
 )
 from maskdistill.pipeline.finished import FinishedPlan
 
@@ -31,4 +32,4 @@ def report(
     k_range = read_range(k) if k else None
     made = build_report(FinishedPlan(config_source(config, overrides, run_name)), Console(stderr=True), k_range)
     for path in write_report(made, out, markdown):
-        print(path)
+        print_line(path)

@@ -8,8 +8,10 @@ from maskdistill.data.catalog import LABELS, MASKS, open_masks
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.compare.labels import diff_labels
 from maskdistill.pipeline.apps.compare.masks import diff_clusters, diff_masks
-from maskdistill.pipeline.artifacts import ArtifactStore, Manifest
+from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.changes import changed_ingredients
+from maskdistill.pipeline.integrity import check_sound
+from maskdistill.pipeline.manifest import Manifest
 from maskdistill.stages.progress import Progress
 
 
@@ -47,6 +49,9 @@ def _ingredients(store: ArtifactStore, stage: str, key: str) -> dict[str, Any] |
 
 
 def _folders(store: ArtifactStore, manifest: Manifest) -> dict[str, Path]:
-    """Folder of an artifact and of each of its inputs."""
+    """Folder of an artifact and of each of its inputs, all sound as far as they are there."""
     keys = {**manifest.ingredients["inputs"], manifest.stage: manifest.key}
+    for stage, key in keys.items():
+        if (found := store.manifest(stage, key)) is not None:
+            check_sound(store.path(stage, key), found, "make it anew")
     return {stage: store.path(stage, key) for stage, key in keys.items()}

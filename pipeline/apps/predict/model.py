@@ -8,6 +8,7 @@ from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.outputs import Run
 from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.finished import FinishedPlan, open_artifact
+from maskdistill.pipeline.integrity import check_file
 
 MODELS = {output.stage: output for output in (DETECTOR, SEGMENTER)}
 """The file of the model of each stage that has one."""
@@ -42,6 +43,7 @@ def find_model(name: str, store: ArtifactStore, stage: str | None) -> TrainedMod
     Raises:
         InputError: It is neither, or of another stage.
         MissingArtifact: The folder holds no finished artifact.
+        CorruptArtifact: The file is damaged.
     """
     wanted = tuple(MODELS) if stage is None else (stage,)
     path = Path(name).expanduser()
@@ -50,11 +52,14 @@ def find_model(name: str, store: ArtifactStore, stage: str | None) -> TrainedMod
     if path.is_dir():
         path = next(path / MODELS[one].file for one in wanted if (path / MODELS[one].file).is_file())
     if path.is_file():
+        check_file(path)
         return TrainedModel(_stage_of(path, wanted), path)
     if path.suffix or not name.strip():
         raise InputError(f"--model {name}: there is no such file; name a {SEGMENTER.file}, or an artifact by its key")
     folder, manifest = open_artifact(name, store, wanted, "--model")
-    return TrainedModel(manifest.stage, folder / MODELS[manifest.stage].file)
+    file = folder / MODELS[manifest.stage].file
+    check_file(file)
+    return TrainedModel(manifest.stage, file)
 
 
 def _stage_of(path: Path, wanted: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ from maskdistill.data.errors import InputError
 from maskdistill.data.sources.decode import read_image
 from maskdistill.data.sources.stretch import Stretch
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
+from maskdistill.pipeline.integrity import check_file
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.networks.weights_file import read_description, stretch_of
 from maskdistill.stages.segment.config import SegmentConfig
@@ -59,9 +60,10 @@ class Segmenter:
 
         Raises:
             MissingArtifact: There is no such file.
-            CorruptArtifact: It is no segmenter of this project.
+            CorruptArtifact: It is no segmenter of this project, or damaged.
         """
         weights = Path(path) / SEGMENTER.file if Path(path).is_dir() else Path(path)
+        check_file(weights)
         where = resolve_device(ExecutionConfig(device=device))
         network, config = load_segmenter(weights, where)
         return cls(network, config, read_description(weights)["n_classes"], where, stretch_of(weights))

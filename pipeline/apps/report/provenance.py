@@ -6,8 +6,8 @@ from maskdistill.pipeline.apps.report.blocks import Block, Section
 from maskdistill.pipeline.apps.report.reported_run import ReportedRun
 from maskdistill.pipeline.apps.tables.numbers import count
 from maskdistill.pipeline.apps.tables.table import EMPTY, Table
-from maskdistill.pipeline.artifacts import Manifest
 from maskdistill.pipeline.formatting import format_bytes, format_seconds
+from maskdistill.pipeline.manifest import Manifest
 
 _OF_THE_MACHINE = ("commit", "platform")
 _DIGITS = 16

@@ -4,7 +4,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
-CACHE_BYTES = 256 << 20
+CACHE_BYTES = 64 << 20
+_AT_ONCE = 4
+"""So many pictures are made at a time: each holds an image and its masks in memory."""
 
 
 class PictureCache:
@@ -15,6 +17,7 @@ class PictureCache:
         self._size = 0
         self._pictures: OrderedDict[Hashable, bytes] = OrderedDict()
         self._lock = threading.Lock()
+        self._making = threading.Semaphore(_AT_ONCE)
 
     def get(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
         """The picture of that key, made where it is not there."""
@@ -22,7 +25,8 @@ class PictureCache:
             if key in self._pictures:
                 self._pictures.move_to_end(key)
                 return self._pictures[key]
-        picture = make()
+        with self._making:
+            picture = make()
         with self._lock:
             self._size += len(picture) - len(self._pictures.pop(key, b""))
             self._pictures[key] = picture

@@ -11,7 +11,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from maskdistill.data.errors import InputError
+from maskdistill.pipeline.apps.view.impatient import ImpatientProtocol
 
+_MOST_CONNECTIONS = 100
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -48,9 +50,22 @@ def allowed_hosts(host: str) -> list[str]:
     return sorted(f"[{name}]" if ":" in name else name for name in names)
 
 
-def serve(app: FastAPI, listener: socket.socket, *, on_start: Callable[[], object] = lambda: None) -> None:
+def serve(
+    app: FastAPI,
+    listener: socket.socket,
+    *,
+    on_start: Callable[[], object] = lambda: None,
+    protocol: type[ImpatientProtocol] = ImpatientProtocol,
+) -> None:
     """Answer requests until interrupted."""
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        log_level="warning",
+        access_log=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=2,
+    )
     server = uvicorn.Server(config)
     on_start()
     # The server ends well on Ctrl-C and then raises it again.

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from helpers.sources import write_image
 from maskdistill.data.errors import InputError, UnreadableImage
 from maskdistill.data.sources.decode import read_image
 from maskdistill.data.sources.label_maps import read_class_indices
@@ -208,3 +209,11 @@ def _cut_label(path: Path) -> Path:
 def test_unusable_label_maps_are_input_errors(tmp_path: Path, make: Callable[[Path], Path], message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_class_indices(make(tmp_path / "label.png"), 3)
+
+
+@pytest.mark.parametrize("size_hw", [(1, 20_000), (20_000, 1), (3, 301)])
+def test_a_picture_that_is_a_line_is_refused(tmp_path: Path, size_hw: tuple[int, int]) -> None:
+    path = write_image(tmp_path / "line.png", 0, size_hw)
+    with pytest.raises(UnreadableImage, match="one side is over 100 times the other"):
+        read_image(path, 10**8)
+    assert read_image(write_image(tmp_path / "panorama.png", 0, (3, 300)), 10**8).shape == (3, 300, 3)

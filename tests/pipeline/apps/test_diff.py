@@ -19,7 +19,8 @@ from maskdistill.pipeline.apps import cli
 from maskdistill.pipeline.apps.compare.artifacts import diff_artifacts
 from maskdistill.pipeline.apps.compare.labels import diff_labels
 from maskdistill.pipeline.apps.compare.masks import diff_clusters, diff_masks
-from maskdistill.pipeline.artifacts import MANIFEST, ArtifactStore, Manifest, write_manifest
+from maskdistill.pipeline.artifacts import ArtifactStore
+from maskdistill.pipeline.manifest import MANIFEST, Manifest, write_manifest
 from maskdistill.stages.progress import Silent
 
 Masks = NDArray[np.bool_]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from maskdistill.data.errors import InputError
+from maskdistill.stages.networks.foreign_weights import read_weights
 from maskdistill.stages.networks.resnet import build_resnet
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.weights import WeightsSource
@@ -84,3 +85,12 @@ def test_half_precision_is_fine(vit: dict[str, Tensor], tmp_path: Path) -> None:
     torch.save({name: value.half() for name, value in vit.items()}, tmp_path / "w.pth")
     loaded = load_vit(TINY, WeightsSource.parse(str(tmp_path / "w.pth")), normalise="half").model.cls_token
     assert loaded.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", ["state_dict", "model", "x"])
+def test_a_file_that_contains_itself_is_refused(name: str, tmp_path: Path) -> None:
+    content: dict[str, object] = {}
+    content[name] = content
+    torch.save(content, tmp_path / "weights.pth")
+    with pytest.raises(InputError, match="no parameters by name"):
+        read_weights(tmp_path / "weights.pth", "a test")

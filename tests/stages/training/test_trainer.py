@@ -1,10 +1,8 @@
 """The training loop: exact resume, hooks, readable refusals."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
-from functools import partial
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,79 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from helpers.interruption import StopAfter
-from maskdistill.data.errors import CorruptArtifact, MaskDistillError
+from helpers.small_training import RECIPE, make_fit, train, weights_after
+from maskdistill.data.errors import MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
-from maskdistill.stages.progress import Progress, Silent
 from maskdistill.stages.training.fit import Fit, Losses, SimpleFit
-from maskdistill.stages.training.logs import Log, OpenLogs, open_logs
+from maskdistill.stages.training.logs import Log
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.recipe import Recipe, TrainingPrecision
-from maskdistill.stages.training.samples import Sample, SampleStream
 from maskdistill.stages.training.schedules import Step
-from maskdistill.stages.training.trainer import Trainer
-
-CPU = torch.device("cpu")
-RECIPE = Recipe(iterations=9, batch_size=2, lr=0.05, schedule="cosine", warmup_iterations=2, ema_decay=0.9, clip_norm=1)
-
-
-def load(item: int) -> Sample:
-    return f"image{item}", torch.full((4,), item / 5) + torch.rand(4)
-
-
-def ticking() -> Callable[[], float]:
-    """A clock that advances by a second at each look."""
-    return partial(next, map(float, count()))
-
-
-def train(
-    fit: Fit,
-    folder: Path,
-    recipe: Recipe = RECIPE,
-    progress: Progress | None = None,
-    execution: ExecutionConfig | None = None,
-    seed: int = 3,
-    logs: OpenLogs = open_logs,
-) -> Trainer:
-    """Train in a folder, with a checkpoint every three steps; gives the trainer."""
-    folder.mkdir(exist_ok=True)
-    execution = execution or ExecutionConfig(checkpoint_seconds=3)
-    trainer = Trainer(
-        fit,
-        SampleStream(5, load, seed),
-        torch.stack,
-        recipe,
-        folder,
-        execution,
-        CPU,
-        progress or Silent(),
-        logs=logs,
-        clock=ticking(),
-    )
-    trainer.run()
-    return trainer
-
-
-def make_fit(poison: float | None = None) -> Fit:
-    torch.manual_seed(0)
-    first = nn.Linear(4, 8)
-    model = nn.Sequential(first, nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
-
-    def losses(batch: Tensor) -> Losses:
-        error = (model(batch)[:, 0] - batch.sum(dim=1)).square().mean()
-        return {"fit": error if poison is None else error / poison, "size": first.weight.square().mean()}
-
-    return SimpleFit(model, losses)
-
-
-def weights_after(
-    folder: Path,
-    recipe: Recipe = RECIPE,
-    progress: Progress | None = None,
-    execution: ExecutionConfig | None = None,
-    seed: int = 3,
-    poison: float | None = None,
-) -> dict[str, Tensor]:
-    return train(make_fit(poison), folder, recipe, progress, execution, seed).module.state_dict()
 
 
 # The loss of fp16 fits its first scale, or every step would be left out, and the optimiser would have no state.
@@ -220,12 +153,6 @@ def test_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
     longer = Recipe(**{**asdict(RECIPE), "iterations": 12})
     with pytest.raises(MaskDistillError, match="iterations is 9 there and 12 here"):
         train(make_fit(), tmp_path, longer)
-
-
-def test_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    (tmp_path / "training.pt").write_bytes(b"nonsense")
-    with pytest.raises(CorruptArtifact, match=r"training\.pt"):
-        train(make_fit(), tmp_path)
 
 
 def test_training_lowers_the_loss(tmp_path: Path) -> None:

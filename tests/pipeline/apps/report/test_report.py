@@ -11,8 +11,8 @@ from helpers.drawn_stages import REASON, K
 from helpers.html_page import check_page
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.pipeline.apps.report.build import overview_pages
-from maskdistill.pipeline.artifacts import MANIFEST
 from maskdistill.pipeline.launch import run_stages
+from maskdistill.pipeline.manifest import MANIFEST
 from maskdistill.pipeline.plan import Plan
 
 Report = Callable[..., tuple[str, str, Plan]]
