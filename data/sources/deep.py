@@ -92,12 +92,12 @@ def read_deep(image: Image.Image, reopen: Reopen) -> DeepValues | None:
         return DeepValues(values, full, only_values=True, orientation=orientation_of(image))
     if not any("16" in layout for layout in _layouts(image)):
         return None
-    values, orientation = _sixteen_bits(image, reopen)
-    with_alpha = values.shape[2] in (2, 4)
-    alpha = values[..., -1] if with_alpha else None
+    deep, orientation = _sixteen_bits(image, reopen)
+    with_alpha = deep.shape[2] in (2, 4)
+    alpha = deep[..., -1] if with_alpha else None
     none = alpha is not None and image.format == "TIFF" and alpha_is_none(alpha)
     return DeepValues(
-        (values[..., 0] if values.shape[2] == 2 else values[..., :3]).astype(np.float64),
+        (deep[..., 0] if deep.shape[2] == 2 else deep[..., :3]).astype(np.float64),
         alpha=None if alpha is None or none else (alpha >> 8).astype(np.uint8),
         more_bands=none or has_skipped_bands(image),
         only_values=none,
