@@ -131,7 +131,7 @@ GAPPED: dict[str, NDArray[np.generic]] = {
     "nan": with_gaps(scene("f4").astype(np.float32) + 1000, np.nan),
     "infinity": with_gaps(scene("f4", 1), np.inf),
     "-9999": with_gaps(scene("f4", 1 / 255), -9999),
-    "the least float": with_gaps(scene("f4", 1 / 255), np.finfo(np.float32).min),
+    "the least float": with_gaps(scene("f4", 1 / 255), float(np.finfo(np.float32).min)),
     "the largest of 16 bits": with_gaps(scene("u2", 12), 65535),
     "-32768": with_gaps(scene("i2", 8), -32768),
 }
