@@ -59,7 +59,7 @@ class Config(Settings):
     segment: SegmentConfig = Field(default_factory=SegmentConfig)
     evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
     profile: str = "none"
-    """Settings for the hardware, over those of the file that asks for it: `cpu`, `none`, or `auto` = `cpu` without a GPU."""
+    """Settings over those of the file that asks for it: `cpu`, `none`, or `auto` = `cpu` where there is no GPU."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Base of every random number."""
     artifacts: Path = Path("artifacts")
