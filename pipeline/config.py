@@ -59,8 +59,7 @@ class Config(Settings):
     segment: SegmentConfig = Field(default_factory=SegmentConfig)
     evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
     profile: str = "none"
-    """Settings that fit an experiment to the hardware, over those of the file that asks for it: `cpu`, `none`, or
-    `auto` = `cpu` where there is no GPU."""
+    """Settings over those of the file that asks for it: `cpu`, `none`, or `auto` = `cpu` where there is no GPU."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Base of every random number."""
     artifacts: Path = Path("artifacts")
@@ -72,6 +71,7 @@ class Config(Settings):
         vit = ("model", "weights", "normalise")
         features = filled(self.features, self.mine, vit)
         update = {
+            "mine": annotated_alike(self.mine, self.data.annotation_frame),
             "features": features,
             "correspond": for_clusters(filled(self.correspond, features, vit), self.cluster),
             "imitate": filled(self.imitate, self.mine, vit),
@@ -79,7 +79,6 @@ class Config(Settings):
             "distill": with_vit(on_stored(self.distill.resolved(), features, "distill"), self.mine),
             "segment": with_vit(on_stored(self.segment, features, "segment"), self.mine),
         }
-        update["mine"] = annotated_alike(self.mine, self.data.annotation_frame)
         return self.model_copy(update=update)
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from maskdistill.data.errors import InputError, MissingArtifact
+from maskdistill.data.errors import InputError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.open import open_source
 from maskdistill.data.sources.recorded import NoImages, RecordedImages
@@ -157,14 +157,13 @@ def open_artifact(name: str, store: ArtifactStore, stages: Sequence[str], option
         option: The option that names it, for messages.
 
     Raises:
-        InputError: It is no artifact, of several stages, or of another stage.
-        MissingArtifact: The folder holds no finished artifact.
+        InputError: It is no finished artifact, of several stages, or of another stage.
     """
     folder = Path(name)
     if name and folder.is_dir():
         manifest = read_manifest(folder)
         if manifest is None:
-            raise MissingArtifact(f"{option} {name}: no finished artifact; name a folder <artifacts>/<stage>/<key>")
+            raise InputError(f"{option} {name}: no finished artifact; name a folder <artifacts>/<stage>/<key>")
     else:
         manifest = store.find(name, option)
         folder = store.path(manifest.stage, manifest.key)

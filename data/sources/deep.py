@@ -88,8 +88,8 @@ def read_deep(image: Image.Image, reopen: Reopen) -> DeepValues | None:
     if image.mode.startswith(("I", "F")):
         image.load()
         full = 65535.0 if image.mode.startswith("I;16") else 0.0
-        values = _not_inverted(np.asarray(image), full, getattr(image, "tag_v2", {}).get(_PHOTOMETRIC))
-        return DeepValues(values, full, only_values=True, orientation=orientation_of(image))
+        single = _not_inverted(np.asarray(image), full, getattr(image, "tag_v2", {}).get(_PHOTOMETRIC))
+        return DeepValues(single, full, only_values=True, orientation=orientation_of(image))
     if not any("16" in layout for layout in _layouts(image)):
         return None
     deep, orientation = _sixteen_bits(image, reopen)

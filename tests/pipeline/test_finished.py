@@ -146,7 +146,7 @@ def test_an_artifact_is_named_by_key_or_folder(
     [
         ("0000000000000000", InputError, r"--model 0000000000000000: no finished artifact in .* has a key"),
         ("", InputError, "no finished artifact"),
-        ("folder", MissingArtifact, r"--model .*: no finished artifact; name a folder"),
+        ("folder", InputError, r"--model .*: no finished artifact; name a folder"),
         ("mine", InputError, "an artifact of mine; one of segment is needed"),
     ],
 )

@@ -52,11 +52,12 @@ def test_what_the_file_system_says_comes_with_the_remedy(tmp_path: Path, code: i
         raise OSError(code, os.strerror(code), str(tmp_path / "mine" / "x"))
 
 
-@pytest.mark.parametrize("setting", ["artifacts", "data.root"])
-def test_a_name_beyond_what_a_file_can_have_is_told(config_file: Path, tmp_path: Path, setting: str) -> None:
-    kind = ("-s", "data.kind=folder", "-s", "data.root=x")
-    verb = ("run", "--no-prefect", "--to", "mine", *kind, "-s", f"{setting}={'x' * 300}")
-    found = maskdistill(config_file, tmp_path / "artifacts", *verb)
+@pytest.mark.parametrize("settings", [("artifacts={}",), ("data.kind=folder", "data.root={}")])
+def test_a_name_beyond_what_a_file_can_have_is_told(
+    config_file: Path, tmp_path: Path, settings: tuple[str, ...]
+) -> None:
+    options = [word for setting in settings for word in ("-s", setting.format("x" * 300))]
+    found = maskdistill(config_file, tmp_path / "artifacts", "run", "--no-prefect", "--to", "mine", *options)
     assert (found.returncode, "File name too long; name another file or folder" in found.stderr) == (2, True)
 
 

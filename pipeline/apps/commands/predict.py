@@ -38,7 +38,7 @@ def predict(
     force: Annotated[bool, typer.Option("--force", help="Replace the prediction that is there.")] = False,
 ) -> None:
     """Run a trained model on images that it has not seen."""
-    from maskdistill.pipeline.apps.predict.files import prepare_out
+    from maskdistill.pipeline.apps.predict.files import check_names, prepare_out
     from maskdistill.pipeline.apps.predict.model import MODELS, find_model, model_of_run
     from maskdistill.pipeline.apps.predict.predict import Prediction, open_images
     from maskdistill.pipeline.artifacts import ArtifactStore
@@ -57,6 +57,7 @@ def predict(
         store = ArtifactStore(settings.artifacts if settings else Config.model_fields["artifacts"].default)
         trained = find_model(model, store, stage)
     images = open_images(image_dir, settings.data if settings else SourceConfig(stretch=stretch_of(trained.file)))
+    check_names(out, images.ids)
     prepare_out(out, image_dir, force=force)
     console = Console(stderr=True)
     execution = settings.execution if settings else ExecutionConfig()

@@ -1,7 +1,7 @@
 """The commands that make artifacts: `run` and `stage`."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +28,8 @@ from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.launch import chosen_stages, forced_stages, run_stages, run_with_prefect
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import Page, StageResult
-from maskdistill.pipeline.runs import describe_runs, record_run
+from maskdistill.pipeline.runs import NamedRun, describe_runs, record_run
+from maskdistill.pipeline.storage import explain_storage
 
 
 def run(
@@ -61,7 +62,7 @@ def run(
             print(f"{spec.name:<8} {plan.stages[spec.name].key}  {todo}{f' ({why})' if spec.name in waiting else ''}")
         return
     console = Console(stderr=True)
-    recorded = record_run(plan, name)
+    recorded = _record(plan, name, needed=bool(waiting))
     if waiting:
         console.print(describe_choices(plan), highlight=False)
     with _stoppable():
@@ -73,6 +74,17 @@ def run(
         picture = _draw_picture(plan, results)
     note = describe_run(plan, results, picture, recorded)
     print_results([*results, *baselines], output(), note)
+
+
+def _record(plan: Plan, name: str | None, *, needed: bool) -> NamedRun | None:
+    """Keep the configuration of the run; a folder that may only be read will do where all is cached."""
+    try:
+        with explain_storage(plan.store.root) if needed else nullcontext():
+            return record_run(plan, name)
+    except OSError:
+        if needed:
+            raise
+        return None
 
 
 @contextmanager

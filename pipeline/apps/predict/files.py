@@ -45,6 +45,12 @@ def png_names(image_ids: Sequence[str]) -> list[str]:
     return [f"{image_id}.png" if name in shared else name for image_id, name in zip(image_ids, plain, strict=True)]
 
 
+def check_names(out: Path, image_ids: Sequence[str]) -> None:
+    """Raise InputError where the file of an image would not lie in the folder: before anything is computed."""
+    for name in png_names(image_ids):
+        inside(out, name, "predict")
+
+
 def save_png(picture: Image.Image, folder: Path, name: str) -> None:
     """Write a picture below a folder. Raises InputError where the name leads out of it."""
     path = inside(folder, name, "predict")

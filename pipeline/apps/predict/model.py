@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maskdistill.data.catalog import DETECTOR, SEGMENTER
-from maskdistill.data.errors import InputError
+from maskdistill.data.errors import CorruptArtifact, InputError
 from maskdistill.pipeline.apps.outputs import Run
 from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.finished import FinishedPlan, open_artifact
@@ -41,8 +41,7 @@ def find_model(name: str, store: ArtifactStore, stage: str | None) -> TrainedMod
         stage: The stage that it has to be of; None = either.
 
     Raises:
-        InputError: It is neither, or of another stage.
-        MissingArtifact: The folder holds no finished artifact.
+        InputError: It is none of them, or of another stage.
         CorruptArtifact: The file is damaged.
     """
     wanted = tuple(MODELS) if stage is None else (stage,)
@@ -66,7 +65,10 @@ def _stage_of(path: Path, wanted: tuple[str, ...]) -> str:
     """The stage of a file of weights, as the file itself says."""
     from maskdistill.stages.networks.weights_file import read_description
 
-    stage = DETECTOR.stage if "n_clusters" in read_description(path) else SEGMENTER.stage
+    try:
+        stage = DETECTOR.stage if "n_clusters" in read_description(path) else SEGMENTER.stage
+    except CorruptArtifact as error:
+        raise InputError(f"--model {error}; name a {SEGMENTER.file} or {DETECTOR.file} that a run has made") from error
     if stage not in wanted:
         raise InputError(f"--model {path}: a model of {stage}, and --stage {wanted[0]} was asked for")
     return stage

@@ -27,7 +27,7 @@ def print_results(results: Sequence[StageResult], console: Console, note: str) -
     console.print("\n".join([_describe_scores(results), note]), soft_wrap=True, highlight=False)
 
 
-def describe_run(plan: Plan, results: Collection[StageResult], picture: Path | None, run: NamedRun) -> str:
+def describe_run(plan: Plan, results: Collection[StageResult], picture: Path | None, run: NamedRun | None) -> str:
     """What to say below the table: where artifacts and picture lie, the detector's library, and what to do next."""
     lines = [f"artifacts: {plan.store.root}"]
     if any(result.stage == "distill" for result in results):
@@ -39,10 +39,11 @@ def describe_run(plan: Plan, results: Collection[StageResult], picture: Path | N
     return "\n".join([*lines, *_what_next(plan, results, run)])
 
 
-def _what_next(plan: Plan, results: Collection[StageResult], run: NamedRun) -> list[str]:
+def _what_next(plan: Plan, results: Collection[StageResult], run: NamedRun | None) -> list[str]:
     root = plan.store.root
     place = "" if root == Path(Config.model_fields["artifacts"].default) else f" -s artifacts={shlex.quote(str(root))}"
-    lines = [f"look: maskdistill view --run {run.name}{place}"]
+    which = f"--run {run.name}{place}" if run else plan.config_source.arguments()
+    lines = [f"look: maskdistill view {which}"]
     if any(result.stage == SEGMENTER.stage for result in results):
         model = SEGMENTER.path({SEGMENTER.stage: plan.path(SEGMENTER.stage)})
         use = f"maskdistill predict --model {shlex.quote(str(model))} --image-dir FOLDER --out FOLDER"

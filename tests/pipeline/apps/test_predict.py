@@ -14,9 +14,9 @@ from typer.testing import CliRunner, Result
 
 from maskdistill.data.catalog import CANDIDATES
 from maskdistill.data.config import SourceConfig
-from maskdistill.data.errors import CorruptArtifact, InputError, MissingArtifact
+from maskdistill.data.errors import InputError, MissingArtifact
 from maskdistill.pipeline.apps.cli import app
-from maskdistill.pipeline.apps.predict.files import png_names, prepare_out
+from maskdistill.pipeline.apps.predict.files import check_names, png_names, prepare_out
 from maskdistill.pipeline.apps.predict.model import MODELS
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGES
@@ -133,6 +133,12 @@ def test_a_folder_that_cannot_be_made_is_named(images: Path, tmp_path: Path) -> 
         prepare_out(tmp_path / "file" / "out", images, force=False)
 
 
+@pytest.mark.parametrize("name", ["a:b.jpg", "a\\b.jpg"])
+def test_a_name_that_no_result_can_have_is_refused_before_anything_is_removed(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"predict: .*not a plain path"):
+        check_names(tmp_path / "out", ["fine.jpg", name])
+
+
 def test_force_follows_no_link_out_of_the_folder(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
@@ -208,9 +214,9 @@ def test_a_model_is_enough(
     [
         ("nowhere.safetensors", (), InputError, r"--model nowhere\.safetensors: there is no such file; name a segm"),
         ("abcdef", (), InputError, "--model abcdef: no finished artifact in"),
-        ("images", (), MissingArtifact, "no finished artifact; name a folder"),
+        ("images", (), InputError, "no finished artifact; name a folder"),
         ("segment", ("--stage", "distill"), InputError, "a model of segment, and --stage distill was asked for"),
-        ("a.jpg", (), CorruptArtifact, "not the weights of a maskdistill model"),
+        ("a.jpg", (), InputError, r"--model .*a\.jpg: not the weights of a maskdistill model.*name a segmenter"),
     ],
 )
 def test_what_is_no_model_is_named(

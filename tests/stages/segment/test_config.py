@@ -23,7 +23,7 @@ def test_impossible_settings_are_refused(settings: dict[str, object], field: str
         SegmentConfig.model_validate(settings)
 
 
-NEVER = {"vit", "whole_regions", "iterations_range", "labels"}
+NEVER = {"vit", "whole_regions", "iterations_range", "labels", "mcibi"}
 """Unused unless they are asked for."""
 OF_RESNETS = {"output_stride", "stages", "freeze_stages"}
 
@@ -35,7 +35,7 @@ OF_RESNETS = {"output_stride", "stages", "freeze_stages"}
         ({"weights": "imitate", "crf": {"rounds": True}}, {"crf", *NEVER}),
         ({"weights": "imitate", "crf": {"rounds": True}, "rounds": 2}, NEVER),
         ({"weights": "imitate", "crf": {"predictions": True}}, NEVER),
-        ({"whole_regions": True, "iterations_range": (1, 9)}, {"freeze_stages", "crf", "vit", "labels"}),
+        ({"whole_regions": True, "iterations_range": (1, 9)}, {"freeze_stages", "crf", "vit", "labels", "mcibi"}),
         ({"labels": "correspond"}, {"freeze_stages", "crf", *NEVER} - {"labels"}),
         ({"iterations": 3, "iterations_range": (1, 9)}, {"freeze_stages", "crf", *NEVER}),
         ({"backbone": "vit", "vit": {"freeze": "none"}}, {"crf", *OF_RESNETS, *NEVER} - {"vit"}),
