@@ -15,6 +15,7 @@ from maskdistill.data.stores.features import FeatureStore
 from maskdistill.stages.correspond.config import CorrespondConfig
 from maskdistill.stages.correspond.head import CodeHead
 from maskdistill.stages.correspond.probe import ClusterProbe
+from maskdistill.stages.features.read import stored_tokens
 from maskdistill.stages.networks.standardise import Standardise
 from maskdistill.stages.networks.weights_file import read_description
 
@@ -51,8 +52,8 @@ class PatchCoder(nn.Module):
         device = self.probe.centres.device
 
         def code(mirrored: bool) -> Tensor:
-            tokens = torch.from_numpy(features.read(index, mirrored=mirrored)).to(device)
-            return F.normalize(self(tokens.permute(2, 0, 1)[None]).float(), dim=1)[0]
+            codes = self(stored_tokens(features, index, device, mirrored=mirrored))
+            return F.normalize(codes.float(), dim=1)[0]
 
         own = code(mirrored=False)
         both = own + code(mirrored=True).flip(-1) if mirror and features.mirrored else own

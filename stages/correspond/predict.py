@@ -15,9 +15,8 @@ from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.correspond.coder import PatchCoder, load_coder
 from maskdistill.stages.correspond.config import CorrespondConfig
 from maskdistill.stages.crf.config import CrfConfig
-from maskdistill.stages.crf.dense_crf import refine
+from maskdistill.stages.crf.dense_crf import refine_within
 from maskdistill.stages.known_images import read_known
-from maskdistill.stages.networks.resize import limit_long_side, resize
 from maskdistill.stages.parts import Advance, PartReport
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.precision import autocast
@@ -91,9 +90,9 @@ def to_labels(
         if pixels is None:
             scores = _interpolated(cosines, size_hw)
         else:
-            inner_hw = limit_long_side(size_hw, CrfConfig().max_side)
-            logits = (_interpolated(cosines, inner_hw) * _ALPHA).log_softmax(dim=0)
-            scores = _interpolated(refine(logits, resize(pixels, inner_hw), CrfConfig()), size_hw)
+            scores = refine_within(
+                lambda inner_hw: (_interpolated(cosines, inner_hw) * _ALPHA).log_softmax(dim=0), pixels, CrfConfig()
+            )
         labels = scores.argmax(dim=0) + (0 if background else 1)
     found: UInt8Array = labels.to(torch.uint8).cpu().numpy()
     return found

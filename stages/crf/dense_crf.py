@@ -14,6 +14,7 @@ from torch import Tensor
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.stages.crf.bilateral import bilateral_filter
 from maskdistill.stages.crf.config import CrfConfig
+from maskdistill.stages.networks.resize import limit_long_side, resize
 
 Filter = Callable[[Tensor], Tensor]
 _GAUSSIAN_REACH = 5.0
@@ -46,6 +47,23 @@ def refine(logits: Tensor, image: UInt8Array, config: CrfConfig) -> Tensor:
             message.add_(pairwise(marginals), alpha=weight)
         marginals = message.softmax(dim=1)
     return marginals.T.reshape(n_classes, height, width)
+
+
+def refine_within(logits_at: Callable[[tuple[int, int]], Tensor], image: UInt8Array, config: CrfConfig) -> Tensor:
+    """Class probabilities of every pixel, worked out on a smaller copy of an image that is larger than `max_side`.
+
+    Args:
+        logits_at: Gives the logits, float (C, h, w), at a height and width.
+        image: (H, W, 3) RGB.
+        config: Kernels, number of updates, and the largest side.
+
+    Returns:
+        float32 (C, H, W).
+    """
+    size_hw = (image.shape[0], image.shape[1])
+    inner_hw = limit_long_side(size_hw, config.max_side)
+    refined = refine(logits_at(inner_hw), resize(image, inner_hw), config)
+    return F.interpolate(refined[None], size=size_hw, mode="bilinear", align_corners=False)[0]
 
 
 def _filters(image: UInt8Array, config: CrfConfig, device: torch.device) -> list[tuple[float, Filter]]:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.catalog import FEATURES
@@ -17,6 +16,7 @@ from maskdistill.stages.distill.dataset import DetectionData
 from maskdistill.stages.distill.detectors.regions import RegionDetector
 from maskdistill.stages.distill.predict import encode
 from maskdistill.stages.features.crops import TokenCrops
+from maskdistill.stages.features.read import stored_tokens
 from maskdistill.stages.parts import Advance
 from maskdistill.stages.training.fit import SimpleFit
 from maskdistill.stages.training.precision import autocast
@@ -53,16 +53,11 @@ def predict_stored(
     builder = MaskStoreBuilder()
     for image_id in image_ids:
         index = features.index(image_id)
-
-        def tokens(*, mirrored: bool, index: int = index) -> Tensor:
-            found = torch.from_numpy(np.asarray(features.read(index, mirrored=mirrored))).to(device)
-            return found.permute(2, 0, 1)[None]
-
         both = config.flip_prediction and features.mirrored
         with torch.inference_mode(), autocast(device, config.precision):
-            found = detector.of_tokens(
-                tokens(mirrored=False), features.size_hw[index].tolist(), tokens(mirrored=True) if both else None
-            )
+            mirrored = stored_tokens(features, index, device, mirrored=True) if both else None
+            tokens = stored_tokens(features, index, device)
+            found = detector.of_tokens(tokens, features.size_hw[index].tolist(), mirrored)
         builder.add_rles(image_id, *encode(found))
         advance(1)
     return builder.build()

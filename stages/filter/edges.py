@@ -6,9 +6,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from maskdistill.data.arrays import UInt8Array
-from maskdistill.stages.crf.dense_crf import refine
+from maskdistill.stages.crf.dense_crf import refine_within
 from maskdistill.stages.filter.crf_config import FilterCrfConfig
-from maskdistill.stages.networks.resize import limit_long_side, resize
 
 
 def follow_edges(masks: NDArray[np.bool_], image: UInt8Array, config: FilterCrfConfig) -> NDArray[np.bool_]:
@@ -24,13 +23,10 @@ def follow_edges(masks: NDArray[np.bool_], image: UInt8Array, config: FilterCrfC
     """
     if not len(masks):
         return masks
-    height, width = masks.shape[1:]
-    inner_hw = limit_long_side((height, width), config.max_side)
+    logits = _logits(masks, config.certainty)[None]
     with torch.inference_mode():
-        logits = F.interpolate(_logits(masks, config.certainty)[None], size=inner_hw, mode="bilinear")
-        found = refine(logits[0], resize(image, inner_hw), config)
-        full = F.interpolate(found[None], size=(height, width), mode="bilinear", align_corners=False)[0]
-        owner = full.argmax(dim=0).numpy()
+        found = refine_within(lambda size_hw: F.interpolate(logits, size=size_hw, mode="bilinear")[0], image, config)
+        owner = found.argmax(dim=0).numpy()
     followed = np.stack([owner == label for label in range(1, len(masks) + 1)])
     return followed if followed.any() else masks
 

@@ -25,6 +25,7 @@ from maskdistill.data.stores.features import FeatureStore
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder, merge_parts
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.features.crops import TokenCrops, collate
+from maskdistill.stages.features.read import stored_tokens
 from maskdistill.stages.mine.methods.miner import Proposals
 from maskdistill.stages.mine.refine_config import RefineConfig
 from maskdistill.stages.networks.standardise import Standardise
@@ -186,8 +187,7 @@ class RefineWorker:
         index = self.features.index(image_id)
         found = []
         for mirrored in (False, True) if self.features.mirrored else (False,):
-            tokens = torch.from_numpy(self.features.read(index, mirrored=mirrored)).to(self.device)
-            logits = self.module(tokens.permute(2, 0, 1)[None])
+            logits = self.module(stored_tokens(self.features, index, self.device, mirrored=mirrored))
             found.append((logits.flip(-1) if mirrored else logits).softmax(dim=1)[:, 1:])
         size_hw = self.features.size_hw[index].tolist()
         mean = torch.stack(found).mean(dim=0)

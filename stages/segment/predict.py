@@ -2,20 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import write_labels
-from maskdistill.stages.crf.config import CrfConfig
-from maskdistill.stages.crf.dense_crf import refine
+from maskdistill.stages.crf.dense_crf import refine_within
 from maskdistill.stages.known_images import read_known
 from maskdistill.stages.networks.batching import batch_by_shape
-from maskdistill.stages.networks.resize import limit_long_side, resize
 from maskdistill.stages.parts import Advance
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.inference import combine_views, view_scores, views_of
@@ -98,15 +96,10 @@ def to_labels(scores: list[Tensor], pixels: UInt8Array, config: SegmentConfig, *
         with_crf: Whether the CRF refines the scores.
     """
     with torch.inference_mode():
-        full = _refined(scores, pixels, config.crf) if with_crf else combine_views(scores, pixels.shape[:2])
+        at = partial(combine_views, scores)
+        full = refine_within(at, pixels, config.crf) if with_crf else at((pixels.shape[0], pixels.shape[1]))
         labels = full.argmax(dim=0).to(torch.uint8).cpu().numpy()
         return unite_regions(labels, full.cpu().numpy()) if config.whole_regions else labels
-
-
-def _refined(scores: list[Tensor], pixels: UInt8Array, crf: CrfConfig) -> Tensor:
-    inner_hw = limit_long_side((pixels.shape[0], pixels.shape[1]), crf.max_side)
-    refined = refine(combine_views(scores, inner_hw), resize(pixels, inner_hw), crf)
-    return F.interpolate(refined[None], size=pixels.shape[:2], mode="bilinear", align_corners=False)[0]
 
 
 @dataclass(frozen=True, eq=False)

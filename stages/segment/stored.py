@@ -7,6 +7,7 @@ from torch import Tensor
 
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.features import FeatureStore
+from maskdistill.stages.features.read import stored_tokens
 from maskdistill.stages.known_images import read_known
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.model import Segmenter
@@ -34,8 +35,8 @@ def score_stored(
 def _scores(model: Segmenter, features: FeatureStore, image_id: str, device: torch.device, *, mirrored: bool) -> Tensor:
     """Scores (C, h, w) of an image, or of its mirror image turned back."""
     assert isinstance(model.backbone, VitTrunk)
-    tokens = torch.from_numpy(features.read(features.index(image_id), mirrored=mirrored)).to(device)
-    found: Tensor = model.head(model.backbone.neck(tokens.permute(2, 0, 1)[None]))[0]
+    tokens = stored_tokens(features, features.index(image_id), device, mirrored=mirrored)
+    found: Tensor = model.head(model.backbone.neck(tokens))[0]
     return found.flip(-1) if mirrored else found
 
 

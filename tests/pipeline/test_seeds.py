@@ -1,35 +1,16 @@
 """Scores of several seeds: which runs they come from, and what is made of them."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from helpers.blob_run import blob_config
-from helpers.drawn_stages import drawn_stage
 from helpers.recorded_stages import RecordedStages
-from helpers.sources import BlobSource
 from maskdistill.data.errors import InputError, MissingArtifact
-from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGE_NAMES
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.variants import finished_scores, mean_and_deviation, scores_of_seeds
-
-
-@pytest.fixture
-def drawn() -> RecordedStages:
-    """Stages that draw what they are to find."""
-    return RecordedStages(drawn_stage)
-
-
-@pytest.fixture
-def plan(tmp_path: Path, drawn: RecordedStages) -> Plan:
-    """A run over blob images with ground truth."""
-    blobs = BlobSource()
-    path = blob_config(tmp_path / "scored", blobs, class_names=blobs.class_names)
-    return Plan(ConfigSource((path,)), drawn.specs)
 
 
 def test_every_seed_is_run_once(plan: Plan, drawn: RecordedStages, quiet: Console) -> None:

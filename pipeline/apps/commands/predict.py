@@ -12,6 +12,7 @@ from maskdistill.pipeline.apps.commands.options import (
     ConfigOption,
     RunOption,
     SetOption,
+    artifacts_folder,
     config_source,
 )
 from maskdistill.pipeline.config import Config
@@ -54,7 +55,7 @@ def predict(
         trained = model_of_run(plan, stage or "segment")
     else:
         settings = source.load() if config or overrides or run_name else None
-        store = ArtifactStore(settings.artifacts if settings else Config.model_fields["artifacts"].default)
+        store = ArtifactStore(settings.artifacts if settings else artifacts_folder(None))
         trained = find_model(model, store, stage)
     images = open_images(image_dir, settings.data if settings else SourceConfig(stretch=stretch_of(trained.file)))
     check_names(out, images.ids)

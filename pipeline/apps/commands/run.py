@@ -1,7 +1,7 @@
 """The commands that make artifacts: `run` and `stage`."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -62,7 +62,8 @@ def run(
             print(f"{spec.name:<8} {plan.stages[spec.name].key}  {todo}{f' ({why})' if spec.name in waiting else ''}")
         return
     console = Console(stderr=True)
-    recorded = _record(plan, name, needed=bool(waiting))
+    with explain_storage(plan.store.root):
+        recorded = _record(plan, name, needed=bool(waiting))
     if waiting:
         console.print(describe_choices(plan), highlight=False)
     with _stoppable():
@@ -79,8 +80,7 @@ def run(
 def _record(plan: Plan, name: str | None, *, needed: bool) -> NamedRun | None:
     """Keep the configuration of the run; a folder that may only be read will do where all is cached."""
     try:
-        with explain_storage(plan.store.root) if needed else nullcontext():
-            return record_run(plan, name)
+        return record_run(plan, name)
     except OSError:
         if needed:
             raise

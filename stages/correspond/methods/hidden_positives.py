@@ -22,6 +22,7 @@ from maskdistill.stages.correspond.methods.method import PatchMethod, training_i
 from maskdistill.stages.correspond.methods.second_look import NEIGHBOURS, RECOLOURED, LookJob, look_again
 from maskdistill.stages.correspond.neighbours import mix_neighbours
 from maskdistill.stages.correspond.positives import consistency_loss, hidden_positive_loss, ramp_of
+from maskdistill.stages.features.read import stored_tokens
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.registry import CORRESPONDENCE
 from maskdistill.stages.training.ema import frozen_copy, move_towards
@@ -133,7 +134,7 @@ class HiddenPositivesMethod(PatchMethod):
         found = torch.empty(self.own.pool, self.features.dim)
         images = np.sort(rng.choice(self.images, self.own.pool, replace=True))
         for image in np.unique(images):
-            tokens = torch.from_numpy(self.features.read(int(image))).permute(2, 0, 1)[None]
+            tokens = stored_tokens(self.features, int(image), torch.device("cpu"))
             rows = self.coder.prepared(tokens)[0].flatten(1).T
             places = np.flatnonzero(images == image)
             found[places] = rows[torch.from_numpy(rng.integers(len(rows), size=len(places)))]

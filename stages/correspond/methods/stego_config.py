@@ -42,7 +42,7 @@ class StegoConfig(PatchSettings):
     """Points along each side at which two images are compared."""
     interpolate: Literal["codes", "tokens"] = "codes"
     """What is interpolated at points between patches: `codes` (the paper), for which the head sees all patches; or
-    `tokens`, so that it sees the points alone, which on a CPU takes a third of the time."""
+    `tokens`, so that it sees the points alone, which is a third of its work at the usual sizes."""
     others: int = Field(5, ge=1)
     """Random other images that an image is compared with."""
     neighbours: int = Field(7, ge=1)

@@ -8,17 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from helpers.blob_run import blob_config
-from helpers.drawn_stages import drawn_stage
 from helpers.recorded_stages import RecordedStages
-from helpers.sources import BlobSource
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.pipeline.apps.compare.methods import AS_CONFIGURED, Compared, Variant, compare_variants, read_variants
 from maskdistill.pipeline.apps.compare.sweep import Outcome
 from maskdistill.pipeline.apps.report.methods import finished_seeds, methods_tables
 from maskdistill.pipeline.apps.report.reported_run import ReportedRun
 from maskdistill.pipeline.apps.tables.methods import methods_table, write_methods
-from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGE_NAMES, StageSpec
 from maskdistill.pipeline.launch import run_stages
 from maskdistill.pipeline.plan import Plan
@@ -26,20 +22,6 @@ from maskdistill.pipeline.results import StageResult
 
 Invoke = Callable[..., int]
 TOKENCUT = "mine.method=tokencut mine.tokencut.opening=1"
-
-
-@pytest.fixture
-def drawn() -> RecordedStages:
-    """Stages that draw what they are to find."""
-    return RecordedStages(drawn_stage)
-
-
-@pytest.fixture
-def plan(tmp_path: Path, drawn: RecordedStages) -> Plan:
-    """A run over blob images with ground truth."""
-    blobs = BlobSource()
-    path = blob_config(tmp_path / "scored", blobs, class_names=blobs.class_names)
-    return Plan(ConfigSource((path,)), drawn.specs)
 
 
 def test_settings_of_one_text_go_together_and_their_values_are_combined() -> None:
