@@ -15,3 +15,8 @@ def decode_text(content: bytes) -> str:
 def printable(name: str) -> str:
     r"""A name in one line of a message: `\n` for a line break, and no character that a terminal acts on."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in name)
+
+
+def printable_lines(text: str) -> str:
+    """A message of several lines, each as `printable` shows it."""
+    return "\n".join(map(printable, text.split("\n")))

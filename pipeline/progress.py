@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from maskdistill.data.printable import printable
+from maskdistill.data.text import printable_lines
 
 _LINE_SECONDS = 30.0
 
@@ -112,7 +112,7 @@ def show_progress(stage: str, console: Console) -> Iterator[BarProgress | LinePr
 
 def print_note(console: Console, text: str) -> None:
     """Print a line that the user should see, as it is and whole."""
-    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+    console.print(printable_lines(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def _format_rate(per_second: float) -> str:

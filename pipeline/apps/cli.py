@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from maskdistill.data.errors import InputError, MaskDistillError
-from maskdistill.data.printable import printable
+from maskdistill.data.text import printable_lines
 from maskdistill.pipeline.apps.commands import (
     ablate,
     artifacts,
@@ -103,7 +103,7 @@ def main() -> None:
 def _fail(text: str, code: int) -> NoReturn:
     if os.environ.get(DEBUG):
         traceback.print_exc()
-    Console(stderr=True).print(printable(text), style="red", markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(printable_lines(text), style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)
 
 
@@ -117,4 +117,4 @@ def _show_warning(
 ) -> None:
     for_user = issubclass(category, UserWarning)
     text = str(message) if for_user else warnings.formatwarning(message, category, filename, lineno, line)
-    Console(stderr=True).print(printable(text), style="yellow", markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(printable_lines(text), style="yellow", markup=False, highlight=False, soft_wrap=True)

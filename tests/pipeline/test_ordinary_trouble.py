@@ -9,7 +9,7 @@ from helpers.commands import maskdistill
 from helpers.runs import photo_config
 from helpers.sources import write_image
 from maskdistill.data.errors import CorruptArtifact, InputError
-from maskdistill.data.printable import printable
+from maskdistill.data.text import printable_lines
 from maskdistill.pipeline.storage import explain_storage
 from maskdistill.pipeline.transient import is_transient
 
@@ -19,7 +19,7 @@ from maskdistill.pipeline.transient import is_transient
     [("a\nb", "a\nb"), ("\x1b[2Jx", "\\x1b[2Jx"), ("ä✓ ", "ä✓ "), ("\r\x07", "\\r\\x07"), ("\u202etxt", "\\u202etxt")],
 )
 def test_what_could_move_the_cursor_is_shown_quoted(text: str, shown: str) -> None:
-    assert printable(text) == shown
+    assert printable_lines(text) == shown
 
 
 def test_a_name_with_escape_sequences_reaches_no_terminal(tmp_path: Path) -> None:

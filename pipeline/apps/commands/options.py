@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from maskdistill.data.errors import InputError
-from maskdistill.data.printable import printable
+from maskdistill.data.text import printable_lines
 from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.pipeline.config_files import config_names
 from maskdistill.pipeline.runs import LAST, find_run, list_runs
@@ -70,4 +70,4 @@ def print_json(value: Any) -> None:
 
 def print_line(text: object) -> None:
     """Print a name of a file or a text with one in it."""
-    print(printable(str(text)))
+    print(printable_lines(str(text)))
