@@ -52,7 +52,7 @@ test-slow: setup ## run the tests that take minutes
 	OMP_NUM_THREADS=2 $(BIN)/pytest -m slow $(ARGS)
 
 test-faults: setup ## inject faults into runs, and print what became of them
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests/faults -k 'not few' $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal tests/faults -k 'not few' $(ARGS)
 
 FUZZED := coco_file segmentation rle store override yaml_file settings weights
 MINUTES ?= 10

@@ -14,7 +14,7 @@ from typing import Any
 from maskdistill.data import seals
 
 _LOCK = Lock()
-_AT_ONCE = 16
+_AT_ONCE, _FILES_A_THREAD = 16, 8
 
 
 @contextmanager
@@ -65,8 +65,8 @@ def write_through(path: Path) -> None:
         return
     folders = list(os.walk(path))
     files = [Path(folder, file) for folder, _, names in folders for file in names]
-    # Together, as a file system writes the waiting of many at once.
-    with ThreadPoolExecutor(min(_AT_ONCE, len(files) + 1)) as pool:
+    # Together, as a file system writes the waiting of many at once; a thread costs as much as some files.
+    with ThreadPoolExecutor(min(_AT_ONCE, 1 + len(files) // _FILES_A_THREAD)) as pool:
         list(pool.map(_sync, files))
         list(pool.map(_sync, [Path(folder) for folder, _, _ in folders]))
 

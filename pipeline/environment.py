@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -25,8 +26,7 @@ _PACKAGES = (
 
 def describe_environment() -> dict[str, str | None]:
     """Versions of the packages that matter (None = not installed), of Python and the platform, and the git commit."""
-    versions = {package: _version(package) for package in _PACKAGES}
-    return {**versions, "python": platform.python_version(), "platform": platform.platform(), "commit": _git_commit()}
+    return dict(_describe())
 
 
 def describe_arithmetic(settings: StageSettings, execution: ExecutionConfig) -> dict[str, str | None]:
@@ -43,6 +43,13 @@ def describe_arithmetic(settings: StageSettings, execution: ExecutionConfig) -> 
     device = resolve_device(execution)
     resolved = resolve_precision(precision, device, loss_scaling=settings.trains)
     return {**describe_device(device), "precision": resolved}
+
+
+@cache
+def _describe() -> dict[str, str | None]:
+    """Of this process, whatever is installed or committed while it runs."""
+    versions = {package: _version(package) for package in _PACKAGES}
+    return {**versions, "python": platform.python_version(), "platform": platform.platform(), "commit": _git_commit()}
 
 
 def _version(package: str) -> str | None:

@@ -1,6 +1,7 @@
 """The run that faults are injected into, and the table of what became of them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,18 @@ def nothing_is_lost() -> Iterator[None]:
     before = len(_TALLY.unborne)
     yield
     assert _TALLY.unborne[before:] == []
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the counts of a worker to the process that prints them."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults"] = {kind: dict(row) for kind, row in _TALLY.counts.items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the counts of a worker."""
+    _TALLY.merge(getattr(node, "workeroutput", {}).get("faults", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -44,6 +44,12 @@ def repair(config: Path) -> None:
             repair_stage(plan, spec.name)
 
 
+def run_and_hash(config: Path, output: Path) -> None:
+    """All stages that are not cached, and what that came to."""
+    run(config)
+    hash_all(config, output)
+
+
 def hash_all(config: Path, output: Path) -> None:
     """Write down what the run came to, once `verify` finds it sound."""
     plan = fault_plan(config)

@@ -22,9 +22,10 @@ class Bench:
         self.tally = tally
         self.folder, self.config = folder, write_config(folder)
         self.artifacts, self.whole = folder / "artifacts", folder / "whole"
-        assert self.run().code == 0
+        self.output = folder / "hashes"
+        assert self.run_and_hash().code == 0
         self.steps = int((folder / "steps").read_text())
-        self.hashes = self.hash_all()
+        self.hashes = self.output.read_text()
         shutil.copytree(self.artifacts, self.whole)
 
     def start(self, name: str, *arguments: object, fault: Fault = NO_FAULT) -> Child:
@@ -35,12 +36,10 @@ class Bench:
         """The run, from start to end."""
         return self.start("run", *arguments, fault=fault).ended()
 
-    def hash_all(self) -> str:
-        """What the run came to."""
-        output = self.folder / "hashes"
-        output.unlink(missing_ok=True)
-        ended = self.start("hash_all", output).ended()
-        return output.read_text() if output.exists() else ended.text
+    def run_and_hash(self) -> Ended:
+        """The run, and what it came to in the file `output`."""
+        self.output.unlink(missing_ok=True)
+        return self.start("run_and_hash", self.output).ended()
 
     def empty(self) -> None:
         """As before the first run."""
@@ -61,10 +60,10 @@ class Bench:
 
     def judge(self, kind: str, what: str, ended: Ended) -> str:
         """Count a fault by how the process that it came up in ended, and by what the next run makes of it."""
-        again = self.run()
+        again = self.run_and_hash()
         if again.code != 0:
             outcome, why = "lost", again.text
-        elif (found := self.hash_all()) != self.hashes:
+        elif (found := self.output.read_text()) != self.hashes:
             outcome, why = "wrong", found
         elif ended.code == 99 or "Traceback" in ended.text:
             outcome, why = "lost", ended.text

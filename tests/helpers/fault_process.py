@@ -65,6 +65,7 @@ class Child:
         self, action: Callable[..., Any], arguments: Sequence[Any], folder: Path, fault: Fault = NO_FAULT
     ) -> None:
         self.output = folder / f"output-{time.monotonic_ns()}.txt"
+        self.output.touch()
         context = multiprocessing.get_context("forkserver")
         self._process = context.Process(target=_child, args=(action, arguments, folder, self.output, fault))
         self._process.start()
@@ -80,7 +81,7 @@ class Child:
         if self._process.is_alive():
             self._process.kill()
             raise AssertionError(f"still running after {seconds} s: {self.output.read_text()}")
-        text = self.output.read_text(errors="replace") if self.output.exists() else ""
+        text = self.output.read_text(errors="replace")
         code = self._process.exitcode
         return Ended(-1 if code is None else code, text)
 
@@ -93,6 +94,7 @@ def preload() -> None:
             "helpers.fault_actions",
             "maskdistill.stages.evaluate.stage",
             "maskdistill.stages.mine.methods.otsu",
+            "torch._dynamo",  # which the first step of an optimiser imports, with a thousand others
         ]
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -102,7 +104,7 @@ def preload() -> None:
 
 
 def _child(action: Callable[..., Any], arguments: Sequence[Any], folder: Path, output: Path, fault: Fault) -> None:
-    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT)
+    descriptor = os.open(output, os.O_WRONLY)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     sys.stdout = sys.stderr = os.fdopen(descriptor, "w", buffering=1)

@@ -1,6 +1,7 @@
 """What became of the faults: the table of the fault suite."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 OUTCOMES = ("survived", "refused", "lost", "wrong")
@@ -23,6 +24,12 @@ class FaultTally:
         self.counts[kind][outcome] += 1
         if outcome in ("lost", "wrong"):
             self.unborne.append(f"{kind}: {outcome}: {what}")
+
+    def merge(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Add what another process has counted."""
+        for kind, row in counts.items():
+            for outcome, n in row.items():
+                self.counts[kind][outcome] += n
 
     def table(self) -> list[str]:
         """The lines of a Markdown table."""
