@@ -1,5 +1,6 @@
 """Scores are computed once, for one ground truth, seed and choice of classes."""
 
+import re
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -45,7 +46,11 @@ def test_scores_are_computed_once(scored_plan: MakePlan, quiet: Console) -> None
     assert evaluate_stage(scored_plan(), "mine", quiet)["val"]["foreground_iou"] == 0.123
 
 
-@pytest.mark.parametrize("change", [lambda text: text.replace("0.", "1."), lambda text: text[:-9], lambda text: "[1]"])
+def _another_score(text: str) -> str:
+    return re.sub(r"\d\.\d+", "0.125", text, count=1)
+
+
+@pytest.mark.parametrize("change", [_another_score, lambda text: text[:-9], lambda text: "[1]"])
 def test_damaged_scores_are_computed_anew_with_a_line(
     scored_plan: MakePlan, quiet: Console, change: Callable[[str], str]
 ) -> None:
@@ -54,6 +59,7 @@ def test_damaged_scores_are_computed_anew_with_a_line(
     found = evaluate_stage(plan, "mine", quiet)
     (path,) = (path for path in score_files(plan) if path.parent.name == "mine")
     whole = path.read_text()
+    assert change(whole) != whole
     path.write_text(change(whole))
     assert evaluate_stage(scored_plan(), "mine", Console(file=said)) == found
     assert "damaged" in said.getvalue()

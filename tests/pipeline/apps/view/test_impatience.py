@@ -15,11 +15,11 @@ class Hasty(ImpatientProtocol):
 
 async def _talk(address: tuple[str, int], *sent: bytes, pause: float = 0.0) -> bytes:
     reader, writer = await asyncio.open_connection(*address)
-    for piece in sent:
-        writer.write(piece)
-        await writer.drain()
-        await asyncio.sleep(pause)
     try:
+        for piece in sent:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause)
         return await asyncio.wait_for(reader.read(), timeout=5)
     except ConnectionResetError:
         return b""
