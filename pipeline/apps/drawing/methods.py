@@ -27,8 +27,9 @@ def columns_of(config: ConfigSource, texts: Sequence[str]) -> list[Column]:
 def _column(config: ConfigSource, variant: Variant) -> Column:
     setting, value = variant.settings[0]
     stage = setting.partition(".")[0]
-    if stage not in MASKS.keys() | LABELS.keys():
-        raise InputError(f"--with {variant.name}: the first setting must be of one of {', '.join(MASKS | LABELS)}")
+    drawn = list(dict.fromkeys([*MASKS, *LABELS]))
+    if stage not in drawn:
+        raise InputError(f"--with {variant.name}: the first setting must be of one of {', '.join(drawn)}")
     run = Run(FinishedPlan(ConfigSource(config.paths, (*config.overrides, *variant.overrides))), "gallery")
     run.folder(stage)
     return Column(str(value), run, stage)
