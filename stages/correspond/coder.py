@@ -32,15 +32,20 @@ class PatchCoder(nn.Module):
     def __init__(self, config: CorrespondConfig, dim: int, n_clusters: int) -> None:
         super().__init__()
         learns = config.own.learns
-        self.code_dim, self.centre = config.code_dim if learns else dim, config.centre
+        self.code_dim, self.centre, self.keep_mean = config.code_dim if learns else dim, config.centre, config.keep_mean
         self.standard = Standardise(dim)
         self.head: nn.Module = CodeHead(dim, self.code_dim, config.dropout) if learns else nn.Identity()
         self.probe = ClusterProbe(n_clusters, self.code_dim)
 
     def prepared(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, D, h, w) as they are stored, as the head sees them: of one scale, less the mean of their image."""
+        """Tokens (B, D, h, w) as they are stored, as the head sees them: of one scale, less the mean of their image.
+
+        With `keep_mean` the mean of all images is in them again.
+        """
         scaled: Tensor = self.standard(tokens)
-        return scaled - self.centre * scaled.mean(dim=(2, 3), keepdim=True) if self.centre else scaled
+        if self.centre:
+            scaled = scaled - self.centre * scaled.mean(dim=(2, 3), keepdim=True)
+        return scaled + (self.standard.mean / self.standard.std)[:, None, None] if self.keep_mean else scaled
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Codes (B, C, h, w) of tokens (B, D, h, w) as they are stored."""

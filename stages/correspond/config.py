@@ -45,6 +45,9 @@ class CorrespondConfig(StageSettings):
     centre: float = Field(0.0, ge=0, le=1)
     """Fraction of the mean token of an image that is taken from its tokens first: what all patches of an image share
     tells images apart, and not what is in them. 0 = nothing (the papers)."""
+    keep_mean: bool = False
+    """Whether the mean of all tokens, which bringing them to one scale takes out, stays in them, as in the papers. All
+    tokens are then alike by as much as they share, and what stands out from a plain background is least alike."""
     code_dim: int = Field(70, ge=2)
     """Length of the codes. STEGO: 70; Hidden Positives: 512 or 256."""
     dropout: float = Field(0.1, ge=0, lt=1)
@@ -110,6 +113,7 @@ class CorrespondConfig(StageSettings):
         return self.weights.files("weights") if self.weights and self.own.looks_again else {}
 
     def unused(self) -> set[str]:
-        """What is of the training where there is none, and of the ViT where it is not looked through."""
+        """What is of the training where there is none, of the ViT where it is not looked through, and what is off."""
         looking = set() if self.own.looks_again else _LOOKING
-        return super().unused() | looking | (set() if self.own.learns else _LEARNING)
+        learning = set() if self.own.learns else _LEARNING
+        return super().unused() | looking | learning | (set() if self.keep_mean else {"keep_mean"})

@@ -1,11 +1,14 @@
 """STEGO's shifts without labels: as many pairs of patches are drawn together as one would expect to be of one class.
 
 The authors' rule is to look at how alike codes become and to move the shifts until random pairs of patches are mostly
-different and some pairs of an image with itself or its neighbours the same. Here K-means of the tokens says how many:
-the fraction of pairs of one kind whose patches fall into one cluster is the fraction that lies above the shift.
+different and some pairs of an image with itself or its neighbours the same. Here one of two things says how many:
+
+- `auto`: K-means of the tokens. The fraction of pairs of one kind whose patches fall into one cluster is the fraction
+  that lies above the shift. Its clusters are of similar size, and so must classes be.
+- `otsu`: Otsu's threshold on how alike the pairs of one kind are. A background that fills most of all images stays one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,14 +16,17 @@ from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
 from maskdistill.stages.correspond.correlation import centred
-from maskdistill.stages.correspond.methods.stego_config import PerPair
-from maskdistill.stages.correspond.pairs import Pairs, agreement
+from maskdistill.stages.correspond.methods.stego_config import PerPair, ShiftRule
+from maskdistill.stages.correspond.pairs import Pairs, Seen, agreement
+from maskdistill.stages.otsu import otsu_threshold
 
 Batch = tuple[Tensor, Tensor]
 """Tokens of images, and of images similar to each, (B, D, S, S), as the head sees them."""
 
 
-def choose_shifts(batches: Iterable[Batch], k: int, points: int, others: int, seed: int, *, centre: bool) -> PerPair:
+def choose_shifts(
+    batches: Iterable[Batch], k: int, points: int, others: int, seed: int, *, centre: bool, rule: ShiftRule
+) -> PerPair:
     """The shift of each kind of pair.
 
     Args:
@@ -30,8 +36,22 @@ def choose_shifts(batches: Iterable[Batch], k: int, points: int, others: int, se
         others: Random other images that an image is compared with.
         seed: Of K-means; points are drawn from torch's generator.
         centre: Whether correlations are centred before they are compared with the shift.
+        rule: What says how many pairs are drawn together.
     """
     seen = [Pairs.draw(len(tokens), points, others, tokens.device).seen(tokens, similar) for tokens, similar in batches]
+    alike: dict[str, list[Tensor]] = {"same": [], "similar": [], "other": []}
+    for batch in seen:
+        for kind, found in batch.compare().items():
+            alike[kind] += [(centred(one) if centre else one).flatten() for one in found]
+    values = {kind: torch.cat(found) for kind, found in alike.items()}
+    if rule == "otsu":
+        return PerPair(**{kind: otsu_threshold(found.cpu().numpy()) for kind, found in values.items()})
+    shares = _in_one_cluster(seen, k, seed)
+    return PerPair(**{kind: _above(found, shares[kind]) for kind, found in values.items()})
+
+
+def _in_one_cluster(seen: Sequence[Seen], k: int, seed: int) -> dict[str, Tensor]:
+    """The fraction of pairs of each kind whose patches K-means puts into one cluster."""
     rows = torch.cat([_unit_rows(one.here) for one in seen])
     kmeans = MiniBatchKMeans(n_clusters=k, n_init=3, random_state=seed).fit(rows.numpy())
 
@@ -39,16 +59,12 @@ def choose_shifts(batches: Iterable[Batch], k: int, points: int, others: int, se
         found = torch.from_numpy(kmeans.predict(_unit_rows(values).numpy()))
         return found.reshape(len(values), *values.shape[2:])
 
-    alike: dict[str, list[Tensor]] = {"same": [], "similar": [], "other": []}
-    agreeing: dict[str, list[Tensor]] = {kind: [] for kind in alike}
-    for batch in seen:
-        for kind, found in batch.compare().items():
-            alike[kind] += [(centred(one) if centre else one).flatten() for one in found]
-        for kind, found in agreement(
-            labels(batch.here), labels(batch.there), [labels(one) for one in batch.others]
-        ).items():
-            agreeing[kind] += [one.mean() for one in found]
-    return PerPair(**{kind: _above(torch.cat(alike[kind]), torch.stack(agreeing[kind]).mean()) for kind in alike})
+    agreeing: dict[str, list[Tensor]] = {}
+    for one in seen:
+        found = agreement(labels(one.here), labels(one.there), [labels(other) for other in one.others])
+        for kind, pairs in found.items():
+            agreeing.setdefault(kind, []).extend(pair.mean() for pair in pairs)
+    return {kind: torch.stack(found).mean() for kind, found in agreeing.items()}
 
 
 def _above(values: Tensor, share: Tensor) -> float:

@@ -122,11 +122,25 @@ def gallery(
     overrides: SetOption = None,
     run_name: RunOption = None,
     images: Annotated[int, typer.Option(min=1, help="Number of images.")] = 8,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="SETTINGS",
+            help="Draw, in the place of all stages, one with these settings, as `compare --with` takes them: the stage "
+            "of the first setting, as mine.method=lost,maskcut; may be repeated.",
+        ),
+    ] = None,
 ) -> None:
-    """Draw what every stage made of some images, side by side with the ground truth."""
-    from maskdistill.pipeline.apps.drawing.gallery import save_gallery
+    """Draw what every stage made of some images, or what several methods did, side by side with the ground truth."""
+    from maskdistill.pipeline.apps.drawing.gallery import draw_columns, save_gallery
+    from maskdistill.pipeline.apps.drawing.methods import columns_of
     from maskdistill.pipeline.apps.outputs import Run
 
+    if methods:
+        draw_columns(columns_of(config_source(config, overrides, run_name), methods), out, images)
+        print(out)
+        return
     run = Run(FinishedPlan(config_source(config, overrides, run_name)), "gallery")
     run.folder(SEGMENT.name)
     save_gallery(run, out, images)

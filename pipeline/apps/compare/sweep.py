@@ -31,7 +31,7 @@ class Sweep:
             values = yaml.safe_load(f"[{listed}]")
         except yaml.YAMLError:
             values = []
-        if not equals or not setting.strip() or not values or None in values:
+        if not equals or not setting.strip() or not values:
             example = f"for example {option} filter.threshold=0.5,0.7,0.9"
             what = "a sweep" if option == "--sweep" else "a setting"
             raise InputError(f"{option} {text}: {what} reads section.field=value,value,...; {example}")

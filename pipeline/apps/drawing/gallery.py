@@ -1,6 +1,7 @@
-"""One picture of a whole run: for some images the photo, what each stage made of it, and the ground truth."""
+"""One picture of a run, or of several methods: for some images the photo, what was made of it, and the ground truth."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,15 @@ _GAP = 4
 _HEADER = 22
 
 
+@dataclass(frozen=True)
+class Column:
+    """One column of a picture: the masks or label maps of a stage of a run, under a title."""
+
+    title: str
+    run: Run
+    stage: str
+
+
 def save_gallery(run: Run, out: Path, n_images: int = 8) -> None:
     """Write the picture of a finished run as PNG; the ground truth has the colours of the matched clusters.
 
@@ -31,16 +41,34 @@ def save_gallery(run: Run, out: Path, n_images: int = 8) -> None:
     Raises:
         MissingArtifact: A stage has not been made.
     """
-    source = run.source
     scores = run.scores(SEGMENT.name)
+    matched = (scores.get("val") or scores.get("train") or {}).get("class_of_cluster", {})
+    draw_columns([Column(view, run, stage) for view, stage in _views(run).items()], out, n_images, matched)
+
+
+def draw_columns(
+    columns: Sequence[Column], out: Path, n_images: int, class_of_cluster: Mapping[str, str] | None = None
+) -> None:
+    """Write a picture as PNG: the image, all columns, and the ground truth where there is any.
+
+    Args:
+        columns: At least one; all of runs on the same images.
+        out: The file.
+        n_images: Rows; images spread evenly over the validation images, or over all without any.
+        class_of_cluster: Gives the ground truth the colours of clusters; None = each class its own.
+
+    Raises:
+        InputError: No image is there any more, or a stage made nothing of one.
+        MissingArtifact: A stage has not been made.
+    """
+    source = columns[0].run.source
     first = source.n_train if source.n_train < len(source) else 0
     chosen = np.unique(np.linspace(first, len(source) - 1, n_images).round().astype(int))
-    matched = (scores.get("val") or scores.get("train") or {}).get("class_of_cluster", {})
-    rows = [row for index in chosen if (row := _row(run, int(index), matched))]
+    rows = [row for index in chosen if (row := _row(columns, int(index), class_of_cluster))]
     if not rows:
         raise InputError(f"gallery: none of the {len(chosen)} images of the picture is there any more; put some back")
-    titles = ["image", *_views(run), *(["ground truth"] if source.class_names else [])]
-    save_png(_assemble(titles, rows), out)
+    truth = ["ground truth"] if source.class_names else []
+    save_png(_assemble(["image", *(column.title for column in columns), *truth], rows), out)
 
 
 def keep_gallery(run: Run, *, anew: bool) -> Path | None:
@@ -64,20 +92,23 @@ def _views(run: Run) -> Mapping[str, str]:
     return {view: stage for view, stage in VIEWS.items() if stage in run.stages}
 
 
-def _row(run: Run, index: int, class_of_cluster: Mapping[str, str]) -> list[UInt8Array]:
-    """The pictures of an image; none where it is gone since the run was made."""
+def _row(columns: Sequence[Column], index: int, class_of_cluster: Mapping[str, str] | None) -> list[UInt8Array]:
+    """The pictures of an image; none where it is gone since the runs were made."""
+    run = columns[0].run
     source = run.source
     try:
         image = source.read(index)
-        pictures = [image, *(draw_stage(run, stage, source.ids[index], image) for stage in _views(run).values())]
+        pictures = [draw_stage(column.run, column.stage, source.ids[index], image) for column in columns]
     except UnreadableImage:
         return []
     if source.class_names is None:
-        return pictures
+        return [image, *pictures]
     truth = Truth(run.plan.config.evaluate, source)
     labels = truth.labels(index)
-    drawn = image if labels is None else draw_truth(image, labels, truth.class_names, class_of_cluster)
-    return [*pictures, drawn]
+    own = {str(number): name for number, name in enumerate(truth.class_names)}
+    colours = own if class_of_cluster is None else class_of_cluster
+    drawn = image if labels is None else draw_truth(image, labels, truth.class_names, colours)
+    return [image, *pictures, drawn]
 
 
 def _assemble(titles: list[str], rows: list[list[UInt8Array]]) -> Image.Image:

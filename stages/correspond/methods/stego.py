@@ -18,7 +18,7 @@ from maskdistill.stages.correspond.config import CorrespondConfig
 from maskdistill.stages.correspond.contrastive_crf import crf_energies
 from maskdistill.stages.correspond.correlation import centred, correlation_loss
 from maskdistill.stages.correspond.methods.method import PatchMethod
-from maskdistill.stages.correspond.methods.stego_config import PerPair
+from maskdistill.stages.correspond.methods.stego_config import PerPair, ShiftRule
 from maskdistill.stages.correspond.pairs import Pairs
 from maskdistill.stages.correspond.rows import window_means
 from maskdistill.stages.correspond.shifts import Batch, choose_shifts
@@ -47,7 +47,9 @@ class StegoMethod(PatchMethod):
         super().__init__(config, inputs, folder, device, progress)
         means = window_means(self.features, self.images, self.windows)
         self.similar = most_similar(means, self.own.neighbours, self.own.index)
-        self.shifts: PerPair = self._chosen_shifts() if self.own.shifts == "auto" else self.own.shifts
+        self.shifts: PerPair = (
+            self.own.shifts if isinstance(self.own.shifts, PerPair) else self._chosen_shifts(self.own.shifts)
+        )
         self._alike: Mapping[str, Tensor] = {}
 
     def load(self, item: int) -> Sample:
@@ -112,10 +114,12 @@ class StegoMethod(PatchMethod):
         """The shifts."""
         return {"shifts": self.shifts.model_dump()}
 
-    def _chosen_shifts(self) -> PerPair:
+    def _chosen_shifts(self, rule: ShiftRule) -> PerPair:
         stream = SampleStream(len(self.windows), self.load, self.inputs.seed)
         own, k = self.own, self.coder.probe.centres.shape[0]
-        return choose_shifts(self._batches(stream), k, own.points, own.others, self.inputs.seed, centre=own.centre)
+        return choose_shifts(
+            self._batches(stream), k, own.points, own.others, self.inputs.seed, centre=own.centre, rule=rule
+        )
 
     def _batches(self, stream: SampleStream) -> Iterator[Batch]:
         size = self.config.batch_size

@@ -1,6 +1,6 @@
 """Settings of the method `stego`."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
@@ -19,12 +19,15 @@ class PerPair(Settings):
     """Of an image with a random other one."""
 
 
+ShiftRule = Literal["auto", "otsu"]
+"""How shifts are chosen without labels."""
+
 _PER_PAIR: TypeAdapter[PerPair] = TypeAdapter(PerPair)
 
 
-def _auto_or_numbers(value: Any) -> Any:
-    """`auto` as it is, and anything else as numbers: what is wrong is then said once."""
-    return value if value == "auto" else _PER_PAIR.validate_python(value)
+def _rule_or_numbers(value: Any) -> Any:
+    """A rule as it is, and anything else as numbers: what is wrong is then said once."""
+    return value if value in get_args(ShiftRule) else _PER_PAIR.validate_python(value)
 
 
 class StegoConfig(PatchSettings):
@@ -32,10 +35,11 @@ class StegoConfig(PatchSettings):
 
     learns: ClassVar[bool] = True
 
-    shifts: Annotated[PerPair | Literal["auto"], BeforeValidator(_auto_or_numbers)] = "auto"
+    shifts: Annotated[PerPair | ShiftRule, BeforeValidator(_rule_or_numbers)] = "auto"
     """How much more alike than usual features must be for their codes to be drawn together; `auto` = so that as large
-    a fraction of the pairs of patches is drawn together as falls into one cluster of K-means. The paper tuned them on
-    labels; of its ViT-S on COCO-Stuff: same 0.08, similar 0.02, other 0.66."""
+    a fraction of the pairs of patches is drawn together as falls into one cluster of K-means; `otsu` = Otsu's threshold
+    on how alike they are, where most of all pixels are one class. The paper tuned them on labels; of its ViT-S on
+    COCO-Stuff: same 0.08, similar 0.02, other 0.66."""
     weights: PerPair = PerPair(same=0.67, similar=0.25, other=0.63)
     """Weight of the loss of each kind of pair."""
     points: int = Field(11, ge=2)

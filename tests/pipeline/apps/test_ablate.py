@@ -30,6 +30,7 @@ Invoke = Callable[..., int]
         ("cluster.k=8", "cluster.k", (8,)),
         ("seed=0,1,0", "seed", (0, 1)),
         ("segment.scale=[0.5, 2],[1, 1]", "segment.scale", ([0.5, 2], [1, 1])),
+        ("segment.weights=null,imitate", "segment.weights", (None, "imitate")),
         ("filter.overlap=drop, occlude", "filter.overlap", ("drop", "occlude")),
     ],
 )

@@ -108,11 +108,27 @@ def test_shifts_leave_as_many_pairs_above_as_fall_into_one_cluster() -> None:
     maps = torch.zeros(4, 3, 8, 8)
     maps[:, 0, :, :4], maps[:, 1, :, 4:] = 1, 1
     torch.manual_seed(0)
-    found = choose_shifts([(maps, maps)], 2, 6, 3, 0, centre=False)
+    found = choose_shifts([(maps, maps)], 2, 6, 3, 0, centre=False, rule="auto")
     for shift in (found.same, found.similar, found.other):
         assert 0 <= shift <= 1
     alike = correlations(maps, maps)
     assert float((alike > found.other).float().mean()) <= 0.6
+
+
+def test_shifts_by_otsu_keep_a_background_in_one_that_fills_nearly_all() -> None:
+    """A tenth of each image is an object; the background is of many near directions, which are to stay together."""
+    directions = torch.randn(4, 6, 10, 10, generator=torch.Generator().manual_seed(0)) * 0.1
+    maps = directions + torch.eye(6)[0][None, :, None, None]
+    maps[:, :, 0] += 3 * torch.eye(6)[1][None, :, None]
+    torch.manual_seed(0)
+    found = choose_shifts([(maps, maps)], 3, 6, 3, 0, centre=False, rule="otsu")
+    alike = correlations(maps, maps)
+    for shift in (found.same, found.similar, found.other):
+        assert (alike[:, 1:, :, 1:] > shift).float().mean() > 0.95, "background with background"
+        assert (alike[:, 1:, :, :1] > shift).float().mean() < 0.05, "background with objects"
+    torch.manual_seed(0)
+    by_clusters = choose_shifts([(maps, maps)], 3, 6, 3, 0, centre=False, rule="auto")
+    assert (alike[:, 1:, :, 1:] > by_clusters.same).float().mean() < 0.8, "K-means splits the background"
 
 
 def test_most_similar_images_are_others() -> None:

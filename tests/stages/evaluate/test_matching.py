@@ -102,6 +102,31 @@ def test_matching_of_pixels_is_that_of_stego() -> None:
     assert pixel_accuracy(confusion, matching) * 100 == pytest.approx(official["acc"], abs=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("case", "matching"),
+    [("linear_4", [0, 1, 2, 3]), ("hungarian_4", [1, 0, 2, 3]), ("hungarian_3_extra_1", [1, 0, 2])],
+)
+def test_iou_and_accuracy_are_those_of_stego(case: str, matching: list[int]) -> None:
+    """Its mean counts a class without pixels as 0 where something was taken for it; here such a class does not count.
+
+    Pixels of clusters beyond the classes are in neither of its numbers, so they are not in this confusion matrix.
+    """
+    official = json.loads((GOLDEN / "stego.json").read_text())["metrics"][case]
+    confusion = np.array(official["stats"], dtype=np.int64).T
+    ious = scores.iou_per_class(confusion, np.array(matching))
+    assert official["assignments"][1] == matching
+    assert sum(ious.values()) / len(matching) * 100 == pytest.approx(official["miou"], abs=1e-5)
+    assert pixel_accuracy(confusion, np.array(matching)) * 100 == pytest.approx(official["acc"], abs=1e-5)
+
+
+def test_clusters_beyond_the_classes_count_as_wrong_and_not_as_absent() -> None:
+    """STEGO leaves their pixels out of its score: right are 11 of 12, where two more lie in a cluster of no class."""
+    official = json.loads((GOLDEN / "stego.json").read_text())["metrics"]
+    confusion = np.array(official["hungarian_4"]["stats"], dtype=np.int64).T[:3]
+    assert pixel_accuracy(confusion, hungarian(confusion)) == pytest.approx(11 / 14)
+    assert official["hungarian_3_extra_1"]["acc"] == pytest.approx(1100 / 12, abs=1e-4)
+
+
 def test_pixels_and_iou_may_be_matched_differently() -> None:
     confusion = np.array([[90, 70], [15, 0]], dtype=np.int64)
     assert hungarian(confusion, "pixels").tolist() == [0, -1]
