@@ -1,4 +1,4 @@
-"""One picture of a whole run: for some images the photo, what each stage made of it, and the ground truth."""
+"""One picture of a whole run: for some images the photo, what each stage made of it, the ground truth, and a legend."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import InputError, UnreadableImage
 from maskdistill.pipeline.apps.drawing.cells import fit, save_png
+from maskdistill.pipeline.apps.drawing.legend import FONT_SIZE, draw_legend
 from maskdistill.pipeline.apps.drawing.stage import draw_stage, draw_truth
 from maskdistill.pipeline.apps.output_names import VIEWS
 from maskdistill.pipeline.apps.outputs import Run
@@ -40,7 +41,8 @@ def save_gallery(run: Run, out: Path, n_images: int = 8) -> None:
     if not rows:
         raise InputError(f"gallery: none of the {len(chosen)} images of the picture is there any more; put some back")
     titles = ["image", *_views(run), *(["ground truth"] if source.class_names else [])]
-    save_png(_assemble(titles, rows), out)
+    legend = draw_legend(run.plan.n_clusters or 0, matched, _width(titles))
+    save_png(_assemble(titles, rows, legend), out)
 
 
 def keep_gallery(run: Run, *, anew: bool) -> Path | None:
@@ -80,14 +82,19 @@ def _row(run: Run, index: int, class_of_cluster: Mapping[str, str]) -> list[UInt
     return [*pictures, drawn]
 
 
-def _assemble(titles: list[str], rows: list[list[UInt8Array]]) -> Image.Image:
+def _width(titles: list[str]) -> int:
+    return (_CELL + _GAP) * len(titles) + _GAP
+
+
+def _assemble(titles: list[str], rows: list[list[UInt8Array]], legend: Image.Image) -> Image.Image:
     cells = [[fit(picture, _CELL) for picture in row] for row in rows]
     tops = np.cumsum([_HEADER + _GAP, *(row[0].height + _GAP for row in cells)]).tolist()
-    canvas = Image.new("RGB", ((_CELL + _GAP) * len(titles) + _GAP, tops[-1]), (24, 24, 24))
+    canvas = Image.new("RGB", (_width(titles), tops[-1] + legend.height), (24, 24, 24))
+    canvas.paste(legend, (0, tops[-1]))
     draw = ImageDraw.Draw(canvas)
     for column, title in enumerate(titles):
         left = _GAP + column * (_CELL + _GAP)
-        draw.text((left, 4), title, fill=(235, 235, 235), font_size=14)
+        draw.text((left, 4), title, fill=(235, 235, 235), font_size=FONT_SIZE)
         for row, top in zip(cells, tops, strict=False):
             canvas.paste(row[column], (left + (_CELL - row[column].width) // 2, top))
     return canvas
