@@ -1,7 +1,7 @@
 """Core-seconds of the trainings of a configuration: a step of detector and segmenter, and a predicted image of each.
 
-python benchmarks/training_step.py -c demo
-python benchmarks/training_step.py -c demo -s segment.stages=4 \
+python benchmarks/training_step.py -c demo -c mask_rcnn
+python benchmarks/training_step.py -c demo -c mask_rcnn -s segment.stages=4 \
     -s segment.deeplab.channels=256 -s segment.deeplab.dilations=null
 
 One thread, in CPU time, which a busy machine changes less than time on the clock. Targets are the ground truth of the

@@ -139,6 +139,14 @@ def test_shipped_profiles_are_valid(path: Path) -> None:
     ConfigSource((ROOT / "configs" / "images.yaml", path)).load()
 
 
+def test_the_demo_takes_a_mask_rcnn_where_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # its weights are found from any folder
+    regions, boxes = (ConfigSource(tuple(map(Path, names))).load() for names in (["demo"], ["demo", "mask_rcnn"]))
+    assert regions.distill.backend == "regions"
+    assert boxes.distill.backend in ("torchvision", "detectron2")
+    assert boxes.distill.files()["weights"].resolve() == boxes.segment.files()["weights"].resolve()
+
+
 def test_field_names_cover_all_sections() -> None:
     names = set(field_names())
     assert {

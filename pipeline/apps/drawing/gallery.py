@@ -1,4 +1,4 @@
-"""One picture of a run, or of several methods: for some images the photo, what was made of it, and the ground truth."""
+"""One picture of a run, or of several methods: some images, what was made of them, the ground truth, and a legend."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import InputError, UnreadableImage
 from maskdistill.pipeline.apps.drawing.cells import fit, save_png
+from maskdistill.pipeline.apps.drawing.legend import FONT_SIZE, draw_legend
 from maskdistill.pipeline.apps.drawing.stage import draw_stage, draw_truth
 from maskdistill.pipeline.apps.output_names import VIEWS
 from maskdistill.pipeline.apps.outputs import Run
@@ -43,11 +44,16 @@ def save_gallery(run: Run, out: Path, n_images: int = 8) -> None:
     """
     scores = run.scores(SEGMENT.name)
     matched = (scores.get("val") or scores.get("train") or {}).get("class_of_cluster", {})
-    draw_columns([Column(view, run, stage) for view, stage in _views(run).items()], out, n_images, matched)
+    columns = [Column(view, run, stage) for view, stage in _views(run).items()]
+    draw_columns(columns, out, n_images, matched, run.plan.n_clusters or 0)
 
 
 def draw_columns(
-    columns: Sequence[Column], out: Path, n_images: int, class_of_cluster: Mapping[str, str] | None = None
+    columns: Sequence[Column],
+    out: Path,
+    n_images: int,
+    class_of_cluster: Mapping[str, str] | None = None,
+    n_clusters: int = 0,
 ) -> None:
     """Write a picture as PNG: the image, all columns, and the ground truth where there is any.
 
@@ -56,6 +62,7 @@ def draw_columns(
         out: The file.
         n_images: Rows; images spread evenly over the validation images, or over all without any.
         class_of_cluster: Gives the ground truth the colours of clusters; None = each class its own.
+        n_clusters: How many clusters the legend names.
 
     Raises:
         InputError: No image is there any more, or a stage made nothing of one.
@@ -67,8 +74,9 @@ def draw_columns(
     rows = [row for index in chosen if (row := _row(columns, int(index), class_of_cluster))]
     if not rows:
         raise InputError(f"gallery: none of the {len(chosen)} images of the picture is there any more; put some back")
-    truth = ["ground truth"] if source.class_names else []
-    save_png(_assemble(["image", *(column.title for column in columns), *truth], rows), out)
+    titles = ["image", *(column.title for column in columns), *(["ground truth"] if source.class_names else [])]
+    legend = draw_legend(n_clusters, class_of_cluster or {}, _width(titles))
+    save_png(_assemble(titles, rows, legend), out)
 
 
 def keep_gallery(run: Run, *, anew: bool) -> Path | None:
@@ -111,14 +119,19 @@ def _row(columns: Sequence[Column], index: int, class_of_cluster: Mapping[str, s
     return [image, *pictures, drawn]
 
 
-def _assemble(titles: list[str], rows: list[list[UInt8Array]]) -> Image.Image:
+def _width(titles: list[str]) -> int:
+    return (_CELL + _GAP) * len(titles) + _GAP
+
+
+def _assemble(titles: list[str], rows: list[list[UInt8Array]], legend: Image.Image) -> Image.Image:
     cells = [[fit(picture, _CELL) for picture in row] for row in rows]
     tops = np.cumsum([_HEADER + _GAP, *(row[0].height + _GAP for row in cells)]).tolist()
-    canvas = Image.new("RGB", ((_CELL + _GAP) * len(titles) + _GAP, tops[-1]), (24, 24, 24))
+    canvas = Image.new("RGB", (_width(titles), tops[-1] + legend.height), (24, 24, 24))
+    canvas.paste(legend, (0, tops[-1]))
     draw = ImageDraw.Draw(canvas)
     for column, title in enumerate(titles):
         left = _GAP + column * (_CELL + _GAP)
-        draw.text((left, 4), title, fill=(235, 235, 235), font_size=14)
+        draw.text((left, 4), title, fill=(235, 235, 235), font_size=FONT_SIZE)
         for row, top in zip(cells, tops, strict=False):
             canvas.paste(row[column], (left + (_CELL - row[column].width) // 2, top))
     return canvas
