@@ -94,6 +94,10 @@ def _coco(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -
     write_coco(masks, path, images.size_of, images.name_of, on_image)
 
 
+def _polygons(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -> None:
+    write_coco(masks, path, images.size_of, images.name_of, on_image, outlined=True)
+
+
 def _torchvision(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -> None:
     from maskdistill.pipeline.apps.export.torchvision_targets import write_torchvision  # torch takes seconds to import
 
@@ -120,6 +124,7 @@ def _table(write: Callable[[MaskStore, Path], None]) -> MaskWriter:
 
 MASK_FORMATS: dict[str, MaskWriter] = {
     "coco": _coco,
+    "polygons": _polygons,
     "detectron2": write_detectron,
     "torchvision": _torchvision,
     "csv": _table(write_csv),
