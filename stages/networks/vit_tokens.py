@@ -40,7 +40,10 @@ class VitTokens(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """The map, float (B, D, h, w), of images (B, 3, H, W) RGB in 0-255 brought to whole patches."""
         pixels = images.float() / 255
-        size_hw = whole_patches((images.shape[2], images.shape[3]), self.vit.patch_size)
+        height, width = images.shape[2:]
+        if torch.jit.is_tracing():  # it wraps sizes, which cannot be rounded then; a traced network has one size
+            height, width = int(height), int(width)
+        size_hw = whole_patches((height, width), self.vit.patch_size)
         if size_hw != tuple(images.shape[2:]):
             pixels = F.interpolate(pixels, size=size_hw, mode="bilinear", antialias=True)
         return torch.cat(self.vit.patch_maps((pixels - self.mean) / self.std, self.blocks), dim=1)

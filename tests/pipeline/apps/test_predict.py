@@ -257,3 +257,23 @@ def test_what_is_no_model_is_named(
     line = ["predict", "--model", str(places.get(model, model)), *options]
     result = CliRunner().invoke(app, [*line, "--image-dir", str(images), "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, error) and re.search(message, str(result.exception)), result.exception
+
+
+def test_a_model_is_exported_with_what_is_known_of_its_run(config: Path, tmp_path: Path) -> None:
+    line = ["export", "model", "--format", "torchscript", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, [*line, "-c", str(config)])
+    assert result.exit_code == 0, result.output
+    card = json.loads((tmp_path / "out" / "model.json").read_text())
+    assert (card["data"]["images"], card["data"]["training_images"]) == (5, 4)
+    assert 0 <= card["scores"]["val"]["miou"] <= 1
+    assert card["weights"] == [
+        {
+            "setting": "mine.weights",
+            "network": "vit_tiny_patch16_224",
+            "from": "random numbers",
+            "licence": "none needed",
+        }
+    ]
+    by_file = CliRunner().invoke(app, [*line, "--force", "--artifact", str(trained(config, "segment"))])
+    assert by_file.exit_code == 0, by_file.output
+    assert json.loads((tmp_path / "out" / "model.json").read_text())["scores"] == card["scores"]
