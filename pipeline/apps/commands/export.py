@@ -13,6 +13,7 @@ from maskdistill.pipeline.apps.commands.options import (
     config_source,
     print_line,
 )
+from maskdistill.pipeline.apps.commands.words import views
 from maskdistill.pipeline.apps.output_names import MODEL, VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.config import ConfigSource
@@ -22,7 +23,7 @@ from maskdistill.pipeline.progress import show_progress
 
 
 def export(
-    view: Annotated[str, typer.Argument(help=f"One of {', '.join(VIEWS)}; or model, the network itself.")],
+    view: Annotated[str, typer.Argument(help="What to write; model is the network itself.", **views(VIEWS, MODEL))],
     kind: Annotated[
         str,
         typer.Option(

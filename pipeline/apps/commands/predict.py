@@ -15,9 +15,15 @@ from maskdistill.pipeline.apps.commands.options import (
     artifacts_folder,
     config_source,
 )
+from maskdistill.pipeline.apps.commands.words import choices
+from maskdistill.pipeline.apps.output_names import NAME_OF
 from maskdistill.pipeline.config import Config
+from maskdistill.pipeline.dag import DISTILL, SEGMENT
 from maskdistill.pipeline.progress import print_note, show_progress
 from maskdistill.stages.contract import ExecutionConfig
+
+_TRAINED = (SEGMENT.name, DISTILL.name)
+MODEL_STAGES = choices(_TRAINED, {word: stage for stage in _TRAINED for word in (stage, NAME_OF[stage])})
 
 
 def predict(
@@ -38,7 +44,9 @@ def predict(
             "or folder needs no configuration. Without it: the model of the configuration.",
         ),
     ] = None,
-    stage: Annotated[str | None, typer.Option(help="Whose model: segment (label PNGs) or distill (masks).")] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="Whose model: segment (label PNGs) or distill (masks).", **MODEL_STAGES)
+    ] = None,
     overlays: Annotated[bool, typer.Option("--overlays", help="Also draw each result on its image.")] = False,
     coco: Annotated[
         bool, typer.Option("--coco", help="Also write coco.json: each region with its run-length code.")

@@ -19,11 +19,12 @@ from maskdistill.pipeline.apps.commands.options import (
     output,
     print_json,
 )
+from maskdistill.pipeline.apps.commands.words import STAGES
 from maskdistill.pipeline.apps.tables.choices import describe_choices
 from maskdistill.pipeline.apps.tables.results import describe_run, print_results
 from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.config import ConfigSource
-from maskdistill.pipeline.dag import OPTIONAL_NAMES, SEGMENT, STAGE_NAMES, find_stage
+from maskdistill.pipeline.dag import SEGMENT, find_stage
 from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.launch import chosen_stages, forced_stages, run_stages, run_with_prefect
 from maskdistill.pipeline.plan import Plan
@@ -42,11 +43,9 @@ def run(
     run_name: RunOption = None,
     classes: Annotated[int | None, typer.Option(min=1, help="How many classes to look for: cluster.k.")] = None,
     name: Annotated[str | None, typer.Option(help="What to call the run; without it, after its images.")] = None,
-    first: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="First stage to run.")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="STAGE", help="Last stage to run.")] = None,
-    force: Annotated[
-        str | None, typer.Option(metavar="STAGE", help="Make this stage and all that depend on it anew.")
-    ] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First stage to run.", **STAGES)] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last stage to run.", **STAGES)] = None,
+    force: Annotated[str | None, typer.Option(help="Make this stage and all that depend on it anew.", **STAGES)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     prefect: Annotated[bool, typer.Option("--prefect/--no-prefect", help="Run as a Prefect flow.")] = True,
 ) -> None:
@@ -132,7 +131,7 @@ def _draw_picture(plan: Plan, results: Iterable[StageResult]) -> Path | None:
 
 
 def stage(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join((*STAGE_NAMES, *OPTIONAL_NAMES))}.")],
+    name: Annotated[str, typer.Argument(help="The stage.", **STAGES)],
     config: ConfigOption = None,
     overrides: SetOption = None,
     run_name: RunOption = None,

@@ -10,6 +10,7 @@ from typing import Any
 from maskdistill.data.atomic import write_json
 from maskdistill.data.catalog import SEGMENTER
 from maskdistill.pipeline.apps.outputs import Run
+from maskdistill.pipeline.origins import origins
 from maskdistill.stages.networks.weights_file import read_description
 from maskdistill.stages.weights import WeightsSource
 
@@ -75,23 +76,9 @@ def _left_out(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _origins(run: Run) -> Iterator[Json]:
     """Where the weights come from that the stages of a run started from, each once."""
-    seen = set()
-    for stage in run.plan.upstream(SEGMENTER.stage):
-        settings = run.plan.settings(stage)
-        source = getattr(settings, "weights", None)
-        if not isinstance(source, WeightsSource):
-            continue
-        model = _model_of(settings)
-        if (source, model) not in seen:
-            seen.add((source, model))
-            yield {"setting": f"{stage}.weights", "network": model, **_licence(source, model)}
-
-
-def _model_of(settings: Any) -> str:
-    """Name of the network that the weights of a stage are for."""
-    backbone = getattr(settings, "backbone", "vit")
-    vit = getattr(settings, "vit", None)
-    return str(backbone if backbone != "vit" else getattr(settings, "model", None) or getattr(vit, "model", ""))
+    for origin in origins(run.plan, run.plan.upstream(SEGMENTER.stage)):
+        licence = _licence(origin.source, origin.network)
+        yield {"setting": f"{origin.stage}.weights", "network": origin.network, **licence}
 
 
 def _licence(source: WeightsSource, model: str) -> Json:
