@@ -27,7 +27,7 @@ def _lines(section: Settings, indent: str) -> Iterator[str]:
         own = getattr(section, name)
         what = meanings.get(name) or (_first_line(own) if isinstance(own, Settings) else "")
         yield from (f"{indent}# {line}" for line in textwrap.wrap(what, _WIDTH - len(indent)))
-        if isinstance(own, Settings):
+        if isinstance(own, Settings) and type(own).model_fields:
             yield f"{indent}{name}:"
             yield from _lines(own, f"{indent}  ")
         else:
