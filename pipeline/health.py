@@ -6,13 +6,15 @@ It is counted once, for the manifest, and judged by the limits of `health` where
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from maskdistill.data.catalog import CANDIDATES, CLUSTERS, KEPT, MINED, TRAINING_LOG, Folders
-from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.health_config import HealthConfig
+
+if TYPE_CHECKING:  # zarr takes a while to import, and a command that finds all work done needs none
+    from maskdistill.data.stores.masks import MaskStore
 
 Counts = dict[str, tuple[float, float]]
 """How many of how many, by what is counted; the name is that of the limit."""
@@ -43,15 +45,16 @@ def count_oddities(stage: str, folders: Folders, metrics: Mapping[str, Any], lim
         limits: What is a large mask, and what a small one.
     """
     counts = _of_losses(folders[stage] / TRAINING_LOG)
-    if stage == CLUSTERS.stage:
+    masks = _MASKS.get(stage)
+    if stage == CLUSTERS.stage and CLUSTERS.path(folders).exists():
         counts |= _of_clusters(folders)
-    if stage in _MASKS:
-        counts |= _of_masks(_MASKS[stage].open(folders), limits)
-    if stage == KEPT.stage and CANDIDATES.stage in folders:
-        candidates = len(CANDIDATES.open(folders))
-        counts["below_threshold"] = (max(0, candidates - len(KEPT.open(folders))), candidates)
-    if stage == MINED.stage:
-        counts["uniform"] = (_uniform(metrics), counts["without_mask"][1])
+    elif masks is not None and masks.path(folders).exists():
+        counts |= _of_masks(masks.open(folders), limits)
+        if stage == MINED.stage:
+            counts["uniform"] = (_uniform(metrics), counts["without_mask"][1])
+        if stage == KEPT.stage and CANDIDATES.stage in folders:
+            candidates, kept = len(CANDIDATES.open(folders)), len(masks.open(folders))
+            counts["below_threshold"] = (max(0, candidates - kept), candidates)
     return counts
 
 
@@ -62,7 +65,7 @@ def oddities(counts: Mapping[str, tuple[float, float]], limits: HealthConfig) ->
             yield _TEXTS[name].format(n=n, of=of)
 
 
-def _of_masks(masks: MaskStore, limits: HealthConfig) -> Counts:
+def _of_masks(masks: "MaskStore", limits: HealthConfig) -> Counts:
     share, images = masks.area_share, len(masks.image_ids)
     left, top, width, height = masks.bbox_xywh.T
     touching = (left <= 0) | (top <= 0) | (top + height >= masks.size_hw[:, 0]) | (left + width >= masks.size_hw[:, 1])
