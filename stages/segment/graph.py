@@ -4,6 +4,7 @@ B images of H x W px, C classes: uint8 (B, 3, H, W) -> labels uint8 (B, H, W), o
 """
 
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def _resized(images: Tensor, size_hw: tuple[int, int]) -> Tensor:
 
 def write_onnx(network: PixelsToLabels, path: Path) -> None:
     """Write an ONNX file that takes `image`, of any size, and gives `labels` or `probabilities`."""
-    from onnxscript import opset18 as op
+    op: Any = import_module("onnxscript").opset18
 
     def rounded(value: Any, digits: None = None) -> Any:
         return op.Cast(op.Round(op.Cast(value, to=_FLOAT)), to=_INT64)
@@ -113,4 +114,4 @@ def write_torchscript(network: PixelsToLabels, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that sizes within the network are fixed, and that torch means to replace it
         example = torch.zeros(1, 3, *network.size_hw, dtype=torch.uint8)
-        torch.jit.save(torch.jit.trace(network, (example,), check_trace=False), path)
+        torch.jit.save(torch.jit.trace(network, (example,), check_trace=False), path)  # type: ignore[no-untyped-call]

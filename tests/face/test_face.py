@@ -89,7 +89,7 @@ def test_the_segmenter_reads_files_of_any_size(segmenter: maskdistill.Segmenter,
 def test_probabilities_are_those_of_the_labels(segmenter: maskdistill.Segmenter) -> None:
     pixels = np.random.default_rng(1).integers(0, 255, (20, 31, 3), dtype=np.uint8)
     found = segmenter.probabilities(pixels)
-    assert (found.shape, found.dtype) == ((3, 20, 31), np.float32)
+    assert found.shape == (3, 20, 31) and found.dtype == np.float32
     assert np.allclose(found.sum(axis=0), 1, atol=1e-5)
     assert np.array_equal(found.argmax(axis=0), segmenter.predict(pixels))
 

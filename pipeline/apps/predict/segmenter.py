@@ -123,7 +123,7 @@ class Segmenter:
         pixels = self._read(image)
         with torch.inference_mode():
             full = full_scores(self._scores([pixels])[0], pixels, self.config, with_crf=with_crf)
-            return full.softmax(dim=0).cpu().numpy()  # type: ignore[no-any-return]
+            return full.softmax(dim=0).cpu().numpy()
 
     def predict_many(
         self, images: Iterable[Image], *, batch_size: int = 8, with_crf: bool = False

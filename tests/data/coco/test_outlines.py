@@ -39,7 +39,8 @@ def again(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """A mask as pycocotools draws its polygons."""
     found = [[float(value) for value in polygon] for polygon in polygons(mask)]
     codes = coco_mask.frPyObjects(found, *mask.shape)
-    return np.asarray(coco_mask.decode(codes)).any(axis=2)
+    drawn_again: NDArray[np.bool_] = np.asarray(coco_mask.decode(codes), dtype=bool).max(axis=2)
+    return drawn_again
 
 
 @settings(max_examples=60, deadline=None)
