@@ -124,13 +124,13 @@ def _table(write: Callable[[MaskStore, Path], None]) -> MaskWriter:
 
 MASK_FORMATS: dict[str, MaskWriter] = {
     "coco": _coco,
-    "polygons": _polygons,
     "detectron2": write_detectron,
     "torchvision": _torchvision,
     "csv": _table(write_csv),
     "parquet": _table(write_parquet),
     "fiftyone": write_fiftyone,
     "supervision": write_yolo,
+    "polygons": _polygons,
 }
 PROTOTYPES = "prototypes"
 """What the head `mcibi` remembers of each class, a .npy file; a format of predictions."""
