@@ -2,7 +2,7 @@
 #
 #   docker build -t maskdistill .                              for a CPU
 #   docker build -t maskdistill --build-arg TORCH=cu128 .      for a GPU; run it with --gpus all
-#   docker run --rm -it -v "$PWD:/work" maskdistill run PHOTOS --classes 20
+#   docker run --rm -it -v "$PWD:/data" maskdistill run PHOTOS --classes 20
 #
 # TORCH is what uv calls the back end of torch: cpu, cu126, cu128 and so on. The wheels bring the CUDA libraries along; the
 # machine needs the driver and NVIDIA's container toolkit.
@@ -20,6 +20,6 @@ RUN uv pip install --system --no-cache --torch-backend="${TORCH}" -c constraints
     && useradd --create-home --uid 1000 user
 
 USER 1000
-WORKDIR /work
+WORKDIR /data
 ENTRYPOINT ["maskdistill"]
 CMD ["--help"]
