@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline demo-weights status inspect verify test test-slow test-faults fuzz lint typecheck check format constraints audit clean
+.PHONY: help setup pipeline demo-weights status view report inspect verify test test-slow test-faults fuzz lint typecheck docs check format constraints audit clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -19,10 +19,12 @@ setup: $(BIN)/.installed ## make the environment in .venv
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; name one with PYTHON=..." >&2; exit 2; }
+	@echo "making the environment in .venv, which takes a minute or some, as the network does"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -c constraints.txt uv
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev]'
 	@touch $@
+	@echo "installed; next: make pipeline runs the demo, $(RUN) run PHOTOS --classes 20 a folder of yours, make help lists more"
 
 pipeline: setup ## run the whole pipeline on CONFIG
 	$(RUN) run -c $(CONFIG) $(ARGS)
@@ -36,6 +38,12 @@ demo-weights: setup ## train the networks of the demo from nothing, an hour and 
 
 status: setup ## show what is cached and why the rest is not
 	$(RUN) status -c $(CONFIG) $(ARGS)
+
+view: setup ## look at the results in the browser
+	$(RUN) view -c $(CONFIG) $(ARGS)
+
+report: setup ## write the results as one page, report.html
+	$(RUN) report -c $(CONFIG) $(ARGS)
 
 inspect: setup ## show what is in the results of every finished stage
 	@for view in masks clusters candidates pseudo-labels predictions; do \
@@ -73,6 +81,15 @@ typecheck: setup ## check types
 	ln -s $(addprefix $(CURDIR)/,data stages pipeline configs $(wildcard maskdistill/*.py)) build/types/maskdistill
 	$(BIN)/mypy
 
+# As copies, since what reads the docstrings follows no link.
+docs: setup ## build the pages of docs/ and of the API into build/site; warnings are errors
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[docs]'
+	rm -rf build/api
+	mkdir -p build/api/maskdistill
+	cp -R data stages pipeline maskdistill/*.py build/api/maskdistill
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
 check: lint typecheck test ## all that must pass before a commit
 
 format: setup ## put the code into the project's style
@@ -80,7 +97,7 @@ format: setup ## put the code into the project's style
 	$(BIN)/ruff format .
 
 constraints: setup ## pin the newest versions that fit pyproject.toml
-	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --extra tensorboard --universal --no-header --no-annotate \
+	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --extra docs --extra tensorboard --universal --no-header --no-annotate \
 		--no-emit-index-url -o constraints.txt
 
 audit: setup ## look the pinned packages up among the known vulnerabilities, which needs a network

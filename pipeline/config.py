@@ -4,7 +4,6 @@ import difflib
 import json
 import reprlib
 import shlex
-import typing
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,11 @@ from pydantic import BaseModel, Field, ValidationError
 from maskdistill.data.config import DataConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.settings import Settings
-from maskdistill.data.typed import Location, Problem, read_section
+from maskdistill.data.typed import Problem, read_section
 from maskdistill.pipeline.config_files import config_names, read_config
+from maskdistill.pipeline.config_trees import data_kind, data_models, location_of, merge, typed_at
 from maskdistill.pipeline.followers import annotated_alike, filled, for_clusters, on_stored, with_vit
+from maskdistill.pipeline.health_config import HealthConfig
 from maskdistill.pipeline.overrides import parse_override
 from maskdistill.pipeline.profiles import chosen_profile, has_gpu
 from maskdistill.stages.cluster.config import ClusterConfig
@@ -62,6 +63,7 @@ class Config(Settings):
     """Settings over those of the file that asks for it: `cpu`, `none`, or `auto` = `cpu` where there is no GPU."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Base of every random number."""
+    health: HealthConfig = Field(default_factory=HealthConfig)
     artifacts: Path = Path("artifacts")
     """Folder in which the stages keep what they make; several configurations may share it."""
     execution: ExecutionConfig = Field(default_factory=ExecutionConfig)
@@ -123,11 +125,11 @@ class ConfigSource:
         files = [modern(read_config(path), str(path)) for path in self.paths]
         overrides: dict[str, Any] = {}
         for override in self.overrides:
-            _merge(overrides, modern(parse_override(override), f"-s {override}"))
+            merge(overrides, modern(parse_override(override), f"-s {override}"))
         asking = max((place for place, tree in enumerate(files) if "profile" in tree), default=len(files) - 1)
         asked: dict[str, Any] = {}
         for part in (*files, overrides):
-            _merge(asked, {name: part[name] for name in ("profile", "execution") if name in part})
+            merge(asked, {name: part[name] for name in ("profile", "execution") if name in part})
         execution = asked.get("execution")
         device = execution.get("device") if isinstance(execution, dict) else None
         profile = chosen_profile(asked.get("profile") or "none", device, gpu=gpu)
@@ -135,18 +137,18 @@ class ConfigSource:
             files.insert(asking + 1, modern(read_config(config_names()[profile]), profile))
         tree: dict[str, Any] = {}
         for part in (*files, overrides):
-            _merge(tree, part)
+            merge(tree, part)
         return {**tree, "profile": profile}
 
     def _validate(self, tree: dict[str, Any]) -> Config:
         unread: list[Problem] = []
         values = read_section(tree, Config, (), unread)
-        problems = [f"  {'.'.join(at)}: {why}{_typed_at(tree, at)}" for at, why in unread]
+        problems = [f"  {'.'.join(at)}: {why}{typed_at(tree, at)}" for at, why in unread]
         try:
             config = Config.model_validate(values)
         except ValidationError as error:
             known = {at for at, _ in unread}
-            found = [dict(problem) for problem in error.errors() if _location(dict(problem), tree) not in known]
+            found = [dict(problem) for problem in error.errors() if location_of(dict(problem), tree) not in known]
             problems += [f"  {_explain(problem, tree)}" for problem in found]
         if problems:
             files = ", ".join(map(str, self.paths))
@@ -162,48 +164,18 @@ def modern(tree: dict[str, Any], where: str) -> dict[str, Any]:
     return tree
 
 
-def _merge(tree: dict[str, Any], changes: Mapping[str, Any]) -> None:
-    """Change a tree in place; another kind of data keeps only the settings that it has in common with the old one."""
-    kind = _data_kind(changes)
-    if kind in _data_models() and kind != _data_kind(tree) and isinstance(tree.get("data"), dict):
-        known = _data_models()[kind].model_fields
-        tree["data"] = {name: value for name, value in tree["data"].items() if name in known}
-    for name, value in changes.items():
-        child = tree.get(name)
-        if isinstance(child, dict) and isinstance(value, Mapping):
-            _merge(child, value)
-        else:
-            tree[name] = value
-
-
 def _explain(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> str:
-    kind, location = _data_kind(tree), _location(problem, tree)
+    kind, location = data_kind(tree), location_of(problem, tree)
     name = ".".join(location)
     if problem["type"] == "extra_forbidden":
         return f"{name}: no such field{_suggest(name, kind)}"
     if problem["type"] == "missing":
         return f"{name}: required; set it in the file or with -s {name}=VALUE"
     if problem["type"].startswith("union_tag"):
-        return f"data.kind: one of {', '.join(_data_models())} is required (got {kind!r})"
+        return f"data.kind: one of {', '.join(data_models())} is required (got {kind!r})"
     message = _MESSAGES.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
     got = _GOT.repr(problem["input"])
-    return f"{name}: {message[0].lower()}{message[1:]} (got {got}){_typed_at(tree, location)}"
-
-
-def _location(problem: Mapping[str, Any], tree: Mapping[str, Any]) -> Location:
-    """The names of the sections and of the field that a problem is about."""
-    location = [str(part) for part in problem["loc"] if part != "[key]"]
-    if location[:1] == ["data"] and location[1:2] == [_data_kind(tree)]:
-        del location[1]
-    return tuple(location)
-
-
-def _typed_at(tree: Any, location: Location) -> str:
-    """File and line of a value, where it was typed into a file."""
-    for part in location:
-        tree = tree.get(part) if isinstance(tree, Mapping) else None
-    where = getattr(tree, "where", "-s ")
-    return "" if where.startswith("-s ") else f" ({where})"
+    return f"{name}: {message[0].lower()}{message[1:]} (got {got}){typed_at(tree, location)}"
 
 
 def _suggest(name: str, kind: str | None) -> str:
@@ -224,7 +196,7 @@ def _suggest(name: str, kind: str | None) -> str:
 
 def field_names(data_kind: str | None = None) -> Iterator[str]:
     """Dotted names of all sections and fields; those of `data` for one kind of data, or for all kinds."""
-    models = _data_models()
+    models = data_models()
     chosen = [models[data_kind]] if data_kind in models else list(models.values())
     for name, info in Config.model_fields.items():
         for section in chosen if name == "data" else [info.annotation]:
@@ -237,14 +209,3 @@ def _names_in(name: str, section: Any) -> Iterator[str]:
     if isinstance(section, type) and issubclass(section, BaseModel):
         for key, field in section.model_fields.items():
             yield from _names_in(f"{name}.{key}", field.annotation)
-
-
-def _data_models() -> dict[str, type[BaseModel]]:
-    union: Sequence[type[BaseModel]] = typing.get_args(typing.get_args(DataConfig)[0])
-    return {typing.get_args(model.model_fields["kind"].annotation)[0]: model for model in union}
-
-
-def _data_kind(tree: Mapping[str, Any]) -> str | None:
-    data = tree.get("data")
-    kind = data.get("kind") if isinstance(data, dict) else None
-    return kind if isinstance(kind, str) else None

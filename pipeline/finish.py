@@ -3,7 +3,9 @@
 from rich.console import Console
 
 from maskdistill.pipeline.evaluation import evaluate_stage
+from maskdistill.pipeline.health import oddities
 from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.progress import print_note
 from maskdistill.pipeline.results import StageResult
 from maskdistill.pipeline.runner import run_stage
 
@@ -22,4 +24,7 @@ def finish_stage(plan: Plan, stage: str, console: Console, *, force: bool = Fals
     """
     cached = plan.manifest(stage) is not None and not force
     manifest = run_stage(plan, stage, console, force=force)
+    if not cached:
+        for odd in oddities(manifest.health, plan.config.health):
+            print_note(console, f"{stage}: {odd}: maskdistill inspect {stage} {plan.config_source.arguments()}")
     return StageResult.of(manifest, evaluate_stage(plan, stage, console), cached=cached)

@@ -10,11 +10,11 @@ from typing import Any
 from prefect import Flow, State, flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from rich.console import Console
 
 from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.progress import error_console
 from maskdistill.pipeline.results import Overview, StageResult, result_rows
 from maskdistill.pipeline.transient import is_transient
 
@@ -35,7 +35,7 @@ def _may_help(task: Any, run: Any, state: State[Any]) -> bool:
 )
 def run_stage(plan: Plan, stage: str, key: str, upstream: list[StageResult], force: bool) -> StageResult:
     """One stage. `upstream` is there for Prefect alone: it draws the arrows of the DAG from it."""
-    return finish_stage(plan, stage, Console(stderr=True), force=force)
+    return finish_stage(plan, stage, error_console(), force=force)
 
 
 def make_flow(
@@ -68,7 +68,7 @@ def make_flow(
 
 def _publish(plan: Plan, results: Iterable[StageResult], overview: Overview) -> None:
     """Hand tables of a finished run to Prefect."""
-    baselines = StageResult.of_baselines(evaluate_baselines(plan, Console(stderr=True)))
+    baselines = StageResult.of_baselines(evaluate_baselines(plan, error_console()))
     config = ", ".join(map(str, plan.config_source.paths))
     rows = result_rows([*results, *baselines])
     create_table_artifact(rows, key="maskdistill-stages", description=f"Stages of {config}")

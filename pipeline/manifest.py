@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from maskdistill.data.checked_json import read_checked, write_checked
 from maskdistill.data.errors import CorruptArtifact, InputError
 from maskdistill.data.hashes import hash_file
@@ -44,6 +46,8 @@ class Manifest(Settings):
     metrics: dict[str, Any]
     failures: dict[str, str]
     """Reason for each image that was skipped."""
+    health: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    """What may look wrong, how many of how many; see `health.py`. Empty in manifests of earlier versions."""
     files: dict[str, FileRecord]
 
     def size(self) -> int:

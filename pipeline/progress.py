@@ -1,32 +1,27 @@
 """Progress of a stage on the terminal: a bar with rate and ETA, or a line now and then where no terminal is."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
 from maskdistill.data.text import printable_lines
+from maskdistill.pipeline.pace import Pace
 
-_LINE_SECONDS = 30.0
+QUIET, VERBOSE = "MASKDISTILL_QUIET", "MASKDISTILL_VERBOSE"
+"""Set in the environment: no progress and no notes at all; or a line every few seconds in place of the bar."""
+_LINE_SECONDS, _VERBOSE_SECONDS = 30.0, 5.0
 
 
-class _Rate(ProgressColumn):
-    """Things per second, or seconds per thing where one takes long."""
+class _PaceColumn(ProgressColumn):
+    """Rate and ETA."""
 
     def render(self, task: Task) -> Text:
-        return Text(_format_rate(task.speed or 0.0), style="progress.data.speed")
+        return Text(str(task.fields["pace"]), style="progress.remaining")
 
 
 class BarProgress:
@@ -36,6 +31,7 @@ class BarProgress:
         self._stage = stage
         self._progress = progress
         self._task: TaskID | None = None
+        self._pace = Pace(0)
 
     def say(self, line: str) -> None:
         """Print above the bars."""
@@ -43,12 +39,16 @@ class BarProgress:
 
     def start(self, phase: str, total: int, unit: str) -> None:
         """Begin a new bar."""
-        self._task = self._progress.add_task(f"{self._stage} · {phase}", total=total, unit=unit, info="")
+        self._pace = Pace(total)
+        self._task = self._progress.add_task(
+            f"{self._stage} · {phase}", total=total, unit=unit, info="", pace=self._pace
+        )
 
     def advance(self, n: int = 1, **info: float) -> None:
         """Move the newest bar."""
         if self._task is None:
             raise RuntimeError("advance() before start()")
+        self._pace.advance(n)
         self._progress.advance(self._task, n)
         if info:
             text = "  ".join(f"{name} {value:.4g}" for name, value in info.items())
@@ -56,14 +56,16 @@ class BarProgress:
 
 
 class LineProgress:
-    """A line at the start and end of each phase and every 30 s between, for logs."""
+    """A line at the start and end of each phase and every now and then between, for logs."""
 
-    def __init__(self, stage: str, console: Console) -> None:
+    def __init__(self, stage: str, console: Console, seconds: float = _LINE_SECONDS) -> None:
+        """`seconds` is the least time between two lines of a phase."""
         self._stage = stage
         self._console = console
-        self._phase, self._unit, self._total = "", "", 0
-        self._done = 0
-        self._began = self._last = 0.0
+        self._seconds = seconds
+        self._phase, self._unit = "", ""
+        self._pace = Pace(0)
+        self._last = 0.0
 
     def say(self, line: str) -> None:
         """Print it."""
@@ -71,51 +73,46 @@ class LineProgress:
 
     def start(self, phase: str, total: int, unit: str) -> None:
         """Begin a phase."""
-        self._phase, self._unit, self._total, self._done = phase, unit, total, 0
-        self._began = self._last = time.monotonic()
-        self._console.print(f"{self._stage} · {phase}: {total} {unit}", highlight=False)
+        self._phase, self._unit, self._pace = phase, unit, Pace(total)
+        self._last = time.monotonic()
+        print_note(self._console, f"{self._stage} · {phase}: {total} {unit}")
 
     def advance(self, n: int = 1, **info: float) -> None:
         """Count, and print when it is time to."""
-        self._done += n
-        now = time.monotonic()
-        finished = self._done >= self._total
-        if not finished and now - self._last < _LINE_SECONDS:
+        self._pace.advance(n)
+        now, finished = time.monotonic(), self._pace.done >= self._pace.total
+        if not finished and now - self._last < self._seconds:
             return
         self._last = now
-        rate = self._done / max(now - self._began, 1e-9)
-        parts = [f"{self._done}/{self._total} {self._unit}", _format_rate(rate)]
-        if not finished:
-            parts.append(f"ETA {(self._total - self._done) / rate:.0f} s")
+        parts = [f"{self._pace.done}/{self._pace.total} {self._unit}", str(self._pace)]
         parts += [f"{name} {value:.4g}" for name, value in info.items()]
-        self._console.print(f"{self._stage} · {self._phase}: {', '.join(parts)}", highlight=False)
+        print_note(self._console, f"{self._stage} · {self._phase}: {', '.join(parts)}")
 
 
 @contextmanager
 def show_progress(stage: str, console: Console) -> Iterator[BarProgress | LineProgress]:
     """The Progress to hand to a stage."""
-    if not console.is_terminal:
-        yield LineProgress(stage, console)
+    verbose = bool(os.environ.get(VERBOSE))
+    if verbose or not console.is_terminal:
+        yield LineProgress(stage, console, _VERBOSE_SECONDS if verbose else _LINE_SECONDS)
         return
     columns = (
-        TextColumn("{task.description:<24}"),
-        BarColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
         MofNCompleteColumn(),
         TextColumn("{task.fields[unit]}"),
-        _Rate(),
-        TimeRemainingColumn(elapsed_when_finished=True),
+        _PaceColumn(),
         TextColumn("{task.fields[info]}"),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, expand=True) as progress:
         yield BarProgress(stage, progress)
+
+
+def error_console() -> Console:
+    """Where progress and notes go: stderr, or nowhere with `--quiet`."""
+    return Console(stderr=True, quiet=bool(os.environ.get(QUIET)))
 
 
 def print_note(console: Console, text: str) -> None:
     """Print a line that the user should see, as it is and whole."""
     console.print(printable_lines(text), markup=False, highlight=False, soft_wrap=True)
-
-
-def _format_rate(per_second: float) -> str:
-    if per_second <= 0:
-        return ""
-    return f"{per_second:.1f}/s" if per_second >= 1 else f"{1 / per_second:.1f} s each"

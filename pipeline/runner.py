@@ -9,6 +9,7 @@ from rich.console import Console
 
 from maskdistill.pipeline.engines.local import LocalEngine
 from maskdistill.pipeline.environment import describe_arithmetic, describe_environment
+from maskdistill.pipeline.health import count_oddities
 from maskdistill.pipeline.image_records import keep_record
 from maskdistill.pipeline.manifest import MANIFEST, RUN_LOG, Manifest, record_files
 from maskdistill.pipeline.memory import peak_bytes, reset_peak
@@ -105,6 +106,7 @@ def _make(plan: Plan, stage: str, folder: Path, console: Console) -> Manifest:
         unit=outputs.unit,
         metrics=outputs.metrics,
         failures=outputs.failures,
+        health=count_oddities(stage, {**inputs.artifacts, stage: folder}, outputs.metrics, plan.config.health),
         files=record_files(folder),
     )
     finish_unfinished(folder, manifest)

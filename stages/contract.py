@@ -11,6 +11,8 @@ from maskdistill.data.settings import Settings
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.parts import Engine, InThisProcess
 
+LogName = Literal["tensorboard", "mlflow", "wandb"]
+
 
 class ExecutionConfig(Settings):
     """How the work is done; never what comes out of it, so none of it enters an artifact's key."""
@@ -32,6 +34,9 @@ class ExecutionConfig(Settings):
     """Images per part: what a killed run loses at most."""
     checkpoint_seconds: float = Field(60.0, ge=0)
     """Seconds between two checkpoints of a training."""
+    log: tuple[LogName, ...] | None = None
+    """Where the losses of a training go beside `training.jsonl`: `tensorboard` (event files in the artifact's folder),
+    `mlflow` (to MLFLOW_TRACKING_URI) and `wandb` (Weights & Biases); None = TensorBoard where it is installed."""
 
 
 @dataclass(frozen=True)

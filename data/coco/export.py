@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from maskdistill.data.coco.outlines import polygons
 from maskdistill.data.stores.image_masks import ImageMasks, images_of
 from maskdistill.data.stores.mask_columns import MaskColumns
 
@@ -43,6 +44,8 @@ def write_coco(
     size_of: Callable[[str], tuple[int, int] | None],
     name_of: NameOf = str,
     on_image: Callable[[], None] = lambda: None,
+    *,
+    outlined: bool = False,
 ) -> None:
     """Write the same as a file, one entry per line, without holding it in memory.
 
@@ -52,6 +55,7 @@ def write_coco(
         size_of: Gives height and width of an image id, or None; asked for images without a mask only.
         name_of: As above.
         on_image: Called after each image.
+        outlined: Whether masks are written as polygons, for programs that read no run-length codes.
     """
     n_clusters = count_clusters(store)
     with path.open("w", encoding="utf-8") as file:
@@ -61,7 +65,7 @@ def write_coco(
             file.write((",\n" if i else "\n") + _dump(entry))
         file.write('],\n"annotations": [')
         for image in images_of(store):
-            for row, entry in zip(image.rows, coco_annotations(image, n_clusters), strict=True):
+            for row, entry in zip(image.rows, coco_annotations(image, n_clusters, outlined=outlined), strict=True):
                 file.write((",\n" if row else "\n") + _dump(entry))
             on_image()
         file.write("]}\n")
@@ -86,16 +90,17 @@ def coco_image(image: ImageMasks, size_hw: tuple[int, int] | None, name_of: Name
     return entry if size is None else {**entry, "height": size[0], "width": size[1]}
 
 
-def coco_annotations(image: ImageMasks, n_clusters: int) -> Iterator[Json]:
-    """The entries of an image's masks, their codes as text."""
+def coco_annotations(image: ImageMasks, n_clusters: int, *, outlined: bool = False) -> Iterator[Json]:
+    """The entries of an image's masks, as polygons or as their codes in text."""
     for row, rle, box, area, score, cluster in zip(
         image.rows, image.rles(), image.bbox_xywh, image.area, image.score, image.cluster, strict=True
     ):
+        code = {"size": rle["size"], "counts": rle["counts"].decode("ascii")}
         yield {
             "id": row + 1,
             "image_id": image.position + 1,
             "category_id": int(cluster) + 1 if cluster >= 0 else n_clusters + 1,
-            "segmentation": {"size": rle["size"], "counts": rle["counts"].decode("ascii")},
+            "segmentation": polygons(image.store.decode(row)) if outlined else code,
             "bbox": box.tolist(),
             "area": int(area),
             "iscrowd": 0,

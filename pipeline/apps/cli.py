@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 import warnings
+from importlib.metadata import version
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -69,12 +70,22 @@ for command in (
     artifacts.gc,
 ):
     app.command()(command)
+app.command()(config.init)
 app.add_typer(config.app, name="config")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"maskdistill {version('maskdistill')}")
+        raise typer.Exit
 
 
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show where in the program an error came up.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Images in, a segmentation model out: unsupervised semantic segmentation by mask distillation."""
     if debug:

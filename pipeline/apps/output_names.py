@@ -16,6 +16,8 @@ VIEWS = {
 """The stage whose output each of these is."""
 NAME_OF = {stage: view for view, stage in VIEWS.items()}
 """The same the other way round."""
+MODEL = "model"
+"""What `export` calls the network that the last stage has trained."""
 INSPECTED = VIEWS | {"features": FEATURES.name}
 """What has statistics: those, and what has no picture."""
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import timm
+import torch
 from huggingface_hub import constants, try_to_load_from_cache
 from torch import nn
 
@@ -38,3 +39,12 @@ def _is_here(model: str) -> bool:
     config = timm.get_pretrained_cfg(model)
     where = getattr(config, "hf_hub_id", None)
     return where is None or any(isinstance(try_to_load_from_cache(where, file), str) for file in _FILES)
+
+
+def download_bytes(model: str) -> int:
+    """About how much timm has to download for the pretrained weights of a model; 0 where they are here."""
+    if _is_here(model):
+        return 0
+    with torch.device("meta"):
+        network: nn.Module = timm.create_model(model)
+    return sum(value.numel() * value.element_size() for value in network.state_dict().values())

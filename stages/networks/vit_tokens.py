@@ -40,7 +40,10 @@ class VitTokens(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """The map, float (B, D, h, w), of images (B, 3, H, W) RGB in 0-255 brought to whole patches."""
         pixels = images.float() / 255
-        size_hw = whole_patches((images.shape[2], images.shape[3]), self.vit.patch_size)
+        height, width = images.shape[2:]
+        if _is_traced():  # which wraps sizes, and they cannot be rounded then; a traced network has one size
+            height, width = int(height), int(width)
+        size_hw = whole_patches((height, width), self.vit.patch_size)
         if size_hw != tuple(images.shape[2:]):
             pixels = F.interpolate(pixels, size=size_hw, mode="bilinear", antialias=True)
         return torch.cat(self.vit.patch_maps((pixels - self.mean) / self.std, self.blocks), dim=1)
@@ -50,3 +53,8 @@ class VitTokens(nn.Module):
         """Take the scale of the tokens from those of some images, uint8 (3, H, W) RGB."""
         found = torch.cat([self(image[None]).flatten(2)[0] for image in images], dim=1)
         self.standard.set(found.mean(dim=1), found.std(dim=1).clamp(min=1e-6))
+
+
+def _is_traced() -> bool:
+    """Whether TorchScript records what is computed."""
+    return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]

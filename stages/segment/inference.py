@@ -74,14 +74,19 @@ def window_starts(side: int, window: int, stride: int) -> list[int]:
 
 
 def combine_views(scores: Sequence[Tensor], size_hw: tuple[int, int]) -> Tensor:
-    """Scores float32 (C, *size_hw) of one image from those of its views, (C, h', w') each.
+    """Scores float32 (C, *size_hw) of one image from those of its views, (C, h', w') each; as `combine_batches`."""
+    return combine_batches([own[None] for own in scores], size_hw)[0]
+
+
+def combine_batches(scores: Sequence[Tensor], size_hw: tuple[int, int]) -> Tensor:
+    """Scores float32 (B, C, *size_hw) of images of one size from those of their views, (B, C, h', w') each.
 
     One view is merely interpolated; of several, the probabilities are averaged.
     """
-    full = [F.interpolate(own[None].float(), size=size_hw, mode="bilinear", align_corners=False)[0] for own in scores]
+    full = [F.interpolate(own.float(), size=size_hw, mode="bilinear", align_corners=False) for own in scores]
     if len(full) == 1:
         return full[0]
-    total = full[0].log_softmax(dim=0)
+    total = full[0].log_softmax(dim=1)
     for own in full[1:]:
-        total = torch.logaddexp(total, own.log_softmax(dim=0))
+        total = torch.logaddexp(total, own.log_softmax(dim=1))
     return total - log(len(full))

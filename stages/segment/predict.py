@@ -96,10 +96,15 @@ def to_labels(scores: list[Tensor], pixels: UInt8Array, config: SegmentConfig, *
         with_crf: Whether the CRF refines the scores.
     """
     with torch.inference_mode():
-        at = partial(combine_views, scores)
-        full = refine_within(at, pixels, config.crf) if with_crf else at((pixels.shape[0], pixels.shape[1]))
+        full = full_scores(scores, pixels, config, with_crf=with_crf)
         labels = full.argmax(dim=0).to(torch.uint8).cpu().numpy()
         return unite_regions(labels, full.cpu().numpy()) if config.whole_regions else labels
+
+
+def full_scores(scores: list[Tensor], pixels: UInt8Array, config: SegmentConfig, *, with_crf: bool) -> Tensor:
+    """Scores of each pixel of an image, float32 (C, H, W); their softmax is the probability. As `to_labels`."""
+    at = partial(combine_views, scores)
+    return refine_within(at, pixels, config.crf) if with_crf else at((pixels.shape[0], pixels.shape[1]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -52,7 +53,7 @@ class Trainer:
         progress: Told of each iteration, with its loss.
         phase: What progress calls the training.
         identity: What the training is beside recipe, seed and number of images; a checkpoint fits where all agree.
-        logs: Opens the logs of a folder.
+        logs: Opens the logs of a folder; None = those that `execution.log` names.
         clock: Seconds, from any start.
     """
 
@@ -68,7 +69,7 @@ class Trainer:
         progress: Progress,
         phase: str = "train",
         identity: Identity | None = None,
-        logs: OpenLogs = open_logs,
+        logs: OpenLogs | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         channels_last = recipe.channels_last if execution.channels_last is None else execution.channels_last
@@ -78,7 +79,7 @@ class Trainer:
             synchronise_norm(self.module, device)
         self.samples, self.collate, self.recipe, self.workdir = samples, collate, recipe, workdir
         self.execution, self.device, self.progress, self.phase = execution, device, progress, phase
-        self.logs, self.clock = logs, clock
+        self.logs, self.clock = logs or partial(open_logs, names=execution.log), clock
         scaled = resolve_precision(recipe.precision, device, loss_scaling=True) == "fp16"
         self.optimizer = make_optimizer(recipe, self.module, loss_scaling=scaled, rate_factors=fit.rate_factors)
         self.scaler = torch.amp.GradScaler(device.type, enabled=scaled)

@@ -1,19 +1,23 @@
-"""The example notebook runs from top to bottom, and rests in the repository without outputs."""
+"""The notebooks: one runs from top to bottom and rests without outputs, one is kept with them, one is for Colab."""
 
 import ast
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import maskdistill
 from helpers.paths import ROOT
+from maskdistill.pipeline.config import field_names
 
-NOTEBOOK = ROOT / "docs" / "mask_store.ipynb"
+NOTEBOOKS = sorted((ROOT / "docs").glob("*.ipynb"))
+_SHELL = ("!", "%")
 
 
-def cells() -> list[dict[str, Any]]:
-    content = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+def cells(name: str = "mask_store") -> list[dict[str, Any]]:
+    content = json.loads((ROOT / "docs" / f"{name}.ipynb").read_text(encoding="utf-8"))
     assert (content["nbformat"], content["nbformat_minor"]) == (4, 5)
     return list(content["cells"])
 
@@ -42,3 +46,32 @@ def test_no_output_is_committed() -> None:
     for cell in cells():
         assert cell["cell_type"] == "markdown" or (cell["outputs"] == [] and cell["execution_count"] is None)
     assert len({cell["id"] for cell in cells()}) == len(cells())
+
+
+def code_of(name: str) -> str:
+    """All code of a notebook, without the lines that are for a shell."""
+    lines = "\n".join("".join(cell["source"]) for cell in cells(name) if cell["cell_type"] == "code").splitlines()
+    return "\n".join("    ..." if line.startswith("    !") else line for line in lines if not line.startswith(_SHELL))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_use_only_what_there_is(path: Path) -> None:
+    """Their code is Python, what they import of this package exists, and so do the settings that they change."""
+    tree = ast.parse(code_of(path.stem))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("maskdistill"):
+            module = import_module(str(node.module))
+            assert all(hasattr(module, alias.name) for alias in node.names)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "maskdistill":
+            assert node.attr in maskdistill.__all__
+        if isinstance(node, ast.Dict):
+            names = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+            assert set(names) <= set(field_names()), path
+
+
+def test_the_way_from_photos_to_a_model_is_kept_with_its_outputs() -> None:
+    found = cells("photos_to_model")
+    outputs = [output for cell in found if cell["cell_type"] == "code" for output in cell["outputs"]]
+    assert all(cell["outputs"] for cell in found if cell["cell_type"] == "code")
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 2
+    assert not any(output["output_type"] == "error" for output in outputs)

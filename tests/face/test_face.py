@@ -86,6 +86,24 @@ def test_the_segmenter_reads_files_of_any_size(segmenter: maskdistill.Segmenter,
     assert np.array_equal(segmenter.predict(str(path)), segmenter.predict(pixels))
 
 
+def test_probabilities_are_those_of_the_labels(segmenter: maskdistill.Segmenter) -> None:
+    pixels = np.random.default_rng(1).integers(0, 255, (20, 31, 3), dtype=np.uint8)
+    found = segmenter.probabilities(pixels)
+    assert found.shape == (3, 20, 31) and found.dtype == np.float32
+    assert np.allclose(found.sum(axis=0), 1, atol=1e-5)
+    assert np.array_equal(found.argmax(axis=0), segmenter.predict(pixels))
+
+
+def test_many_images_of_several_sizes_keep_their_order(segmenter: maskdistill.Segmenter) -> None:
+    rng = np.random.default_rng(2)
+    images = [rng.integers(0, 255, (*size, 3), dtype=np.uint8) for size in [(20, 30), (31, 20), (20, 30), (20, 30)]]
+    found = list(segmenter.predict_many(iter(images), batch_size=3))
+    assert [labels.shape for labels in found] == [image.shape[:2] for image in images]
+    for labels, image in zip(found, images, strict=True):
+        assert (labels == segmenter.predict(image)).mean() > 0.99  # sums of a batch are rounded in another order
+    assert list(segmenter.predict_many([])) == []
+
+
 def test_colours_are_those_of_the_labels(segmenter: maskdistill.Segmenter) -> None:
     assert segmenter.n_classes == 3  # two clusters and background
     assert segmenter.colours.shape == (3, 3)

@@ -37,7 +37,9 @@ def photo_plan(folder: Path, *overrides: str) -> Plan:
     return Plan(photo_config(folder, *overrides))
 
 
-def publish(plan: Plan, stage: str, items: int = 1, unit: str = "things") -> None:
+def publish(
+    plan: Plan, stage: str, items: int = 1, unit: str = "things", health: dict[str, tuple[float, float]] | None = None
+) -> None:
     """Let a stage be finished, with what the test has written into its folder."""
     manifest = Manifest(
         stage=stage,
@@ -51,6 +53,7 @@ def publish(plan: Plan, stage: str, items: int = 1, unit: str = "things") -> Non
         unit=unit,
         metrics={},
         failures={},
+        health=health or {},
         files={},
     )
     plan.path(stage).mkdir(parents=True, exist_ok=True)

@@ -13,20 +13,24 @@ from maskdistill.pipeline.apps.commands.options import (
     config_source,
     print_line,
 )
-from maskdistill.pipeline.apps.output_names import VIEWS, stage_of
+from maskdistill.pipeline.apps.commands.words import views
+from maskdistill.pipeline.apps.output_names import MODEL, VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
+from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.dag import SEGMENT
 from maskdistill.pipeline.finished import FinishedPlan, open_artifact
 from maskdistill.pipeline.progress import show_progress
 
 
 def export(
-    view: Annotated[str, typer.Argument(help=f"One of {', '.join(VIEWS)}.")],
+    view: Annotated[str, typer.Argument(help="What to write; model is the network itself.", **views(VIEWS, MODEL))],
     kind: Annotated[
         str,
         typer.Option(
             "--format",
-            help="coco, detectron2 (JSON), torchvision (folder of .pt), png (folder of label maps with palette), csv, "
-            "parquet, fiftyone (folder), supervision (folder in YOLO's form), or prototypes (.npy, of the head mcibi).",
+            help="coco, polygons, detectron2 (JSON), torchvision (folder of .pt), png (folder of label maps with "
+            "palette), csv, parquet, fiftyone (folder), supervision (folder in YOLO's form), or prototypes (.npy, of "
+            "the head mcibi). A model: onnx or torchscript, a folder with a card.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="File or folder to write.")],
@@ -37,23 +41,54 @@ def export(
         str | None,
         typer.Option(
             metavar="FOLDER|KEY",
-            help="The artifact to export: its folder, which needs no configuration, or its key. Without it: that of "
-            "the configuration.",
+            help="The artifact to export: its folder, which needs no configuration, or its key; of a model its file, "
+            "too. Without it: that of the configuration.",
         ),
     ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Of torchscript: the size, px, of the images that it is for.")
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Of a model: it gives the probability of each class, not labels.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace it where it is there.")] = False,
 ) -> None:
     """Write what a stage made in the form of other tools."""
     from maskdistill.pipeline.apps.export.formats import export_stage
     from maskdistill.pipeline.apps.outputs import Run
 
-    stage = stage_of(view, "export")
+    source = config_source(config, overrides, run_name)
+    if view == MODEL:
+        _export_model(source, artifact, kind, out, size, probabilities, force)
+        return
+    stage = stage_of(view, "export", {**VIEWS, MODEL: SEGMENT.name})
     if artifact is None:
-        plan = FinishedPlan(config_source(config, overrides, run_name), stage)
+        plan = FinishedPlan(source, stage)
     else:
-        store = ArtifactStore(config_source(config, overrides, run_name).load().artifacts)
+        store = ArtifactStore(source.load().artifacts)
         plan = FinishedPlan.of_artifact(*open_artifact(artifact, store, (stage,), "--artifact"))
     run = Run(plan, f"export {view}")
     with show_progress("export", Console(stderr=True)) as progress:
         export_stage(run, stage, kind, out, progress, force=force)
+    print_line(out)
+
+
+def _export_model(
+    source: ConfigSource, artifact: str | None, kind: str, out: Path, size: str | None, probabilities: bool, force: bool
+) -> None:
+    from maskdistill.pipeline.apps.export.model import ModelExport, export_model, read_size
+    from maskdistill.pipeline.apps.outputs import Run
+    from maskdistill.pipeline.apps.predict.model import find_model, model_of_run
+    from maskdistill.pipeline.manifest import read_manifest
+
+    export = ModelExport(kind, out, read_size(size) if size else None, probabilities, force)
+    run: Run | None
+    if artifact is None:
+        plan = FinishedPlan(source, SEGMENT.name)
+        file, run = model_of_run(plan, SEGMENT.name).file, Run(plan, "export model")
+    else:
+        file = find_model(artifact, ArtifactStore(source.load().artifacts), SEGMENT.name, "--artifact").file
+        manifest = read_manifest(file.parent)
+        run = Run(FinishedPlan.of_artifact(file.parent, manifest), "export model") if manifest else None
+    export_model(file, run, export)
     print_line(out)

@@ -18,6 +18,7 @@ from maskdistill.pipeline.apps.commands.options import (
     print_json,
     print_line,
 )
+from maskdistill.pipeline.apps.commands.words import views
 from maskdistill.pipeline.apps.output_names import INSPECTED, NAME_OF, VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.dag import CLUSTER, SEGMENT
@@ -29,7 +30,7 @@ if TYPE_CHECKING:  # opening results imports what reads them
 
 
 def inspect(
-    view: Annotated[str, typer.Argument(help=f"One of {', '.join(INSPECTED)}.")],
+    view: Annotated[str, typer.Argument(help="What to look at; names of stages will do.", **views())],
     config: ConfigOption = None,
     overrides: SetOption = None,
     run_name: RunOption = None,

@@ -1,6 +1,7 @@
 """Options and helpers that the commands share."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from maskdistill.data.errors import InputError
 from maskdistill.data.text import printable_lines
 from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.pipeline.config_files import config_names
+from maskdistill.pipeline.progress import QUIET, VERBOSE
 from maskdistill.pipeline.runs import LAST, find_run, list_runs
 
 ConfigOption = Annotated[
@@ -33,6 +35,10 @@ RunOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no notes; errors are still said.")]
+VerboseOption = Annotated[
+    bool, typer.Option("-v", "--verbose", help="A line every few seconds in place of the bar, and what Prefect says.")
+]
 RangeOption = Annotated[
     str | None, typer.Option("--k", metavar="FIRST-LAST", help="Judge these numbers of clusters, such as 2-30.")
 ]
@@ -71,3 +77,14 @@ def print_json(value: Any) -> None:
 def print_line(text: object) -> None:
     """Print a name of a file or a text with one in it."""
     print(printable_lines(str(text)))
+
+
+def set_verbosity(quiet: bool, verbose: bool) -> None:
+    """Say to all that follows in this process, and to processes that it starts, how much is to be shown."""
+    if quiet and verbose:
+        raise InputError("--quiet and --verbose: give one of them")
+    if quiet:
+        os.environ[QUIET] = "1"
+    if verbose:
+        os.environ[VERBOSE] = "1"
+        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")

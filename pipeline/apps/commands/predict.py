@@ -15,14 +15,24 @@ from maskdistill.pipeline.apps.commands.options import (
     artifacts_folder,
     config_source,
 )
+from maskdistill.pipeline.apps.commands.words import choices
+from maskdistill.pipeline.apps.output_names import NAME_OF
 from maskdistill.pipeline.config import Config
+from maskdistill.pipeline.dag import DISTILL, SEGMENT
 from maskdistill.pipeline.progress import print_note, show_progress
 from maskdistill.stages.contract import ExecutionConfig
 
+_TRAINED = (SEGMENT.name, DISTILL.name)
+MODEL_STAGES = choices(_TRAINED, {word: stage for stage in _TRAINED for word in (stage, NAME_OF[stage])})
+
 
 def predict(
-    image_dir: Annotated[Path, typer.Option(help="Folder of images, searched recursively.")],
-    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[IMAGE|FOLDER]...", help="Images, and folders of images, searched recursively."),
+    ] = None,
+    image_dir: Annotated[Path | None, typer.Option(help="The same as naming the folder.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("predicted"),
     config: ConfigOption = None,
     overrides: SetOption = None,
     run_name: RunOption = None,
@@ -34,20 +44,32 @@ def predict(
             "or folder needs no configuration. Without it: the model of the configuration.",
         ),
     ] = None,
-    stage: Annotated[str | None, typer.Option(help="Whose model: segment (label PNGs) or distill (masks).")] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="Whose model: segment (label PNGs) or distill (masks).", **MODEL_STAGES)
+    ] = None,
     overlays: Annotated[bool, typer.Option("--overlays", help="Also draw each result on its image.")] = False,
+    coco: Annotated[
+        bool, typer.Option("--coco", help="Also write coco.json: each region with its run-length code.")
+    ] = False,
+    polygons: Annotated[
+        bool, typer.Option("--polygons", help="Also write polygons.json: a COCO file with outlines instead of codes.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the prediction that is there.")] = False,
 ) -> None:
-    """Run a trained model on images that it has not seen."""
+    """Run a trained model on images that it has not seen: a label map of each, as PNG with a palette."""
     from maskdistill.pipeline.apps.predict.files import check_names, prepare_out
+    from maskdistill.pipeline.apps.predict.images import open_images
     from maskdistill.pipeline.apps.predict.model import MODELS, find_model, model_of_run
-    from maskdistill.pipeline.apps.predict.predict import Prediction, open_images
+    from maskdistill.pipeline.apps.predict.predict import Prediction
     from maskdistill.pipeline.artifacts import ArtifactStore
     from maskdistill.pipeline.finished import FinishedPlan
     from maskdistill.stages.networks.weights_file import stretch_of
 
     if stage not in (*MODELS, None):
         raise InputError(f"--stage {stage}: one of {', '.join(MODELS)}")
+    paths = [*(images or ()), *([] if image_dir is None else [image_dir])]
+    if not paths:
+        raise InputError("predict: name images, or a folder of them")
     source = config_source(config, overrides, run_name)
     if model is None:
         plan = FinishedPlan(source, stage or "segment")
@@ -57,20 +79,22 @@ def predict(
         settings = source.load() if config or overrides or run_name else None
         store = ArtifactStore(settings.artifacts if settings else artifacts_folder(None))
         trained = find_model(model, store, stage)
-    images = open_images(image_dir, settings.data if settings else SourceConfig(stretch=stretch_of(trained.file)))
-    check_names(out, images.ids)
-    prepare_out(out, image_dir, force=force)
+    opened = open_images(paths, settings.data if settings else SourceConfig(stretch=stretch_of(trained.file)))
+    check_names(out, opened.ids)
+    prepare_out(out, paths, force=force)
     console = Console(stderr=True)
     execution = settings.execution if settings else ExecutionConfig()
     with show_progress("predict", console) as progress:
-        prediction = Prediction(trained.file, images, out, overlays, progress, execution)
+        prediction = Prediction(
+            trained.file, opened, out, overlays, progress, coco=coco, polygons=polygons, execution=execution
+        )
         try:
             done = prediction.run(trained.stage)
         finally:
-            for note in images.notes:
+            for note in opened.notes:
                 print_note(console, note)
             if prediction.remarks.total:
-                print_note(console, f"of {len(images)} images: {prediction.remarks}")
+                print_note(console, f"of {len(opened)} images: {prediction.remarks}")
             for image_id, reason in prediction.failures.items():
                 print_note(console, f"skipped {image_id}: {reason}")
     print(f"{out}: {len(done)} images predicted, {len(prediction.failures)} skipped")

@@ -6,27 +6,31 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from maskdistill.data.errors import InputError, Stopped
 from maskdistill.pipeline.apps.commands.options import (
     ConfigOption,
     JsonOption,
+    QuietOption,
     RunOption,
     SetOption,
+    VerboseOption,
     artifacts_folder,
     config_source,
     output,
     print_json,
+    set_verbosity,
 )
+from maskdistill.pipeline.apps.commands.words import STAGES
 from maskdistill.pipeline.apps.tables.choices import describe_choices
 from maskdistill.pipeline.apps.tables.results import describe_run, print_results
 from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.config import ConfigSource
-from maskdistill.pipeline.dag import OPTIONAL_NAMES, SEGMENT, STAGE_NAMES, find_stage
+from maskdistill.pipeline.dag import SEGMENT, find_stage
 from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.launch import chosen_stages, forced_stages, run_stages, run_with_prefect
 from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.progress import error_console
 from maskdistill.pipeline.results import Page, StageResult
 from maskdistill.pipeline.runs import NamedRun, describe_runs, record_run
 from maskdistill.pipeline.storage import explain_storage
@@ -42,15 +46,16 @@ def run(
     run_name: RunOption = None,
     classes: Annotated[int | None, typer.Option(min=1, help="How many classes to look for: cluster.k.")] = None,
     name: Annotated[str | None, typer.Option(help="What to call the run; without it, after its images.")] = None,
-    first: Annotated[str | None, typer.Option("--from", metavar="STAGE", help="First stage to run.")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="STAGE", help="Last stage to run.")] = None,
-    force: Annotated[
-        str | None, typer.Option(metavar="STAGE", help="Make this stage and all that depend on it anew.")
-    ] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First stage to run.", **STAGES)] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last stage to run.", **STAGES)] = None,
+    force: Annotated[str | None, typer.Option(help="Make this stage and all that depend on it anew.", **STAGES)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     prefect: Annotated[bool, typer.Option("--prefect/--no-prefect", help="Run as a Prefect flow.")] = True,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Run the pipeline: all stages that are not cached, in order."""
+    set_verbosity(quiet, verbose)
     plan = Plan(_source(images, classes, config, overrides, run_name))
     stages = chosen_stages(plan, first, last)
     forced = forced_stages(plan, force)
@@ -61,7 +66,7 @@ def run(
             why = "forced" if spec.name in forced else plan.why_missing(spec.name)
             print(f"{spec.name:<8} {plan.stages[spec.name].key}  {todo}{f' ({why})' if spec.name in waiting else ''}")
         return
-    console = Console(stderr=True)
+    console = error_console()
     with explain_storage(plan.store.root):
         recorded = _record(plan, name, needed=bool(waiting))
     if waiting:
@@ -132,19 +137,22 @@ def _draw_picture(plan: Plan, results: Iterable[StageResult]) -> Path | None:
 
 
 def stage(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join((*STAGE_NAMES, *OPTIONAL_NAMES))}.")],
+    name: Annotated[str, typer.Argument(help="The stage.", **STAGES)],
     config: ConfigOption = None,
     overrides: SetOption = None,
     run_name: RunOption = None,
     force: Annotated[bool, typer.Option("--force", help="Make it anew although it is cached.")] = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Run one stage from the cached artifacts of those before it."""
+    set_verbosity(quiet, verbose)
     find_stage(name)
     plan = Plan(config_source(config, overrides, run_name))
     for needed in plan.stages[name].inputs:
         plan.require(needed, f"stage {name}")
     with _stoppable():
-        result = finish_stage(plan, name, Console(stderr=True), force=force)
+        result = finish_stage(plan, name, error_console(), force=force)
     print_results([result], output(), f"artifact: {plan.path(name)}")
 
 

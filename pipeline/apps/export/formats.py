@@ -22,7 +22,7 @@ from maskdistill.stages.progress import Progress
 OnImage = Callable[[], None]
 MaskWriter = Callable[[MaskStore, ImageNames, Path, OnImage], None]
 LabelWriter = Callable[[LabelStore, Path, OnImage], None]
-_RECORD = "export.json"
+RECORD = "export.json"
 """Stands in every exported folder: what it holds, and the sign that it may be replaced."""
 
 
@@ -52,7 +52,7 @@ def export_stage(run: Run, stage: str, kind: str, out: Path, progress: Progress,
         write(temporary, progress.advance)
         if temporary.is_dir():
             keys = {name: run.plan.stages[name].key for name in stages_read(stage)}
-            write_json(temporary / _RECORD, {"view": NAME_OF[stage], "format": kind, "artifacts": keys})
+            write_json(temporary / RECORD, {"view": NAME_OF[stage], "format": kind, "artifacts": keys})
             if out.is_file():
                 out.unlink()  # no folder can be renamed onto a file
 
@@ -86,12 +86,16 @@ def check_target(out: Path, *, force: bool) -> None:
         return
     if not force:
         raise InputError(f"--out {out}: it is there already; name another, or add --force to replace it")
-    if out.is_dir() and not (out / _RECORD).is_file():
+    if out.is_dir() and not (out / RECORD).is_file():
         raise InputError(f"--out {out}: --force replaces no folder that an export did not write; delete it yourself")
 
 
 def _coco(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -> None:
     write_coco(masks, path, images.size_of, images.name_of, on_image)
+
+
+def _polygons(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -> None:
+    write_coco(masks, path, images.size_of, images.name_of, on_image, outlined=True)
 
 
 def _torchvision(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -> None:
@@ -126,6 +130,7 @@ MASK_FORMATS: dict[str, MaskWriter] = {
     "parquet": _table(write_parquet),
     "fiftyone": write_fiftyone,
     "supervision": write_yolo,
+    "polygons": _polygons,
 }
 PROTOTYPES = "prototypes"
 """What the head `mcibi` remembers of each class, a .npy file; a format of predictions."""

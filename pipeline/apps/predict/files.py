@@ -11,17 +11,19 @@ from maskdistill.data.catalog import CANDIDATES
 from maskdistill.data.errors import InputError
 from maskdistill.data.paths import inside
 
-_WRITTEN = ("labels", "overlays", CANDIDATES.file, "candidates.json", "failures.json")
+COCO, CANDIDATES_COCO, POLYGONS = "coco.json", "candidates.json", "polygons.json"
+_WRITTEN = ("labels", "overlays", CANDIDATES.file, COCO, CANDIDATES_COCO, POLYGONS, "failures.json")
 
 
-def prepare_out(out: Path, image_dir: Path, *, force: bool) -> None:
+def prepare_out(out: Path, images: Sequence[Path], *, force: bool) -> None:
     """Make the folder to write to; with `force`, remove what an earlier prediction wrote there.
 
     Raises:
         InputError: It is no folder, cannot be made, is not empty without `force`, or lies among the images.
     """
-    if out.resolve().is_relative_to(image_dir.resolve()):
-        raise InputError(f"--out {out}: lies in {image_dir}, whose images are read; name a folder elsewhere")
+    for folder in (path for path in images if path.is_dir()):
+        if out.resolve().is_relative_to(folder.resolve()):
+            raise InputError(f"--out {out}: lies in {folder}, whose images are read; name a folder elsewhere")
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: not a folder")
     if out.is_dir() and any(out.iterdir()) and not force:

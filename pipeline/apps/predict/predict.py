@@ -1,7 +1,7 @@
 """A trained detector or segmenter on new images: what `maskdistill predict` does."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,17 +11,16 @@ from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.atomic import atomic_path, write_json
 from maskdistill.data.catalog import CANDIDATES
 from maskdistill.data.coco.export import write_coco
-from maskdistill.data.config import FolderConfig, SourceConfig
 from maskdistill.data.errors import InputError, UnreadableImage
-from maskdistill.data.sources.folder import FolderSource
-from maskdistill.data.sources.image_source import ImageSource
-from maskdistill.data.sources.listing import list_images
+from maskdistill.data.sources.files import FileSource
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.data.tally import Tally
 from maskdistill.pipeline.apps.drawing.colours import label_palette
 from maskdistill.pipeline.apps.drawing.overlay import draw_labels, draw_masks
-from maskdistill.pipeline.apps.predict.files import png_names, save_png
+from maskdistill.pipeline.apps.predict.files import CANDIDATES_COCO, COCO, POLYGONS, png_names, save_png
+from maskdistill.pipeline.apps.predict.images import LoadedImages
+from maskdistill.pipeline.apps.predict.regions import label_regions
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.training.device import resolve_device
@@ -29,13 +28,15 @@ from maskdistill.stages.training.device import resolve_device
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What becomes of one folder of images.
+    """What becomes of some images.
 
     Attributes:
         model: File of the trained model.
-        images: The folder of images.
+        images: The images.
         out: The folder to write to, and to nowhere else.
         overlays: Whether to draw each result on its image.
+        coco, polygons: Whether to write a COCO file with the masks as run-length codes, and one with polygons. Masks of
+            a segmenter are the connected regions of its label maps. A detector always writes the codes.
         progress: Told about every image.
         execution: Device and batch size.
         failures: Gets the reason for each image that cannot be read.
@@ -43,10 +44,12 @@ class Prediction:
     """
 
     model: Path
-    images: FolderSource
+    images: FileSource
     out: Path
     overlays: bool
     progress: Progress
+    coco: bool = False
+    polygons: bool = False
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     failures: dict[str, str] = field(default_factory=dict)
     remarks: Tally = field(default_factory=Tally)
@@ -101,7 +104,7 @@ class Prediction:
         self._write_candidates(candidates)
         return candidates.image_ids
 
-    def _readable(self, most: int) -> Iterator["LoadedImages"]:
+    def _readable(self, most: int) -> Iterator[LoadedImages]:
         """The images in groups; those that cannot be read are noted."""
         self.progress.start("predict", len(self.images), "images")
         for start in range(0, len(self.images), most):
@@ -128,12 +131,13 @@ class Prediction:
                 picture = Image.fromarray(labels.read(index))
                 picture.putpalette(label_palette())
                 save_png(picture, folder, name)
+        if self.coco or self.polygons:
+            self._write_annotations(label_regions(labels), COCO if self.coco else None)
         self._write_overlays(labels.image_ids, lambda index, pixels: draw_labels(pixels, labels.read(index)))
 
     def _write_candidates(self, candidates: MaskStore) -> None:
         candidates.save(self.out / CANDIDATES.file)
-        with atomic_path(self.out / "candidates.json") as path:
-            write_coco(candidates, path, self._size_of)
+        self._write_annotations(candidates, CANDIDATES_COCO)
 
         def draw(index: int, pixels: UInt8Array) -> UInt8Array:
             rows = candidates.rows_of(index)
@@ -144,6 +148,13 @@ class Prediction:
             return draw_masks(pixels, candidates.decode_image(index), clusters, captions)
 
         self._write_overlays(candidates.image_ids, draw)
+
+    def _write_annotations(self, masks: MaskStore, codes: str | None) -> None:
+        """Write COCO files: `codes` with run-length codes, and the one with polygons where it is wanted."""
+        for name, outlined in {codes: False, POLYGONS if self.polygons else None: True}.items():
+            if name is not None:
+                with atomic_path(self.out / name) as path:
+                    write_coco(masks, path, self._size_of, outlined=outlined)
 
     def _size_of(self, image_id: str) -> tuple[int, int]:
         height, width = self.images.read(self.images.index(image_id)).shape[:2]
@@ -159,32 +170,3 @@ class Prediction:
                 pixels = self.images.read(self.images.index(image_ids[index]))
                 save_png(Image.fromarray(draw(index, pixels)), folder, name)
                 self.progress.advance()
-
-
-class LoadedImages(ImageSource):
-    """Images that are in memory, by id."""
-
-    def __init__(self, pixels: Mapping[str, UInt8Array]) -> None:
-        self.ids = tuple(pixels)
-        self.n_train = 0
-        self._pixels = pixels
-
-    def read(self, index: int) -> UInt8Array:
-        """Pixels as uint8 (H, W, 3) RGB."""
-        return self._pixels[self.ids[index]]
-
-    def fingerprint(self) -> str:
-        """Never asked for: nothing that is made from these images is kept under a key."""
-        raise NotImplementedError
-
-
-def open_images(folder: Path, like: SourceConfig) -> FolderSource:
-    """All images below a folder, read as those of a data set are. Raises InputError without a folder or an image."""
-    if not folder.is_dir():
-        raise InputError(f"--image-dir {folder}: there is no such folder")
-    listing = list_images(folder)
-    if not listing.images:
-        skipped = f"; it holds {listing.skipped}, which are not read" if listing.skipped.total else ""
-        raise InputError(f"--image-dir {folder}: there are no images in it{skipped}")
-    read = like.model_dump(include={"max_pixels", "stretch"})
-    return FolderSource(FolderConfig(kind="folder", root=folder, max_failure_rate=1, **read))

@@ -1,11 +1,14 @@
 """A trained segmenter in three lines of Python: load it, give it an image, get its label map."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.catalog import SEGMENTER
@@ -16,14 +19,18 @@ from maskdistill.data.sources.stretch import Stretch
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 from maskdistill.pipeline.integrity import check_file
 from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.networks.batching import batch_by_shape
 from maskdistill.stages.networks.weights_file import read_description, stretch_of
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.inference import view_scores, views_of
 from maskdistill.stages.segment.model import Segmenter as Network
-from maskdistill.stages.segment.predict import to_labels
+from maskdistill.stages.segment.predict import full_scores, to_labels
 from maskdistill.stages.segment.train import load_segmenter
 from maskdistill.stages.training.device import resolve_device
 from maskdistill.stages.training.precision import autocast
+
+Image = UInt8Array | str | Path
+"""Pixels uint8 (H, W, 3) RGB, or the path of an image file."""
 
 
 class Segmenter:
@@ -88,7 +95,7 @@ class Segmenter:
             raise InputError("this segmenter remembers no prototypes; train one with segment.head=mcibi")
         return memory.float().cpu().numpy()  # type: ignore[no-any-return]
 
-    def predict(self, image: UInt8Array | str | Path, *, with_crf: bool = False) -> UInt8Array:
+    def predict(self, image: Image, *, with_crf: bool = False) -> UInt8Array:
         """The label of each pixel of an image.
 
         Args:
@@ -102,13 +109,54 @@ class Segmenter:
             InputError: The array is none of an RGB image.
             UnreadableImage: The file cannot be read.
         """
-        pixels = image if isinstance(image, np.ndarray) else self._read(Path(image))
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
-            raise InputError(f"an image is a uint8 array (H, W, 3) of RGB, not {pixels.dtype} {pixels.shape}")
-        views = [view[None].to(self._device) for view in views_of(pixels, self.config)]
-        with torch.inference_mode(), autocast(self._device, self.config.precision):
-            scores = view_scores(self._network, views, self.config)
-        return to_labels([view[0] for view in scores], pixels, self.config, with_crf=with_crf)
+        pixels = self._read(image)
+        return to_labels(self._scores([pixels])[0], pixels, self.config, with_crf=with_crf)
 
-    def _read(self, path: Path) -> UInt8Array:
-        return read_image(path, SourceConfig().max_pixels, Stretch.parse(self.stretch))
+    def probabilities(self, image: Image, *, with_crf: bool = False) -> NDArray[np.float32]:
+        """The probability of each label at each pixel of an image.
+
+        The label of `predict` is the one of the highest, but for `segment.whole_regions`, which gives one to a region.
+
+        Returns:
+            float32 (n_classes, H, W), 0-1, in sum 1 over the classes. Arguments and errors as those of `predict`.
+        """
+        pixels = self._read(image)
+        with torch.inference_mode():
+            full = full_scores(self._scores([pixels])[0], pixels, self.config, with_crf=with_crf)
+            return full.softmax(dim=0).cpu().numpy()
+
+    def predict_many(
+        self, images: Iterable[Image], *, batch_size: int = 8, with_crf: bool = False
+    ) -> Iterator[UInt8Array]:
+        """The label maps of many images, in their order; those of one size go through the network together.
+
+        Args:
+            images: As `predict` takes them; so many are in memory at once as a batch holds.
+            batch_size: Images per batch.
+            with_crf: As there.
+
+        Returns:
+            One label map after the other. Errors as those of `predict`.
+        """
+        waiting = iter(images)
+        while batch := [self._read(image) for image in islice(waiting, batch_size)]:
+            for pixels, scores in zip(batch, self._scores(batch), strict=True):
+                yield to_labels(scores, pixels, self.config, with_crf=with_crf)
+
+    def _scores(self, batch: Sequence[UInt8Array]) -> list[list[Tensor]]:
+        """The scores (C, h', w') of each view of each image."""
+        found: dict[int, list[Tensor]] = {}
+        for group in batch_by_shape(enumerate(batch), lambda item: item[1].shape, len(batch)):
+            views = [views_of(pixels, self.config) for _, pixels in group]
+            stacked = [torch.stack(same).to(self._device) for same in zip(*views, strict=True)]
+            with torch.inference_mode(), autocast(self._device, self.config.precision):
+                scores = view_scores(self._network, stacked, self.config)
+            found |= {number: [view[row] for view in scores] for row, (number, _) in enumerate(group)}
+        return [found[number] for number in range(len(batch))]
+
+    def _read(self, image: Image) -> UInt8Array:
+        if not isinstance(image, np.ndarray):
+            return read_image(Path(image), SourceConfig().max_pixels, Stretch.parse(self.stretch))
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise InputError(f"an image is a uint8 array (H, W, 3) of RGB, not {image.dtype} {image.shape}")
+        return image

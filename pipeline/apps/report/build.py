@@ -13,6 +13,7 @@ from maskdistill.pipeline.apps.report.contact_sheet import clusters_section
 from maskdistill.pipeline.apps.report.curves import curves_section
 from maskdistill.pipeline.apps.report.examples import examples_section
 from maskdistill.pipeline.apps.report.funnel import funnel_section
+from maskdistill.pipeline.apps.report.health import health_section
 from maskdistill.pipeline.apps.report.markdown import render_markdown, section_to_markdown
 from maskdistill.pipeline.apps.report.numbers_of_clusters import numbers_section
 from maskdistill.pipeline.apps.report.page import render_page
@@ -44,6 +45,7 @@ def build_report(plan: Plan, console: Console, k_range: tuple[int, int] | None =
     run = ReportedRun(plan, console=console)
     sections = [
         comparison_section(run),
+        health_section(run),
         funnel_section(run),
         classes_section(run),
         confidence_section(run),

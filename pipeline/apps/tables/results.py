@@ -46,7 +46,7 @@ def _what_next(plan: Plan, results: Collection[StageResult], run: NamedRun | Non
     lines = [f"look: maskdistill view {which}"]
     if any(result.stage == SEGMENTER.stage for result in results):
         model = SEGMENTER.path({SEGMENTER.stage: plan.path(SEGMENTER.stage)})
-        use = f"maskdistill predict --model {shlex.quote(str(model))} --image-dir FOLDER --out FOLDER"
+        use = f"maskdistill predict --model {shlex.quote(str(model))} IMAGES"
         lines = [f"model: {model}", *lines, f"use: {use}"]
     return lines
 

@@ -13,6 +13,7 @@ from maskdistill.pipeline.apps.outputs import Run
 from maskdistill.pipeline.apps.view.folders import check_file, check_tree
 from maskdistill.pipeline.apps.view.layers import Columns, LabelLayer, Layer, MaskLayer
 from maskdistill.pipeline.apps.view.threshold import WhatIf
+from maskdistill.pipeline.health import oddities
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.upkeep.status import collect_status
 from maskdistill.stages.filter.confidence import resolve_threshold
@@ -52,6 +53,11 @@ class ViewedRun(Run):
             "train": self.source.n_train,
             "data": self.plan.data_fingerprint[:16],
             "stages": stages,
+            "health": [
+                f"{stage}: {odd}"
+                for stage, manifest in self.manifests.items()
+                for odd in oddities(manifest.health, self.plan.config.health)
+            ],
             "filter": {**self.plan.config.filter.model_dump(mode="json"), "threshold": self._threshold()},
             "clusters": n_clusters,
             "colours": ["#{:02x}{:02x}{:02x}".format(*cluster_colour(i)) for i in range(-1, n_clusters)],

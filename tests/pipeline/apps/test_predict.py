@@ -16,7 +16,7 @@ from maskdistill.data.catalog import CANDIDATES
 from maskdistill.data.config import SourceConfig
 from maskdistill.data.errors import InputError, MissingArtifact
 from maskdistill.pipeline.apps.cli import app
-from maskdistill.pipeline.apps.predict.files import check_names, png_names, prepare_out
+from maskdistill.pipeline.apps.predict.files import png_names
 from maskdistill.pipeline.apps.predict.model import MODELS
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGES
@@ -111,6 +111,36 @@ def test_detector_writes_masks_and_coco(config: Path, images: Path, tmp_path: Pa
     assert (tmp_path / "out" / "overlays" / "deep" / "b.png").is_file()
 
 
+def test_images_are_named_one_by_one_and_in_folders(config: Path, images: Path, tmp_path: Path) -> None:
+    line = ["predict", str(images / "a.png"), str(images / "deep"), "--model", str(trained(config, "segment"))]
+    result = CliRunner().invoke(app, [*line, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert files_below(tmp_path / "out") == {"labels/a.png", "labels/deep/b.png"}
+    missing = CliRunner().invoke(app, ["predict", str(images / "none.png"), "--model", line[-1]])
+    assert isinstance(missing.exception, InputError) and "none.png: there is no such" in str(missing.exception)
+    assert "name images" in str(CliRunner().invoke(app, ["predict", "--model", line[-1]]).exception)
+
+
+def test_regions_of_label_maps_are_written_as_codes_and_as_polygons(config: Path, images: Path, tmp_path: Path) -> None:
+    result = predict(config, images, tmp_path / "out", "--coco", "--polygons")
+    assert result.exit_code == 0, result.output
+    codes, outlines = (json.loads((tmp_path / "out" / f"{name}.json").read_text()) for name in ("coco", "polygons"))
+    assert codes["images"] == outlines["images"] and len(codes["annotations"]) == len(outlines["annotations"])
+    by_image = {image["id"]: image for image in codes["images"]}
+    painted = {id_: np.zeros((image["height"], image["width"]), np.uint8) for id_, image in by_image.items()}
+    for code, outline in zip(codes["annotations"], outlines["annotations"], strict=True):
+        size = code["segmentation"]["size"]
+        mask = coco_mask.decode({**code["segmentation"], "counts": code["segmentation"]["counts"].encode()})
+        drawn = coco_mask.decode(coco_mask.frPyObjects(outline["segmentation"], *size)).any(axis=2)
+        assert np.array_equal(mask.astype(bool), drawn)
+        painted[code["image_id"]][drawn] = code["category_id"]
+    for id_, labels in painted.items():
+        [name] = png_names([by_image[id_]["file_name"]])
+        if (path := tmp_path / "out" / "labels" / name).is_file():  # the two images called `a` have longer names
+            with Image.open(path) as picture:
+                assert np.array_equal(np.asarray(picture), labels)
+
+
 def test_a_prediction_is_replaced_only_by_force_and_nothing_else_is(config: Path, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert predict(config, images, out, "--stage", "distill").exit_code == 0
@@ -119,35 +149,6 @@ def test_a_prediction_is_replaced_only_by_force_and_nothing_else_is(config: Path
     assert isinstance(refused.exception, InputError) and "--force" in str(refused.exception)
     assert predict(config, images, out, "--force").exit_code == 0
     assert {path.name for path in out.iterdir()} == {"labels", "failures.json", "mine.txt"}
-
-
-def test_nothing_is_written_among_the_images(images: Path) -> None:
-    with pytest.raises(InputError, match="lies in"):
-        prepare_out(images / "out", images, force=True)
-    assert not (images / "out").exists()
-
-
-def test_a_folder_that_cannot_be_made_is_named(images: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"--out .*cannot be made .*name another folder"):
-        prepare_out(tmp_path / "file" / "out", images, force=False)
-
-
-@pytest.mark.parametrize("name", ["a:b.jpg", "a\\b.jpg"])
-def test_a_name_that_no_result_can_have_is_refused_before_anything_is_removed(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"predict: .*not a plain path"):
-        check_names(tmp_path / "out", ["fine.jpg", name])
-
-
-def test_force_follows_no_link_out_of_the_folder(tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    (kept / "file").write_text("kept")
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "labels").symlink_to(kept)
-    prepare_out(out, tmp_path / "images", force=True)
-    assert (kept / "file").read_text() == "kept" and not (out / "labels").exists()
 
 
 @pytest.mark.parametrize(
@@ -174,10 +175,6 @@ def test_errors_are_readable(
     (images / "broken.jpg").rename(tmp_path / "broken" / "broken.jpg")
     result = predict(config, tmp_path / image_dir, tmp_path / "out", *options)
     assert isinstance(result.exception, error) and message in str(result.exception)
-
-
-def test_names_of_pictures_are_unique() -> None:
-    assert png_names(["a.jpg", "a.png", "b/a.jpg", "c.tar.gif"]) == ["a.jpg.png", "a.png.png", "b/a.png", "c.tar.png"]
 
 
 def trained(config: Path, stage: str) -> Path:
@@ -227,3 +224,23 @@ def test_what_is_no_model_is_named(
     line = ["predict", "--model", str(places.get(model, model)), *options]
     result = CliRunner().invoke(app, [*line, "--image-dir", str(images), "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, error) and re.search(message, str(result.exception)), result.exception
+
+
+def test_a_model_is_exported_with_what_is_known_of_its_run(config: Path, tmp_path: Path) -> None:
+    line = ["export", "model", "--format", "torchscript", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, [*line, "-c", str(config)])
+    assert result.exit_code == 0, result.output
+    card = json.loads((tmp_path / "out" / "model.json").read_text())
+    assert (card["data"]["images"], card["data"]["training_images"]) == (5, 4)
+    assert 0 <= card["scores"]["val"]["miou"] <= 1
+    assert card["weights"] == [
+        {
+            "setting": "mine.weights",
+            "network": "vit_tiny_patch16_224",
+            "from": "random numbers",
+            "licence": "none needed",
+        }
+    ]
+    by_file = CliRunner().invoke(app, [*line, "--force", "--artifact", str(trained(config, "segment"))])
+    assert by_file.exit_code == 0, by_file.output
+    assert json.loads((tmp_path / "out" / "model.json").read_text())["scores"] == card["scores"]

@@ -38,6 +38,7 @@ async function draw() {
     run ??= await ask("run", "", signal);
     document.getElementById("title").textContent = run.title;
     document.title = `${page?.title ?? name} · ${run.title}`;
+    drawHealth(run.health);
     if (!page) throw new Refusal(`There is no page ${name}.`);
     const content = await page.show({ run, query, signal, pictures: new Pictures(run) });
     if (signal.aborted) return;
@@ -58,6 +59,14 @@ function drawNavigation(current) {
       element("a", { href: `?page=${name}`, "aria-current": name === current ? "page" : null }, page.title),
     );
   document.getElementById("nav").replaceChildren(...links);
+}
+
+// What looks wrong in what the stages have made; folded, and not there where nothing does.
+function drawHealth(odd) {
+  const panel = document.getElementById("health");
+  panel.hidden = !odd.length;
+  const title = element("summary", {}, `${odd.length} ${odd.length === 1 ? "thing looks" : "things look"} wrong`);
+  panel.replaceChildren(title, ...odd.map((line) => element("p", {}, line)));
 }
 
 // A stage that was finished, or made anew, while the page was open.

@@ -19,6 +19,7 @@ Report = Callable[..., tuple[str, str, Plan]]
 MakePlan = Callable[..., Plan]
 HEADINGS = (
     "What each stage buys",
+    "What looks wrong",
     "The funnel of masks",
     "Classes",
     "Confidence",
@@ -38,6 +39,7 @@ def test_a_finished_run_has_every_section(report_of: Report, labelled: None) -> 
     # One image is best and one is worst, six pictures each; two clusters of three masks, the third one is empty.
     assert parsed.count("img") == 2 * 1 * 6 + 6
     assert "Not finished" not in page
+    assert "cluster: 1 of 3 clusters have no mask." in markdown and "maskdistill inspect cluster -c" in markdown
     for spec in plan.specs:
         assert plan.stages[spec.name].key in page
         assert plan.stages[spec.name].key in markdown

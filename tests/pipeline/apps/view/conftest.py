@@ -81,7 +81,7 @@ def write_stages(plan: Plan) -> None:
     masks.save(plan.path("mine") / MINED.file)
     publish(plan, "mine", len(masks), "masks")
     clusters_of(masks).save(plan.path("cluster") / CLUSTERS.file)
-    publish(plan, "cluster", len(masks), "masks")
+    publish(plan, "cluster", len(masks), "masks", {"giant_cluster": (9, 11)})
     candidates.save(plan.path("distill") / CANDIDATES.file)
     publish(plan, "distill", len(candidates), "candidates")
     inputs = StageInputs(plan.source, {"distill": plan.path("distill")})

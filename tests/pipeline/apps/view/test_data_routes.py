@@ -31,6 +31,7 @@ def test_the_run_is_described(client: TestClient) -> None:
     assert (run["title"], run["images"], run["train"], run["clusters"]) == ("photos", 12, 9, 3)
     assert [stage["state"] for stage in run["stages"]] == ["cached"] * 5
     assert [stage["layer"] for stage in run["stages"]][2:4] == ["candidates", "pseudo-labels"]
+    assert run["health"] == ["cluster: one cluster holds 9 of 11 masks"]
 
 
 def test_images_come_in_pages(client: TestClient) -> None:
