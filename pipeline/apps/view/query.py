@@ -11,7 +11,7 @@ from maskdistill.data.settings import Settings
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.pipeline.apps.view.layers import NO_MASKS, Columns, Layer
 
-LayerName = Literal["masks", "clusters", "candidates", "pseudo-labels", "predictions", "patches"]
+LayerName = Literal["masks", "clusters", "curated", "candidates", "pseudo-labels", "predictions", "patches"]
 """One of `apps.views.VIEWS`."""
 
 
