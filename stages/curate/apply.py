@@ -64,8 +64,8 @@ def regroup(store: ClusterStore, edits: ClusterEdits) -> ClusterStore:
 
 
 def group_of(edits: ClusterEdits, n_clusters: int) -> list[int]:
-    """The number that each cluster has once clusters are merged, by its own; splits leave numbers as they are."""
-    numbers = list(range(n_clusters + edits.added))
+    """The number that each of the clusters, those that splits add included, has once clusters are merged."""
+    numbers = list(range(n_clusters))
     for group in edits.merged:
         for number in group:
             if number < len(numbers):

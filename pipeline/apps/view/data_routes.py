@@ -10,6 +10,7 @@ from maskdistill.data.errors import MissingArtifact
 from maskdistill.data.settings import Settings
 from maskdistill.pipeline.apps.output_names import VIEWS
 from maskdistill.pipeline.apps.view.cluster_pages import pick_masks, summarise_clusters
+from maskdistill.pipeline.apps.view.descriptions import describe_image, describe_mask
 from maskdistill.pipeline.apps.view.layers import Layer
 from maskdistill.pipeline.apps.view.query import ImageQuery, LayerName, find_images
 from maskdistill.pipeline.apps.view.state import TheRun
@@ -52,12 +53,12 @@ def list_images(run: TheRun, query: Annotated[ImagePage, Query()]) -> dict[str, 
     layer, missing = _layer_or_reason(run, query.layer)
     found = find_images(query, layer, run.source)
     shown = found.images[query.page * query.per_page : (query.page + 1) * query.per_page].tolist()
-    items = [{**_name_image(run, i), "count": None if found.counts is None else int(found.counts[i])} for i in shown]
+    items = [{**describe_image(run, i), "count": None if found.counts is None else int(found.counts[i])} for i in shown]
     return {"images": len(found.images), "masks": found.n_masks, "items": items, "missing": missing}
 
 
 @router.get("/images/{image}")
-def describe_image(run: TheRun, image: int, query: Annotated[ImageQuery, Query()]) -> dict[str, Any]:
+def show_image(run: TheRun, image: int, query: Annotated[ImageQuery, Query()]) -> dict[str, Any]:
     """The masks of one image by layer, and its neighbours among the images that meet the query."""
     check_number("image", image, len(run.source))
     layer, _ = _layer_or_reason(run, query.layer)
@@ -65,7 +66,7 @@ def describe_image(run: TheRun, image: int, query: Annotated[ImageQuery, Query()
     places = np.flatnonzero(images == image)
     place = int(places[0]) if len(places) else None
     return {
-        **_name_image(run, image),
+        **describe_image(run, image),
         "place": place,
         "of": len(images),
         "previous": int(images[place - 1]) if place else None,
@@ -79,7 +80,7 @@ def describe_layer(run: TheRun, name: LayerName) -> dict[str, Any]:
     """What of a layer can be filtered by."""
     layer = run.layer(name)
     if not layer.quick:
-        return {"masks": None, "has_scores": False, "clusters": list(range(run.plan.n_clusters or 0))}
+        return {"masks": None, "has_scores": False, "clusters": list(range(run.n_clusters))}
     columns = layer.columns
     clusters = np.unique(columns.cluster[columns.cluster >= 0]).tolist()
     has_scores = bool(len(columns)) and float(np.ptp(columns.score)) > 0
@@ -102,7 +103,7 @@ def describe_cluster(
     store = run.clusters()
     check_number("cluster", cluster, store.k)
     picked = pick_masks(store, cluster, n, seed)
-    return {name: [_describe_mask(run, row) for row in rows] for name, rows in picked.items()}
+    return {name: [describe_mask(run, row) for row in rows] for name, rows in picked.items()}
 
 
 @router.get("/threshold")
@@ -112,7 +113,7 @@ def try_threshold(run: TheRun, query: Annotated[ThresholdPage, Query()]) -> dict
     images, kept, lost = what_if.images(query.threshold, query.order)
     page = slice(query.page * query.per_page, (query.page + 1) * query.per_page)
     items = [
-        {**_name_image(run, image), "kept": n_kept, "lost": n_lost}
+        {**describe_image(run, image), "kept": n_kept, "lost": n_lost}
         for image, n_kept, n_lost in zip(*(values[page].tolist() for values in (images, kept, lost)), strict=True)
     ]
     return {**what_if.summarise(query.threshold), "items": items}
@@ -132,29 +133,6 @@ def map_points(run: TheRun) -> Response:
     columns = (points[:, 0], points[:, 1], cluster)
     body = b"".join(np.asarray(column, dtype="<u2").tobytes() for column in columns)
     return Response(body, media_type="application/octet-stream")
-
-
-@router.get("/masks/{row}")
-def describe_mask(run: TheRun, row: int) -> dict[str, Any]:
-    """A mined mask and its image."""
-    check_number("mask", row, len(run.clusters()))
-    return _describe_mask(run, row)
-
-
-def _name_image(run: ViewedRun, image: int) -> dict[str, Any]:
-    return {"index": image, "id": run.source.ids[image], "split": "train" if image < run.source.n_train else "val"}
-
-
-def _describe_mask(run: ViewedRun, row: int) -> dict[str, Any]:
-    """A mined mask with its place among the clusters."""
-    columns, store = run.layer("clusters").columns, run.clusters()
-    return {
-        **_name_image(run, int(columns.image[row])),
-        "row": row,
-        "cluster": int(columns.cluster[row]),
-        "distance": float(store.distance[row]),
-        "area": float(columns.area[row]),
-    }
 
 
 def _describe_masks(run: ViewedRun, name: str, image: int) -> dict[str, Any]:

@@ -4,9 +4,19 @@ export class Refusal extends Error {}
 
 export async function ask(path, query = "", signal = undefined) {
   const text = String(query);
+  return answer(`api/${path}${text ? `?${text}` : ""}`, { signal });
+}
+
+// Only with the token that the command printed.
+export async function send(path, body, token) {
+  const headers = { "Content-Type": "application/json", "X-Maskdistill-Token": token };
+  return answer(`api/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function answer(address, options) {
   let response;
   try {
-    response = await fetch(`api/${path}${text ? `?${text}` : ""}`, { signal });
+    response = await fetch(address, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal("The server does not answer. Is `maskdistill view` still running?");
@@ -26,6 +36,7 @@ export async function reason(response) {
 }
 
 const MASK_FILTER = ["cluster", "min_score", "max_score", "min_area", "max_area"];
+export const MASK_QUERY = [...MASK_FILTER, "name", "split", "tag", "lasso", "sort", "descending"];
 export const IMAGE_QUERY = [...MASK_FILTER, "layer", "name", "split", "having", "sort", "descending"];
 
 // Addresses of pictures. `v` names the artifact, so that a browser may keep a picture until it is made anew.
@@ -33,6 +44,7 @@ export class Pictures {
   constructor(run) {
     this.photoVersion = run.data;
     this.versions = Object.fromEntries(run.stages.map((stage) => [stage.layer, `${stage.key}${stage.made}`]));
+    this.versions.clusters += run.edited;
   }
 
   photo(image, edge) {

@@ -3,19 +3,24 @@
 import { parameters, visit, watchAddress } from "./address.js";
 import { Pictures, Refusal, ask } from "./api.js";
 import { element } from "./dom.js";
+import { drawBar } from "./edit_bar.js";
+import { loadEdits, onChange, takeToken } from "./edits.js";
 import { setUpKeys } from "./keys.js";
 import { notice } from "./parts.js";
+import { clear, mark, setUpSelection } from "./selection.js";
 import { setUpTheme } from "./theme.js";
 import { show as showCluster } from "./pages/cluster.js";
 import { show as showClusters } from "./pages/clusters.js";
 import { show as showImage } from "./pages/image.js";
 import { show as showImages } from "./pages/images.js";
+import { show as showMasks } from "./pages/masks.js";
 import { show as showMap } from "./pages/map.js";
 import { show as showThreshold } from "./pages/threshold.js";
 
 const PAGES = {
   images: { show: showImages, title: "Images", key: "g i" },
   clusters: { show: showClusters, title: "Clusters", key: "g c" },
+  masks: { show: showMasks, title: "Masks", key: "g k" },
   threshold: { show: showThreshold, title: "Threshold", key: "g t" },
   map: { show: showMap, title: "Map", key: "g m" },
   image: { show: showImage, within: "images" },
@@ -36,6 +41,7 @@ async function draw() {
   main.setAttribute("aria-busy", "true");
   try {
     run ??= await ask("run", "", signal);
+    await loadEdits(signal);
     document.getElementById("title").textContent = run.title;
     document.title = `${page?.title ?? name} · ${run.title}`;
     if (!page) throw new Refusal(`There is no page ${name}.`);
@@ -43,6 +49,7 @@ async function draw() {
     if (signal.aborted) return;
     main.replaceChildren(...content);
     main.removeAttribute("aria-busy");
+    clear();
   } catch (error) {
     if (error.name === "AbortError") return;
     main.replaceChildren(notice(error.message, "bad"));
@@ -69,6 +76,14 @@ async function refresh() {
   if (changed) draw();
 }
 
+// A cluster that was changed has another name, colour or number everywhere; a tag is drawn where it is.
+onChange(async (action) => {
+  if (action === "tag") return mark();
+  run = await ask("run");
+  await draw();
+});
+takeToken();
+setUpSelection(drawBar);
 setUpTheme(document.getElementById("theme"));
 setUpKeys(
   Object.entries(PAGES).flatMap(([name, page]) => (page.key ? [[page.key, page.title, () => visit(`?page=${name}`)]] : [])),

@@ -54,6 +54,11 @@ export function chip(run, cluster, text, href = null) {
   return href ? element("a", { ...attributes, href }, text) : element("span", attributes, text);
 }
 
+// What people call a cluster, or else its number.
+export function clusterLabel(run, cluster) {
+  return run.names[cluster] ?? `cluster ${cluster}`;
+}
+
 export function colour(run, cluster) {
   return run.colours[cluster + 1] ?? run.colours[0];
 }

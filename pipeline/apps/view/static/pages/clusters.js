@@ -3,7 +3,8 @@
 import { address } from "../address.js";
 import { ask } from "../api.js";
 import { count, element } from "../dom.js";
-import { colour, notice, picture, segments } from "../parts.js";
+import { clusterLabel, colour, picture, segments } from "../parts.js";
+import { pickable } from "../selection.js";
 import { visit } from "../address.js";
 
 const SORTS = {
@@ -21,21 +22,23 @@ export async function show({ run, query, signal, pictures }) {
   return [
     element("h1", {}, "Clusters"),
     element("div", { class: "bar" },
-      element("p", { class: "muted" }, `${count(found.length, "cluster")} of the mined masks, each with its most typical ones. Scores are the detector's.`),
+      element("p", { class: "muted" }, `${count(new Set(run.groups).size, "cluster")} of the mined masks, each with its most typical ones. Scores are the detector's.`),
       segments("sort", "Sort by", options, sort, (value) => visit(address(query, { sort: value })))),
-    element("ul", { class: "cards" }, [...found].sort(SORTS[sort][1]).map((one) => element("li", {}, card(run, one, largest, pictures)))),
+    element("ul", { class: "cards" }, found.filter((one) => run.groups[one.cluster] === one.cluster).sort(SORTS[sort][1]).map((one) => element("li", {}, card(run, one, largest, pictures)))),
   ];
 }
 
 function card(run, one, largest, pictures) {
-  return element(
+  const label = clusterLabel(run, one.cluster);
+  const node = element(
     "a",
-    { class: "card", href: `?page=cluster&cluster=${one.cluster}`, "data-item": one.cluster, "--colour": colour(run, one.cluster) },
-    element("span", { class: "card-head" }, element("strong", { class: "swatch" }, `Cluster ${one.cluster}`), element("span", { class: "number" }, count(one.size, "mask"))),
+    { class: "card", href: `?page=cluster&cluster=${one.cluster}`, "--colour": colour(run, one.cluster) },
+    element("span", { class: "card-head" }, element("strong", { class: "swatch" }, label.replace(/^cluster /, "Cluster ")), element("span", { class: "number" }, count(one.size, "mask"))),
     element("span", { class: "bar-track", "aria-hidden": "true" }, element("span", { class: "bar-fill", "--share": one.size / largest })),
     element("span", { class: "strip" }, one.examples.length ? one.examples.map((row) => picture({ photo: pictures.cut(row, 160), alt: "", square: true })) : element("span", { class: "muted" }, "empty")),
     element("span", { class: "muted number facts" }, facts(one).map((fact) => element("span", {}, fact))),
   );
+  return pickable("clusters", one.cluster, node, label);
 }
 
 export function facts(one) {

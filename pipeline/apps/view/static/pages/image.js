@@ -3,7 +3,7 @@
 import { address, pick, visit } from "../address.js";
 import { IMAGE_QUERY, ask } from "../api.js";
 import { count, element, percent } from "../dom.js";
-import { addOverlay, chip, notice, picture, segments } from "../parts.js";
+import { addOverlay, chip, clusterLabel, notice, picture, segments } from "../parts.js";
 
 const EDGE = 1024;
 const SHOWN = 12;
@@ -57,7 +57,7 @@ function heading(image, query) {
     "div",
     { class: "heading" },
     element("a", { href: up, "data-up": "", class: "button" }, query.get("panel") ? "← All stages" : "← Back"),
-    element("h1", { class: "id" }, image.id),
+    element("h1", { class: "id", "data-pick": "images", "data-item": image.index }, image.id),
     element("span", { class: "chip" }, image.split === "train" ? "training" : "validation"),
     element("span", { class: "steps" },
       element("span", { class: "muted number" }, image.place === null ? "not in the list" : `${image.place + 1} of ${image.of.toLocaleString("en")}`),
@@ -87,7 +87,7 @@ function caption(stage, found, layer) {
 function maskList(run, masks, layer) {
   const scored = layer === "candidates" || layer === "pseudo-labels";
   const chips = masks.slice(0, SHOWN).map((mask) => {
-    const parts = [mask.cluster >= 0 ? `cluster ${mask.cluster}` : "mask", scored ? mask.score.toFixed(2) : null, percent(mask.area)];
+    const parts = [mask.cluster >= 0 ? clusterLabel(run, mask.cluster) : "mask", scored ? mask.score.toFixed(2) : null, percent(mask.area)];
     return chip(run, mask.cluster, parts.filter(Boolean).join(" · "), mask.cluster >= 0 ? `?page=cluster&cluster=${mask.cluster}` : null);
   });
   if (masks.length > SHOWN) chips.push(element("span", { class: "muted" }, `and ${masks.length - SHOWN} more`));

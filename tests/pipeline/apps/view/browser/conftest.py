@@ -19,6 +19,8 @@ from maskdistill.pipeline.plan import Plan
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
+TOKEN = "token-of-the-tests"
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
@@ -35,9 +37,9 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def served(plan: Plan) -> Iterator[str]:
+def served(plan: Plan, token: str | None = None) -> Iterator[str]:
     with bind("127.0.0.1", 0) as listener:
-        app = make_app(ViewedRun(plan), allowed_hosts("127.0.0.1"))
+        app = make_app(ViewedRun(plan, edit=token is not None), allowed_hosts("127.0.0.1"), token=token)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -58,6 +60,27 @@ def runs(
     (finished.config.artifacts.parent / "photos" / "02.png").unlink()
     with served(finished) as first, served(empty) as second:
         yield {"finished": first, "empty": second}
+
+
+@pytest.fixture
+def edited_plan(tmp_path: Path, photo_plan: Callable[[Path], Plan], write_run: Callable[[Plan], None]) -> Plan:
+    """A finished run for one test alone, to be changed."""
+    plan = photo_plan(tmp_path)
+    write_run(plan)
+    return plan
+
+
+@pytest.fixture
+def editor(browser: Any, edited_plan: Plan) -> Iterator[Visitor]:
+    """A visitor who may change that run."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    with served(edited_plan, TOKEN) as address:
+        found = Visitor(context.new_page(), address)
+        found.page.goto(f"{address}#edit={TOKEN}")
+        found.ready()
+        yield found
+        context.close()
+    assert found.faults == []
 
 
 @pytest.fixture
