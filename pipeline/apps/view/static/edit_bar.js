@@ -71,9 +71,9 @@ async function tagConcerned(tag) {
   if (!about.length) return;
   const all = tiles();
   const next = all[all.indexOf(about.at(-1)) + 1] ?? about.at(-1);
-  await attempt("tag", { what: about[0].dataset.pick, items: about.map((tile) => Number(tile.dataset.item)), tag });
   clear();
   next.focus();
+  await attempt("tag", { what: about[0].dataset.pick, items: about.map((tile) => Number(tile.dataset.item)), tag });
 }
 
 function mergeConcerned() {

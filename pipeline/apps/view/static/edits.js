@@ -4,6 +4,7 @@ import { ask, send } from "./api.js";
 
 const TOKEN = "maskdistill-edit";
 let state = null;
+let last = Promise.resolve();
 let listener = () => {};
 
 export function takeToken() {
@@ -34,8 +35,12 @@ export function tagOf(what, item) {
   return ["excluded", "flagged"].find((tag) => state[what]?.[tag]?.includes(item)) ?? null;
 }
 
-// `action` is tag, name, merge, split or undo; resolves once the page has been told.
-export async function change(action, body = {}) {
-  state = await send(`edits/${action}`, body, sessionStorage.getItem(TOKEN));
-  await listener(action);
+// `action` is tag, name, merge, split or undo; resolves once the page has been told. One after the other, as typed.
+export function change(action, body = {}) {
+  const made = last.then(async () => {
+    state = await send(`edits/${action}`, body, sessionStorage.getItem(TOKEN));
+    await listener(action);
+  });
+  last = made.catch(() => {});
+  return made;
 }

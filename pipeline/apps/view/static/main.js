@@ -78,9 +78,10 @@ async function refresh() {
 
 // A cluster that was changed has another name, colour or number everywhere; a tag is drawn where it is.
 onChange(async (action) => {
-  if (action === "tag") return mark();
-  run = await ask("run");
-  await draw();
+  const before = JSON.stringify([run.edited, run.names]);
+  if (action !== "tag") run = await ask("run");
+  if (JSON.stringify([run.edited, run.names]) !== before) await draw();
+  else mark();
 });
 takeToken();
 setUpSelection(drawBar);
