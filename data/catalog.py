@@ -95,6 +95,8 @@ CLUSTERS = OutputStore("cluster", "clusters.zarr", _clusters)
 CURATED = OutputStore("curate", "masks.zarr", _masks)
 CURATED_CLUSTERS = OutputStore("curate", "clusters.zarr", _clusters)
 """What was changed by hand, in the form of MINED, each mask with its cluster, and of CLUSTERS."""
+CURATED_BY = OutputFile("curate", "edits.yaml")
+"""The edits that were applied."""
 DETECTOR = OutputFile("distill", "detector.safetensors")
 CANDIDATES = OutputStore("distill", "candidates.zarr", _masks)
 KEPT = OutputStore("filter", "masks.zarr", _masks)

@@ -120,19 +120,20 @@ def read_edits(path: Path) -> Edits:
 def write_edits(path: Path, edits: Edits) -> None:
     """Write a file of edits in one step, one line for each thing that was changed."""
     values = edits.model_dump(mode="json", exclude_defaults=True)
+    if edits.clusters.names:  # JSON has texts alone for names
+        values["clusters"]["names"] = edits.clusters.names
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=10**6) if values else "{}\n"
     with atomic_path(path) as temporary:
         temporary.write_text(_HEAD + text, encoding="utf-8")
 
 
 def _with_numbers(tree: Any) -> Any:
-    """The same; names of clusters by number, which YAML gives as texts."""
+    """The same; names of clusters by number, which are read as texts, and those that look like numbers as names."""
     clusters = tree.get("clusters") if isinstance(tree, dict) else None
-    names = clusters.get("names") if isinstance(clusters, dict) else None
-    if not isinstance(names, dict):
+    if not isinstance(clusters, dict) or not isinstance(clusters.get("names"), dict):
         return tree
-    texts = {int(key) if str(key).isdigit() else key: _as_text(value) for key, value in names.items()}
-    return {**tree, "clusters": {**clusters, "names": texts}}
+    texts = {int(key) if str(key).isdigit() else key: _as_text(name) for key, name in clusters["names"].items()}
+    return tree | {"clusters": clusters | {"names": texts}}
 
 
 def _as_text(value: Any) -> Any:

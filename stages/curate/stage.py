@@ -1,6 +1,6 @@
 """Masks and clusters as they were changed by hand, in the form in which `mine` and `cluster` leave them.
 
-Writes `masks.zarr`, each mask with its cluster, and `clusters.zarr`.
+Writes `masks.zarr`, each mask with its cluster, `clusters.zarr`, and the edits that it applied.
 """
 
 from collections.abc import Container
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from maskdistill.data.catalog import CLUSTERS, CURATED, CURATED_CLUSTERS, open_masks
-from maskdistill.data.edits import read_edits
+from maskdistill.data.catalog import CLUSTERS, CURATED, CURATED_BY, CURATED_CLUSTERS, open_masks
+from maskdistill.data.edits import read_edits, write_edits
 from maskdistill.data.errors import InputError, about
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.masks import MaskStore
@@ -44,6 +44,7 @@ def run(config: CurateConfig, inputs: StageInputs, workdir: Path, progress: Prog
     curated.save(workdir / CURATED.file)
     columns = (grouped.embedding[keep], grouped.cluster[keep], grouped.distance[keep])
     ClusterStore(*columns, grouped.centroids, grouped.scale).save(workdir / CURATED_CLUSTERS.file)
+    write_edits(workdir / CURATED_BY.file, edits)
     progress.advance(len(masks))
     sizes = np.bincount(columns[1], minlength=grouped.k).tolist()
     counts = {"excluded_masks": int((~keep).sum()), "excluded_images": len(excluded)}

@@ -33,10 +33,12 @@ def save_gallery(run: Run, out: Path, n_images: int = 8) -> None:
     """
     source = run.source
     scores = run.scores(SEGMENT.name)
-    first = source.n_train if source.n_train < len(source) else 0
-    chosen = np.unique(np.linspace(first, len(source) - 1, n_images).round().astype(int))
+    excluded = set(run.plan.edits.images.excluded)
+    shown = [index for index, image_id in enumerate(source.ids) if image_id not in excluded]
+    shown = [index for index in shown if index >= source.n_train] or shown
+    chosen = [shown[i] for i in np.unique(np.linspace(0, len(shown) - 1, n_images).round().astype(int))]
     matched = (scores.get("val") or scores.get("train") or {}).get("class_of_cluster", {})
-    rows = [row for index in chosen if (row := _row(run, int(index), matched))]
+    rows = [row for index in chosen if (row := _row(run, index, matched))]
     if not rows:
         raise InputError(f"gallery: none of the {len(chosen)} images of the picture is there any more; put some back")
     titles = ["image", *_views(run), *(["ground truth"] if source.class_names else [])]
