@@ -92,14 +92,15 @@ class Edits(Settings):
 
     def describe(self) -> str:
         """In a few words: "10 masks excluded, 2 clusters merged"."""
-        counts = {
-            "images excluded": len(self.images.excluded),
-            "masks excluded": sum(map(len, self.masks.excluded.values())),
-            "clusters split": len(self.clusters.split),
-            "clusters merged": sum(map(len, self.clusters.merged)),
-            "clusters named": len(self.clusters.names),
-        }
-        return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing"
+        counts = (
+            (len(self.images.excluded), "image", "excluded"),
+            (sum(map(len, self.masks.excluded.values())), "mask", "excluded"),
+            (len(self.clusters.split), "cluster", "split"),
+            (sum(map(len, self.clusters.merged)), "cluster", "merged"),
+            (len(self.clusters.names), "cluster", "named"),
+        )
+        found = [f"{n} {what}{'s' * (n != 1)} {done}" for n, what, done in counts if n]
+        return ", ".join(found) or "nothing changed"
 
 
 NO_EDITS = Edits()

@@ -17,7 +17,9 @@ from maskdistill.pipeline.apps.view.state import TheRun
 from maskdistill.pipeline.apps.view.threshold import Order
 from maskdistill.pipeline.apps.view.viewed_run import ViewedRun, check_number
 
-_EXAMPLES = 5
+_EXAMPLES = 12
+_MINED = ("masks", "clusters")
+"""Layers whose masks can be changed by hand, and named by their row."""
 _FEWEST_PER_PAGE, _MOST_PER_PAGE = 1, 500
 
 
@@ -142,7 +144,9 @@ def _describe_masks(run: ViewedRun, name: str, image: int) -> dict[str, Any]:
         return {"missing": missing, "masks": [], "size_hw": None}
     columns = layer.regions(image, (1, 1)).columns
     values = zip(columns.cluster.tolist(), columns.score.tolist(), columns.area.tolist(), strict=True)
-    masks = [{"cluster": cluster, "score": score, "area": area} for cluster, score, area in values]
+    masks: list[dict[str, Any]] = [{"cluster": one, "score": score, "area": area} for one, score, area in values]
+    if name in _MINED:
+        masks = [{**mask, "row": row} for mask, row in zip(masks, layer.columns.rows_of(image), strict=True)]
     return {"missing": None, "masks": masks, "size_hw": layer.size_of(image)}
 
 

@@ -39,6 +39,8 @@ class OverlayQuery(PictureQuery, MaskFilter):
     """Which masks to draw, and how."""
 
     style: Style = "fill"
+    only: int | None = Field(None, ge=0)
+    """Of the masks that the layer has on the image, this one alone, counted from 0."""
 
 
 class ThresholdQuery(PictureQuery):
@@ -72,8 +74,12 @@ def overlay(
 
     def make() -> bytes:
         regions = run.layer(name).regions(image, fit_size(_size_of(run, name, image), query.edge))
-        regions = regions.take(query.match(regions.columns))
-        return to_png(mask_layer(regions.masks, regions.columns.cluster.tolist(), query.style))
+        shown = query.match(regions.columns)
+        if query.only is not None:
+            shown &= np.arange(len(shown)) == query.only
+        # Masks without a cluster are told apart by their number in the image.
+        colours = np.where(regions.columns.cluster < 0, np.arange(len(shown)), regions.columns.cluster)
+        return to_png(mask_layer(regions.masks[shown], colours[shown].tolist(), query.style))
 
     picture = cache.get((image, name, run.layer_version(name), query), make)
     return _answer("image/png", picture, query, known)

@@ -73,7 +73,7 @@ class ViewedRun(Run):
             "names": self.journal.edits.clusters.names,
             "groups": group_of(self.journal.edits.clusters, n_clusters),
             "edited": self._grouping(),
-            "colours": ["#{:02x}{:02x}{:02x}".format(*cluster_colour(i)) for i in range(-1, n_clusters)],
+            "colours": ["#{:02x}{:02x}{:02x}".format(*cluster_colour(i)) for i in range(-1, max(n_clusters, 64))],
         }
 
     def _threshold(self) -> float:

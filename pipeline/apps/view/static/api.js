@@ -35,6 +35,7 @@ export async function reason(response) {
   }
 }
 
+const OVERLAY = ["cluster", "min_score", "max_score", "min_area", "max_area", "only"];
 const MASK_FILTER = ["cluster", "min_score", "max_score", "min_area", "max_area"];
 export const MASK_QUERY = [...MASK_FILTER, "name", "split", "tag", "lasso", "sort", "descending"];
 export const IMAGE_QUERY = [...MASK_FILTER, "layer", "name", "split", "having", "sort", "descending"];
@@ -53,7 +54,7 @@ export class Pictures {
 
   overlay(image, layer, edge, style, parameters = new URLSearchParams()) {
     const query = { edge, style, v: this.versions[layer] };
-    return this.#address(`images/${image}/overlay/${layer}`, query, parameters, MASK_FILTER);
+    return this.#address(`images/${image}/overlay/${layer}`, query, parameters, OVERLAY);
   }
 
   heat(image, edge) {

@@ -6,6 +6,7 @@ import { element } from "./dom.js";
 import { drawBar } from "./edit_bar.js";
 import { loadEdits, onChange, takeToken } from "./edits.js";
 import { setUpKeys } from "./keys.js";
+import { setUpOpacity } from "./opacity.js";
 import { notice } from "./parts.js";
 import { clear, mark, setUpSelection } from "./selection.js";
 import { setUpTheme } from "./theme.js";
@@ -84,6 +85,7 @@ onChange(async (action) => {
   else mark();
 });
 takeToken();
+setUpOpacity();
 setUpSelection(drawBar);
 setUpTheme(document.getElementById("theme"));
 setUpKeys(

@@ -54,6 +54,11 @@ export function chip(run, cluster, text, href = null) {
   return href ? element("a", { ...attributes, href }, text) : element("span", attributes, text);
 }
 
+// An id in one line: where it is too long, its end is what can be read, as that is where ids differ.
+export function name(id) {
+  return element("span", { class: "id end", title: id }, element("bdi", {}, id));
+}
+
 // What people call a cluster, or else its number.
 export function clusterLabel(run, cluster) {
   return run.names[cluster] ?? `cluster ${cluster}`;

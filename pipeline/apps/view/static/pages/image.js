@@ -3,7 +3,8 @@
 import { address, pick, visit } from "../address.js";
 import { IMAGE_QUERY, ask } from "../api.js";
 import { count, element, percent } from "../dom.js";
-import { addOverlay, chip, clusterLabel, notice, picture, segments } from "../parts.js";
+import { opacitySlider } from "../opacity.js";
+import { addOverlay, chip, clusterLabel, colour, notice, picture, segments } from "../parts.js";
 
 const EDGE = 1024;
 const SHOWN = 12;
@@ -33,14 +34,14 @@ export async function show({ run, query, signal, pictures }) {
       { class: `panel${found.missing ? " missing" : ""}`, "data-layer": layer },
       element("figcaption", {}, element("h2", {}, layer), element("span", { class: "muted" }, caption(stage, found, layer))),
       found.missing ? notice(found.missing) : element("a", { href, class: "frame", "aria-label": single === layer ? "All stages" : `Only ${layer}` }, frame),
-      found.missing ? null : maskList(run, found.masks, layer),
+      found.missing ? null : maskList(run, found.masks, layer, (only) => highlight(frame, only === null ? null : pictures.overlay(index, layer, EDGE, "fill", new URLSearchParams({ only })))),
     );
   }
 
   const shown = single ? panels.filter((panel) => panel.dataset.layer === single) : panels;
   return [
     heading(image, query),
-    element("div", { class: "bar" }, segments("style", "Masks drawn as", STYLES, style, (value) => visit(address(query, { style: value === "fill" ? null : value }))),
+    element("div", { class: "bar" }, segments("style", "Masks drawn as", STYLES, style, (value) => visit(address(query, { style: value === "fill" ? null : value }))), opacitySlider(),
       element("span", { class: "muted" }, style === "heat" ? "Affinity to the sources of the mined mask, computed anew with the ViT" : "")),
     element("div", { class: `panels${single ? " single" : ""}` }, shown),
   ];
@@ -84,14 +85,28 @@ function caption(stage, found, layer) {
   return `${stage} · ${layer === "predictions" ? count(found.masks.length, "cluster") : count(found.masks.length, "mask")}`;
 }
 
-function maskList(run, masks, layer) {
+// A chip for each mask, in the colour that it is drawn in; pointing at one shows its mask alone.
+function maskList(run, masks, layer, show) {
   const scored = layer === "candidates" || layer === "pseudo-labels";
-  const chips = masks.slice(0, SHOWN).map((mask) => {
-    const parts = [mask.cluster >= 0 ? clusterLabel(run, mask.cluster) : "mask", scored ? mask.score.toFixed(2) : null, percent(mask.area)];
-    return chip(run, mask.cluster, parts.filter(Boolean).join(" · "), mask.cluster >= 0 ? `?page=cluster&cluster=${mask.cluster}` : null);
+  const chips = masks.slice(0, SHOWN).map((mask, i) => {
+    const isIn = mask.cluster >= 0;
+    const parts = [isIn ? clusterLabel(run, mask.cluster) : `mask ${i + 1}`, scored ? mask.score.toFixed(2) : null, percent(mask.area)];
+    const node = chip(run, isIn ? mask.cluster : i, parts.filter(Boolean).join(" · "), isIn ? `?page=cluster&cluster=${mask.cluster}` : null);
+    if (!isIn) node.style.setProperty("--colour", colour(run, i));
+    if (!isIn) node.tabIndex = 0;
+    node.dataset.mask = i;
+    for (const event of ["pointerenter", "focus"]) node.addEventListener(event, () => show(i));
+    for (const event of ["pointerleave", "blur"]) node.addEventListener(event, () => show(null));
+    return node;
   });
   if (masks.length > SHOWN) chips.push(element("span", { class: "muted" }, `and ${masks.length - SHOWN} more`));
   return element("div", { class: "chips" }, chips.length ? chips : element("span", { class: "muted" }, "nothing on this image"));
+}
+
+function highlight(frame, source) {
+  frame.querySelector(".only")?.remove();
+  frame.classList.toggle("highlighting", Boolean(source));
+  if (source) frame.append(element("img", { class: "overlay only", src: source, alt: "" }));
 }
 
 // The heat takes a while, and may be refused where the ViT is not to be had: so it is asked for before it is shown.

@@ -4,7 +4,8 @@ import { address, note, pick } from "../address.js";
 import { IMAGE_QUERY, ask } from "../api.js";
 import { count, element } from "../dom.js";
 import { filters } from "../filters.js";
-import { notice, pager, picture, segments, stages } from "../parts.js";
+import { opacitySlider } from "../opacity.js";
+import { name, notice, pager, picture, segments, stages } from "../parts.js";
 import { mark, pickable } from "../selection.js";
 
 const PER_PAGE = 48;
@@ -40,9 +41,9 @@ export async function show(context) {
   await update(query);
   return [
     element("h1", { class: "visually-hidden" }, "Images"),
-    stages(run, layer, (name) => address(query, { layer: name, page_number: null })),
+    stages(run, layer, (other) => address(query, { layer: other, page_number: null })),
     filters(run, known, query, (changes) => change({ ...changes, page_number: null })),
-    element("div", { class: "bar" }, counter, restyle),
+    element("div", { class: "bar" }, counter, element("span", { class: "looks" }, opacitySlider(), restyle)),
     list,
   ];
 }
@@ -76,7 +77,7 @@ function grid({ pictures }, items, layer, query) {
       element(
         "span",
         { class: "caption" },
-        element("span", { class: "id", title: item.id }, item.id),
+        name(item.id),
         item.count === null ? null : element("span", { class: "muted number" }, String(item.count)),
       ),
     );

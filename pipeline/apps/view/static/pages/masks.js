@@ -4,7 +4,7 @@ import { address, pick, visit } from "../address.js";
 import { MASK_QUERY, ask } from "../api.js";
 import { count, element } from "../dom.js";
 import { mayEdit } from "../edits.js";
-import { chip, clusterLabel, colour, notice, pager, picture, segments } from "../parts.js";
+import { chip, clusterLabel, colour, name, notice, pager, picture, segments } from "../parts.js";
 import { mark, pickable } from "../selection.js";
 
 const PER_PAGE = 60;
@@ -49,7 +49,7 @@ export function maskTile(run, mask, pictures) {
     "a",
     { class: "tile", href: `?page=image&image=${mask.index}&layer=clusters&cluster=${mask.cluster}`, "--colour": colour(run, mask.cluster) },
     picture({ photo: pictures.cut(mask.row, 320), alt: mask.id, square: true }),
-    element("span", { class: "caption" }, element("span", { class: "id", title: mask.id }, mask.id), element("span", { class: "muted number", title: "distance to the centroid" }, mask.distance.toFixed(3))),
+    element("span", { class: "caption" }, name(mask.id), element("span", { class: "muted number", title: "distance to the centroid" }, mask.distance.toFixed(3))),
   );
   return pickable("masks", mask.row, tile, mask.id);
 }
