@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from maskdistill.data.errors import InputError, MaskDistillError, MissingArtifact, UnreadableImage
-from maskdistill.pipeline.apps.view import data_routes, edit_routes, mask_routes, picture_routes
+from maskdistill.pipeline.apps.view import data_routes, edit_routes, mask_routes, picture_routes, truth_routes
 from maskdistill.pipeline.apps.view.cache import PictureCache
 from maskdistill.pipeline.apps.view.folders import LeavesFolder
 from maskdistill.pipeline.apps.view.guard import refusal
@@ -52,7 +52,7 @@ def make_app(run: ViewedRun, hosts: Iterable[str], static: Path = STATIC, token:
     app.add_exception_handler(MaskDistillError, _tell)
     app.state.run = run
     app.state.cache = PictureCache()
-    for routes in (data_routes, mask_routes, picture_routes, edit_routes):
+    for routes in (data_routes, mask_routes, picture_routes, edit_routes, truth_routes):
         app.include_router(routes.router)
 
     @app.middleware("http")

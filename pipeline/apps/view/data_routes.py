@@ -1,9 +1,11 @@
 """What the pages show, as JSON. Images and masks are named by number, never by path."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, Response
+from numpy.typing import NDArray
 from pydantic import Field
 
 from maskdistill.data.errors import MissingArtifact
@@ -15,6 +17,7 @@ from maskdistill.pipeline.apps.view.layers import Layer
 from maskdistill.pipeline.apps.view.query import ImageQuery, LayerName, find_images
 from maskdistill.pipeline.apps.view.state import TheRun
 from maskdistill.pipeline.apps.view.threshold import Order
+from maskdistill.pipeline.apps.view.truth import truth_of
 from maskdistill.pipeline.apps.view.viewed_run import ViewedRun, check_number
 
 _EXAMPLES = 12
@@ -53,9 +56,17 @@ def describe_run(run: TheRun) -> dict[str, Any]:
 def list_images(run: TheRun, query: Annotated[ImagePage, Query()]) -> dict[str, Any]:
     """One page of the images that meet a query."""
     layer, missing = _layer_or_reason(run, query.layer)
-    found = find_images(query, layer, run.source)
+    found = find_images(query, layer, run.source, _ious(run, query))
     shown = found.images[query.page * query.per_page : (query.page + 1) * query.per_page].tolist()
-    items = [{**describe_image(run, i), "count": None if found.counts is None else int(found.counts[i])} for i in shown]
+    ious = _ious(run, query) if query.sort == "iou" and layer is not None else None
+    items = [
+        {
+            **describe_image(run, i),
+            "count": None if found.counts is None else int(found.counts[i]),
+            "iou": None if ious is None or np.isnan(iou := ious()[i]) else float(iou),
+        }
+        for i in shown
+    ]
     return {"images": len(found.images), "masks": found.n_masks, "items": items, "missing": missing}
 
 
@@ -64,7 +75,7 @@ def show_image(run: TheRun, image: int, query: Annotated[ImageQuery, Query()]) -
     """The masks of one image by layer, and its neighbours among the images that meet the query."""
     check_number("image", image, len(run.source))
     layer, _ = _layer_or_reason(run, query.layer)
-    images = find_images(query, layer, run.source).images
+    images = find_images(query, layer, run.source, _ious(run, query)).images
     places = np.flatnonzero(images == image)
     place = int(places[0]) if len(places) else None
     return {
@@ -135,6 +146,12 @@ def map_points(run: TheRun) -> Response:
     columns = (points[:, 0], points[:, 1], cluster)
     body = b"".join(np.asarray(column, dtype="<u2").tobytes() for column in columns)
     return Response(body, media_type="application/octet-stream")
+
+
+def _ious(run: ViewedRun, query: ImageQuery) -> Callable[[], NDArray[np.floating]] | None:
+    """Gives the IoU of every image in the layer of a query; None without ground truth."""
+    truth = truth_of(run)
+    return None if truth is None else lambda: truth.images(query.layer)
 
 
 def _describe_masks(run: ViewedRun, name: str, image: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from maskdistill.data.stores.named_masks import find_masks
 from maskdistill.pipeline.apps.view.lasso import inside
 from maskdistill.pipeline.apps.view.query import MaskFilter
+from maskdistill.pipeline.apps.view.truth import truth_of
 from maskdistill.pipeline.apps.view.viewed_run import ViewedRun
 
 
@@ -22,8 +23,9 @@ class MaskQuery(MaskFilter):
     """By what was done to the mask by hand; its image does not count."""
     lasso: Annotated[tuple[Annotated[float, Field(ge=-1, le=2)], ...], Field(max_length=400)] = ()
     """Corners of a polygon on the map: x and y of each, from 0 to 1."""
-    sort: Literal["order", "distance", "area", "score"] = "order"
-    """By place in the data set, distance to the centroid, fraction of the image, or score."""
+    sort: Literal["order", "distance", "area", "score", "iou"] = "order"
+    """By place in the data set, distance to the centroid, fraction of the image, score, or IoU with the ground truth;
+    without any, that is the place in the data set."""
     descending: bool = False
 
     @field_validator("lasso")
@@ -47,10 +49,13 @@ def find_mined(query: MaskQuery, run: ViewedRun) -> NDArray[np.int64]:
         keep &= _tagged(query, run)
     if query.lasso:
         keep &= inside(run.embedding_map().points / 65_535, np.reshape(query.lasso, (-1, 2)))
-    rows = np.flatnonzero(keep)
-    if query.sort == "order":
+    rows, truth = np.flatnonzero(keep), truth_of(run)
+    if query.sort == "order" or (query.sort == "iou" and truth is None):
         return rows[:: -1 if query.descending else 1]
-    values = run.clusters().distance if query.sort == "distance" else getattr(columns, query.sort)
+    if query.sort == "iou" and truth is not None:
+        values: NDArray[np.floating] = truth.mined()[0]
+    else:
+        values = run.clusters().distance if query.sort == "distance" else getattr(columns, query.sort)
     return rows[np.argsort(-values[rows] if query.descending else values[rows], kind="stable")]
 
 

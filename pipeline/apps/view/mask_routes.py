@@ -8,6 +8,7 @@ from pydantic import Field
 from maskdistill.pipeline.apps.view.descriptions import describe_mask
 from maskdistill.pipeline.apps.view.mask_query import MaskQuery, find_mined
 from maskdistill.pipeline.apps.view.state import TheRun
+from maskdistill.pipeline.apps.view.truth import truth_of
 from maskdistill.pipeline.apps.view.viewed_run import check_number
 
 router = APIRouter(prefix="/api/masks")
@@ -26,7 +27,15 @@ def list_masks(run: TheRun, query: Annotated[MaskPage, Query()]) -> dict[str, An
     """One page of the masks that meet a query."""
     rows = find_mined(query, run)
     shown = rows[query.page * query.per_page : (query.page + 1) * query.per_page].tolist()
-    return {"masks": len(rows), "items": [describe_mask(run, row) for row in shown]}
+    items = [describe_mask(run, row) for row in shown]
+    truth = truth_of(run) if query.sort == "iou" else None
+    if truth is not None:
+        ious, classes = truth.mined()
+        for item in items:
+            one = int(classes[item["row"]])
+            if one >= 0:
+                item.update({"iou": float(ious[item["row"]]), "class": truth.class_names[one]})
+    return {"masks": len(rows), "items": items}
 
 
 @router.get("/{row}")

@@ -70,6 +70,7 @@ class ViewedRun(Run):
             "stages": stages,
             "filter": {**self.plan.config.filter.model_dump(mode="json"), "threshold": self._threshold()},
             "clusters": n_clusters,
+            "classes": list(self.source.class_names or ()) if self.plan.labels_fingerprint else [],
             "names": self.journal.edits.clusters.names,
             "groups": group_of(self.journal.edits.clusters, n_clusters),
             "edited": self._grouping(),

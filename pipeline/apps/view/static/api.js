@@ -65,6 +65,10 @@ export class Pictures {
     return this.#address(`images/${image}/outcome`, { edge, threshold, v: this.versions.candidates });
   }
 
+  truth(image, edge, style, parameters = new URLSearchParams()) {
+    return this.#address(`truth/images/${image}/overlay`, { edge, style, v: `${this.photoVersion}${this.versions.clusters}` }, parameters, OVERLAY);
+  }
+
   cut(row, edge) {
     return this.#address(`masks/${row}/cut`, { edge, v: this.versions.clusters });
   }

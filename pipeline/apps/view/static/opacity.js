@@ -3,7 +3,7 @@
 import { element } from "./dom.js";
 
 const NAME = "maskdistill-opacity";
-const USUAL = 75;
+const USUAL = 90;
 
 export function setUpOpacity() {
   apply(Number(localStorage.getItem(NAME) ?? USUAL));

@@ -59,6 +59,11 @@ export function name(id) {
   return element("span", { class: "id end", title: id }, element("bdi", {}, id));
 }
 
+// How well something fits the ground truth, 0 to 1.
+export function iou(value) {
+  return element("span", { class: "number iou", title: "IoU with the ground truth" }, `IoU ${value.toFixed(2)}`);
+}
+
 // What people call a cluster, or else its number.
 export function clusterLabel(run, cluster) {
   return run.names[cluster] ?? `cluster ${cluster}`;

@@ -4,7 +4,7 @@ import { address, pick, visit } from "../address.js";
 import { MASK_QUERY, ask } from "../api.js";
 import { count, element } from "../dom.js";
 import { mayEdit } from "../edits.js";
-import { chip, clusterLabel, colour, name, notice, pager, picture, segments } from "../parts.js";
+import { chip, clusterLabel, colour, iou, name, notice, pager, picture, segments } from "../parts.js";
 import { mark, pickable } from "../selection.js";
 
 const PER_PAGE = 60;
@@ -17,6 +17,7 @@ const SORTS = {
   score: "unsure first",
   order: "as in the data set",
 };
+const TRUTH_SORTS = { iou: "IoU with the ground truth, worst first", "iou-": "IoU with the ground truth, best first" };
 
 export async function show({ run, query, signal, pictures }) {
   const asked = pick(query, MASK_QUERY);
@@ -32,7 +33,7 @@ export async function show({ run, query, signal, pictures }) {
     element("div", { class: "bar" },
       element("p", { class: "number", role: "status" }, count(found.masks, "mask")),
       segments("tag", "By tag", tags, query.get("tag") ?? "", (tag) => visit(address(query, { tag, page_number: null }))),
-      sorting(query, asked)),
+      sorting(run, query, asked)),
     clusters(run, query),
     found.items.length ? maskGrid(run, found.items, pictures) : notice("No mask meets these conditions."),
     pager(Number(query.get("page_number") ?? 0), pages, (page) => address(query, { page_number: page || null })) ?? "",
@@ -49,7 +50,9 @@ export function maskTile(run, mask, pictures) {
     "a",
     { class: "tile", href: `?page=image&image=${mask.index}&layer=clusters&cluster=${mask.cluster}`, "--colour": colour(run, mask.cluster) },
     picture({ photo: pictures.cut(mask.row, 320), alt: mask.id, square: true }),
-    element("span", { class: "caption" }, name(mask.id), element("span", { class: "muted number", title: "distance to the centroid" }, mask.distance.toFixed(3))),
+    element("span", { class: "caption" }, name(mask.id),
+      mask.iou === undefined ? element("span", { class: "muted number", title: "distance to the centroid" }, mask.distance.toFixed(3)) : iou(mask.iou)),
+    mask.class ? element("span", { class: "caption" }, element("span", {}, mask.class)) : null,
   );
   return pickable("masks", mask.row, tile, mask.id);
 }
@@ -62,11 +65,12 @@ function heading(query) {
     mayEdit() ? null : element("span", { class: "muted" }, "to look at; maskdistill view --edit may change them"));
 }
 
-function sorting(query, asked) {
+function sorting(run, query, asked) {
+  const sorts = { ...SORTS, ...(run.classes.length ? TRUTH_SORTS : {}) };
   const control = element("select", { "aria-label": "Sort by", onchange: (event) => {
     const [, sort, minus] = /^(\w+)(-?)$/.exec(event.target.value);
     visit(address(query, { sort, descending: minus ? "true" : null, page_number: null }));
-  } }, Object.entries(SORTS).map(([value, text]) => element("option", { value }, text)));
+  } }, Object.entries(sorts).map(([value, text]) => element("option", { value }, text)));
   control.value = `${asked.get("sort")}${asked.get("descending") ? "-" : ""}`;
   return control;
 }

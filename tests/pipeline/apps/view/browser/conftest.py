@@ -4,7 +4,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +91,9 @@ def visitor(browser: Any, runs: dict[str, str]) -> Iterator[Visitor]:
     yield found
     context.close()
     assert found.faults == []
+
+
+@pytest.fixture
+def serve() -> Callable[[Plan], AbstractContextManager[str]]:
+    """Serves the page of a plan and gives its address."""
+    return served
