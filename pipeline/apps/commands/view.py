@@ -12,6 +12,7 @@ from maskdistill.pipeline.apps.commands.options import (
     config_source,
 )
 from maskdistill.pipeline.finished import FinishedPlan
+from maskdistill.pipeline.runs import find_run
 
 
 def view(
@@ -32,6 +33,9 @@ def view(
         bool,
         typer.Option("--edit", help="Let the page change things: exclude and flag, name, merge and split clusters."),
     ] = False,
+    against: Annotated[
+        str | None, typer.Option(metavar="NAME|KEY", help="Another run, to be compared with side by side.")
+    ] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Look at a run in the browser: masks of every stage, clusters, thresholds, and a map of the masks."""
@@ -41,9 +45,12 @@ def view(
 
     plan = FinishedPlan(config_source(config, overrides, run_name))
     run, token = ViewedRun(plan, follow_links=follow_links, edit=edit), secrets.token_urlsafe() if edit else None
+    other = None
+    if against is not None:
+        other = ViewedRun(FinishedPlan(find_run(plan.config.artifacts, against)), follow_links=follow_links)
     with bind(host, port) as listener:
         # What follows the # stays in the browser: no server and no log sees it.
         address = address_of(listener, host) + (f"#edit={token}" if edit else "")
-        app = make_app(run, [*allowed_hosts(host), *(allow_host or ())], token=token)
+        app = make_app(run, [*allowed_hosts(host), *(allow_host or ())], token=token, against=other)
         print(f"{address}  (Ctrl-C ends it)", flush=True)
         serve(app, listener, on_start=lambda: open_browser(address) if open_page else None)

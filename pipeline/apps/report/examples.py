@@ -23,8 +23,9 @@ def examples_section(run: ReportedRun) -> Section:
         lead = "Images spread evenly over the data; without scores of a final model none of them is best or worst."
         images = run.shown_images
         chosen = np.unique(np.linspace(images[0], images[-1], 2 * _EACH).round().astype(int)) if images else ()
-        cards = [Cards("", [_card(run, int(index)) for index in chosen])] if images else [Note("There are no images.")]
-        return Section("images", "Images", lead, cards)
+        if not images:
+            return Section("images", "Images", lead, [Note("There are no images.")])
+        return Section("images", "Images", lead, [Cards("", [_card(run, int(index)) for index in chosen])])
     each = min(_EACH, (len(run.shown_images) + 1) // 2)
     lead = (
         "Ranked by the mean IoU of the classes that an image shows. The ranking is for looking only: the score of the "

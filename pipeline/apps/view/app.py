@@ -13,8 +13,17 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from maskdistill.data.errors import InputError, MaskDistillError, MissingArtifact, UnreadableImage
-from maskdistill.pipeline.apps.view import data_routes, edit_routes, mask_routes, picture_routes, truth_routes
+from maskdistill.pipeline.apps.view import (
+    compare_routes,
+    data_routes,
+    edit_routes,
+    map_routes,
+    mask_routes,
+    picture_routes,
+    truth_routes,
+)
 from maskdistill.pipeline.apps.view.cache import PictureCache
+from maskdistill.pipeline.apps.view.comparison import Comparison
 from maskdistill.pipeline.apps.view.folders import LeavesFolder
 from maskdistill.pipeline.apps.view.guard import refusal
 from maskdistill.pipeline.apps.view.viewed_run import NotThere, ViewedRun
@@ -37,7 +46,13 @@ _STATUS: tuple[tuple[type[MaskDistillError], int], ...] = (
 )
 
 
-def make_app(run: ViewedRun, hosts: Iterable[str], static: Path = STATIC, token: str | None = None) -> FastAPI:
+def make_app(
+    run: ViewedRun,
+    hosts: Iterable[str],
+    static: Path = STATIC,
+    token: str | None = None,
+    against: ViewedRun | None = None,
+) -> FastAPI:
     """The application over a run.
 
     Args:
@@ -46,13 +61,18 @@ def make_app(run: ViewedRun, hosts: Iterable[str], static: Path = STATIC, token:
             has its own name lead to this machine.
         static: Folder of the page and of what it is made of.
         token: What a request carries that changes edits; None = it only reads.
+        against: A run to compare with, whose pictures are then below `/other`; None = none.
+
+    Raises:
+        InputError: The two runs have no image in common.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_exception_handler(MaskDistillError, _tell)
     app.state.run = run
     app.state.cache = PictureCache()
-    for routes in (data_routes, mask_routes, picture_routes, edit_routes, truth_routes):
+    app.state.comparison = None if against is None else Comparison(run, against)
+    for routes in (data_routes, map_routes, mask_routes, picture_routes, edit_routes, truth_routes, compare_routes):
         app.include_router(routes.router)
 
     @app.middleware("http")
@@ -67,6 +87,8 @@ def make_app(run: ViewedRun, hosts: Iterable[str], static: Path = STATIC, token:
     def page() -> FileResponse:
         return FileResponse(static / "index.html")
 
+    if against is not None:
+        app.mount("/other", make_app(against, hosts, static))
     app.mount("/static", StaticFiles(directory=static))
     return app
 

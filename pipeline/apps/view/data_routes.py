@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -47,9 +47,9 @@ router = APIRouter(prefix="/api")
 
 
 @router.get("/run")
-def describe_run(run: TheRun) -> dict[str, Any]:
-    """Images, stages and the settings that the page needs."""
-    return run.describe()
+def describe_run(run: TheRun, request: Request) -> dict[str, Any]:
+    """Images, stages and the settings that the page needs, and whether there is another run to compare with."""
+    return {**run.describe(), "other": request.app.state.comparison is not None}
 
 
 @router.get("/images")
@@ -130,22 +130,6 @@ def try_threshold(run: TheRun, query: Annotated[ThresholdPage, Query()]) -> dict
         for image, n_kept, n_lost in zip(*(values[page].tolist() for values in (images, kept, lost)), strict=True)
     ]
     return {**what_if.summarise(query.threshold), "items": items}
-
-
-@router.get("/map")
-def describe_map(run: TheRun) -> dict[str, Any]:
-    """Size and axes of the map."""
-    found = run.embedding_map()
-    return {"masks": len(found.points), "explained": found.explained}
-
-
-@router.get("/map/points")
-def map_points(run: TheRun) -> Response:
-    """x, y and cluster of all masks, three uint16 arrays one after the other, little-endian."""
-    points, cluster = run.embedding_map().points, run.clusters().cluster
-    columns = (points[:, 0], points[:, 1], cluster)
-    body = b"".join(np.asarray(column, dtype="<u2").tobytes() for column in columns)
-    return Response(body, media_type="application/octet-stream")
 
 
 def _ious(run: ViewedRun, query: ImageQuery) -> Callable[[], NDArray[np.floating]] | None:

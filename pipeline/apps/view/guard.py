@@ -19,7 +19,7 @@ def refusal(request: Request, token: str | None) -> tuple[int, str] | None:
         request: The request, its body unread.
         token: What changes have to carry; None = nothing may be changed.
     """
-    if request.method in _READING or not request.url.path.startswith(_WRITING):
+    if request.method in _READING or _WRITING not in request.url.path:
         return None  # what cannot be written to answers that for itself
     if token is None:
         return 403, "this page only reads; start it with `maskdistill view --edit` to change masks"

@@ -8,9 +8,10 @@ from pydantic import Field, field_validator
 
 from maskdistill.data.stores.named_masks import find_masks
 from maskdistill.pipeline.apps.view.lasso import inside
+from maskdistill.pipeline.apps.view.layouts import LayoutName
 from maskdistill.pipeline.apps.view.query import MaskFilter
 from maskdistill.pipeline.apps.view.truth import truth_of
-from maskdistill.pipeline.apps.view.viewed_run import ViewedRun
+from maskdistill.pipeline.apps.view.viewed_run import NotThere, ViewedRun
 
 
 class MaskQuery(MaskFilter):
@@ -23,6 +24,8 @@ class MaskQuery(MaskFilter):
     """By what was done to the mask by hand; its image does not count."""
     lasso: Annotated[tuple[Annotated[float, Field(ge=-1, le=2)], ...], Field(max_length=400)] = ()
     """Corners of a polygon on the map: x and y of each, from 0 to 1."""
+    layout: LayoutName = "pca"
+    """Of that map."""
     sort: Literal["order", "distance", "area", "score", "iou"] = "order"
     """By place in the data set, distance to the centroid, fraction of the image, score, or IoU with the ground truth;
     without any, that is the place in the data set."""
@@ -48,7 +51,10 @@ def find_mined(query: MaskQuery, run: ViewedRun) -> NDArray[np.int64]:
     if query.tag != "any":
         keep &= _tagged(query, run)
     if query.lasso:
-        keep &= inside(run.embedding_map().points / 65_535, np.reshape(query.lasso, (-1, 2)))
+        found = run.embedding_map(query.layout)
+        if found is None:
+            raise NotThere(f"the map by {query.layout} is still being computed; try again in a moment")
+        keep &= inside(found.points / 65_535, np.reshape(query.lasso, (-1, 2)))
     rows, truth = np.flatnonzero(keep), truth_of(run)
     if query.sort == "order" or (query.sort == "iou" and truth is None):
         return rows[:: -1 if query.descending else 1]

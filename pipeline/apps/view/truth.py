@@ -13,9 +13,9 @@ from maskdistill.data.catalog import stages_read
 from maskdistill.data.errors import MissingArtifact
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.pipeline.apps.output_names import VIEWS
-from maskdistill.pipeline.apps.view.layers import LabelLayer, MaskLayer
+from maskdistill.pipeline.apps.view.layers import MaskLayer
+from maskdistill.pipeline.apps.view.maps import maps_of
 from maskdistill.pipeline.apps.view.viewed_run import ViewedRun
-from maskdistill.stages.evaluate.predictions import Maps, predicted_maps
 from maskdistill.stages.evaluate.single import MaskScore, score_image, score_masks
 from maskdistill.stages.evaluate.truth import Truth
 
@@ -52,7 +52,7 @@ class ViewedTruth:
     def image(self, layer: str, image: int) -> float | None:
         """The score of an image in a layer; None without ground truth."""
         image_id = self.run.source.ids[image]
-        return score_image(self.truth, image, self._maps(layer)(image_id), self.class_of_cluster(layer))
+        return score_image(self.truth, image, maps_of(self.run, layer)(image_id), self.class_of_cluster(layer))
 
     def mined(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """IoU float32 (M,) and class int32 (M,) of all mined masks; nan and -1 where they have none."""
@@ -72,19 +72,8 @@ class ViewedTruth:
             for row in table
         ]
 
-    def _maps(self, layer: str) -> Maps:
-        return self.run.keep(f"maps of {layer}", stages_read(VIEWS[layer]), lambda: self._open_maps(layer))
-
-    def _open_maps(self, layer: str) -> Maps:
-        found = self.run.layer(layer)
-        if isinstance(found, LabelLayer):
-            known = set(found.store.image_ids)
-            return lambda image_id: found.store.read(found.store.index(image_id)) if image_id in known else None
-        folders = self.run.plan.folders(self.run.plan.upstream(VIEWS[layer]), "the page")
-        return predicted_maps(VIEWS[layer], folders)
-
     def _score_images(self, layer: str) -> NDArray[np.float32]:
-        maps, classes = self._maps(layer), self.class_of_cluster(layer)
+        maps, classes = maps_of(self.run, layer), self.class_of_cluster(layer)
         found = [score_image(self.truth, i, maps(name), classes) for i, name in enumerate(self.run.source.ids)]
         return np.asarray([np.nan if one is None else one for one in found], dtype=np.float32)
 

@@ -31,13 +31,9 @@ def describe_truth(run: TheRun, image: int) -> dict[str, Any]:
     """The classes of an image, and by layer how well masks and label map fit them."""
     check_number("image", image, len(run.source))
     truth = _truth(run)
-    labels = truth.truth.labels(image)
-    present = [] if labels is None else _classes_in(labels)
-    colours = _colours(truth)
-    classes = [
-        {"name": truth.class_names[one], "cluster": colours[one], "area": float((labels == one).mean())}
-        for one in present
-    ]
+    labels, colours = truth.truth.labels(image), _colours(truth)
+    present = [] if labels is None else [(one, np.mean(labels == one)) for one in _classes_in(labels)]
+    classes = [{"name": truth.class_names[one], "cluster": colours[one], "area": float(area)} for one, area in present]
     layers = {name: describe_scores(truth, name, image) for name in VIEWS if VIEWS[name] in run.stages}
     return {"classes": classes, "layers": layers}
 

@@ -123,11 +123,16 @@ class ViewedRun(Run):
         except MissingArtifact:
             return None
 
-    def embedding_map(self) -> "EmbeddingMap":
-        """The embeddings in two dimensions. Raises MissingArtifact."""
+    def embedding_map(self, layout: str = "pca") -> "EmbeddingMap | None":
+        """The embeddings in two dimensions; None while they are computed in the background. Raises MissingArtifact."""
         from maskdistill.pipeline.apps.view.embedding_map import project
+        from maskdistill.pipeline.apps.view.layouts import LAYOUTS, BackgroundLayout
 
-        return self.keep("map", ("cluster",), lambda: project(self.clusters()))
+        # Splits and merges leave the embeddings as they are.
+        stages, store = ("mine",), self.stored_clusters()
+        if layout == "pca":
+            return self.keep("map", stages, lambda: project(store))
+        return self.keep(f"map {layout}", stages, lambda: BackgroundLayout(store, LAYOUTS[layout])).result()
 
     def what_if(self) -> WhatIf:
         """The filter with other thresholds. Raises MissingArtifact."""

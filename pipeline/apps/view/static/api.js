@@ -2,9 +2,10 @@
 
 export class Refusal extends Error {}
 
-export async function ask(path, query = "", signal = undefined) {
+// `base` is "other/" for the run that this one is compared with.
+export async function ask(path, query = "", signal = undefined, base = "") {
   const text = String(query);
-  return answer(`api/${path}${text ? `?${text}` : ""}`, { signal });
+  return answer(`${base}api/${path}${text ? `?${text}` : ""}`, { signal });
 }
 
 // Only with the token that the command printed.
@@ -42,7 +43,8 @@ export const IMAGE_QUERY = [...MASK_FILTER, "layer", "name", "split", "having", 
 
 // Addresses of pictures. `v` names the artifact, so that a browser may keep a picture until it is made anew.
 export class Pictures {
-  constructor(run) {
+  constructor(run, base = "") {
+    this.base = base;
     this.photoVersion = run.data;
     this.versions = Object.fromEntries(run.stages.map((stage) => [stage.layer, `${stage.key}${stage.made}`]));
     this.versions.clusters += run.edited;
@@ -76,6 +78,6 @@ export class Pictures {
   #address(path, query, parameters = null, names = []) {
     const all = new URLSearchParams(query);
     for (const name of names) for (const value of parameters.getAll(name)) all.append(name, value);
-    return `api/${path}?${all}`;
+    return `${this.base}api/${path}?${all}`;
   }
 }

@@ -12,6 +12,7 @@ import { clear, mark, setUpSelection } from "./selection.js";
 import { setUpTheme } from "./theme.js";
 import { show as showCluster } from "./pages/cluster.js";
 import { show as showClusters } from "./pages/clusters.js";
+import { show as showCompare } from "./pages/compare.js";
 import { show as showImage } from "./pages/image.js";
 import { show as showImages } from "./pages/images.js";
 import { show as showMasks } from "./pages/masks.js";
@@ -24,6 +25,7 @@ const PAGES = {
   masks: { show: showMasks, title: "Masks", key: "g k" },
   threshold: { show: showThreshold, title: "Threshold", key: "g t" },
   map: { show: showMap, title: "Map", key: "g m" },
+  compare: { show: showCompare, title: "Compare", key: "g v", shown: () => run?.other },
   image: { show: showImage, within: "images" },
   cluster: { show: showCluster, within: "clusters" },
 };
@@ -42,6 +44,7 @@ async function draw() {
   main.setAttribute("aria-busy", "true");
   try {
     run ??= await ask("run", "", signal);
+    drawNavigation(page?.within ?? name);
     await loadEdits(signal);
     document.getElementById("title").textContent = run.title;
     document.title = `${page?.title ?? name} · ${run.title}`;
@@ -61,7 +64,7 @@ async function draw() {
 
 function drawNavigation(current) {
   const links = Object.entries(PAGES)
-    .filter(([, page]) => page.title)
+    .filter(([, page]) => page.title && (page.shown?.() ?? true))
     .map(([name, page]) =>
       element("a", { href: `?page=${name}`, "aria-current": name === current ? "page" : null }, page.title),
     );

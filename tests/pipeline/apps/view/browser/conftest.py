@@ -37,9 +37,10 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def served(plan: Plan, token: str | None = None) -> Iterator[str]:
+def served(plan: Plan, token: str | None = None, against: Plan | None = None) -> Iterator[str]:
     with bind("127.0.0.1", 0) as listener:
-        app = make_app(ViewedRun(plan, edit=token is not None), allowed_hosts("127.0.0.1"), token=token)
+        other = None if against is None else ViewedRun(against)
+        app = make_app(ViewedRun(plan, edit=token is not None), allowed_hosts("127.0.0.1"), token=token, against=other)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -94,6 +95,6 @@ def visitor(browser: Any, runs: dict[str, str]) -> Iterator[Visitor]:
 
 
 @pytest.fixture
-def serve() -> Callable[[Plan], AbstractContextManager[str]]:
-    """Serves the page of a plan and gives its address."""
+def serve() -> Callable[..., AbstractContextManager[str]]:
+    """Serves the page of a plan and gives its address; with `against`, that of two."""
     return served

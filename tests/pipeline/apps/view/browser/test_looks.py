@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def scored(browser: Any, plan: Plan, serve: Callable[[Plan], AbstractContextManager[str]]) -> Iterator[Visitor]:
+def scored(browser: Any, plan: Plan, serve: Callable[..., AbstractContextManager[str]]) -> Iterator[Visitor]:
     """A visitor of a run with ground truth."""
     run_stages(plan, plan.specs, Console(quiet=True))
     context = browser.new_context(viewport={"width": 1200, "height": 800})
