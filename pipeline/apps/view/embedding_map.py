@@ -48,4 +48,4 @@ def on_grid(points: NDArray[np.floating]) -> NDArray[np.uint16]:
     """Points (M, 2) with each axis stretched from 0 to 65535."""
     low, high = points.min(axis=0), points.max(axis=0)
     span = np.where(high > low, high - low, 1)
-    return ((points - low) / span * _TOP).round().astype(np.uint16)
+    return np.asarray(((points - low) / span * _TOP).round(), dtype=np.uint16)

@@ -38,7 +38,7 @@ export async function reason(response) {
 
 const OVERLAY = ["cluster", "min_score", "max_score", "min_area", "max_area", "only"];
 const MASK_FILTER = ["cluster", "min_score", "max_score", "min_area", "max_area"];
-export const MASK_QUERY = [...MASK_FILTER, "name", "split", "tag", "lasso", "sort", "descending"];
+export const MASK_QUERY = [...MASK_FILTER, "name", "split", "tag", "lasso", "layout", "sort", "descending"];
 export const IMAGE_QUERY = [...MASK_FILTER, "layer", "name", "split", "having", "sort", "descending"];
 
 // Addresses of pictures. `v` names the artifact, so that a browser may keep a picture until it is made anew.

@@ -13,6 +13,7 @@ const HELP = [
   ["[ ]", "previous, next page of the list"],
   ["1 – 5", "draw what this stage made"],
   ["/", "search by name"],
+  ["v", "on the map: list the masks in view"],
 ];
 const EDIT_HELP = [
   ["x", "choose the tile, or not; Shift with ← → or a click chooses all up to there, as a drawn rectangle does"],
