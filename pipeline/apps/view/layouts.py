@@ -28,7 +28,10 @@ Layout = Callable[[NDArray[np.float32], int], NDArray[np.floating]]
 
 def available_layouts() -> list[LayoutName]:
     """The layouts that there are here; UMAP needs `umap-learn`."""
-    return ["pca", "tsne", *(["umap"] if find_spec("umap") else [])]  # type: ignore[list-item]
+    found: list[LayoutName] = ["pca", "tsne"]
+    if find_spec("umap"):
+        found.append("umap")
+    return found
 
 
 class BackgroundLayout:
