@@ -19,7 +19,7 @@ export function drawBar() {
   const state = edits();
   const chosen = chosenTiles();
   const what = chosen[0]?.dataset.pick ?? tiles()[0]?.dataset.pick;
-  const tags = what === "clusters" ? [] : TAGS.map(([key, tag, text, title]) => button(key, text, title, () => tagConcerned(tag)));
+  const tags = !what || what === "clusters" ? [] : TAGS.map(([key, tag, text, title]) => button(key, text, title, () => tagConcerned(tag)));
   const merge = what === "clusters" ? [button("m", "Merge", "make one cluster of them", mergeConcerned)] : [];
   bar.replaceChildren(
     element("span", { class: "number", role: "status" }, chosen.length ? `${count(chosen.length, what.slice(0, -1))} chosen` : "nothing chosen"),
