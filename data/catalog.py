@@ -92,6 +92,11 @@ MINED = OutputStore("mine", "masks.zarr", _masks)
 INITIAL = OutputStore("mine", "initial.zarr", _masks)
 """The masks as they were before foreground was learnt from them; only where that was done."""
 CLUSTERS = OutputStore("cluster", "clusters.zarr", _clusters)
+CURATED = OutputStore("curate", "masks.zarr", _masks)
+CURATED_CLUSTERS = OutputStore("curate", "clusters.zarr", _clusters)
+"""What was changed by hand, in the form of MINED, each mask with its cluster, and of CLUSTERS."""
+CURATED_BY = OutputFile("curate", "edits.yaml")
+"""The edits that were applied."""
 DETECTOR = OutputFile("distill", "detector.safetensors")
 CANDIDATES = OutputStore("distill", "candidates.zarr", _masks)
 KEPT = OutputStore("filter", "masks.zarr", _masks)
@@ -120,7 +125,13 @@ OPENERS: Mapping[str, Callable[[Path], object]] = {
     )
 }
 """How a store of that name is opened, whichever stage left it."""
-MASKS: Mapping[str, "OutputStore[MaskStore]"] = {"mine": MINED, "cluster": MINED, "distill": CANDIDATES, "filter": KEPT}
+MASKS: Mapping[str, "OutputStore[MaskStore]"] = {
+    "mine": MINED,
+    "cluster": MINED,
+    "curate": CURATED,
+    "distill": CANDIDATES,
+    "filter": KEPT,
+}
 """The masks of each stage that has some; those of `cluster` are the mined ones."""
 LABELS: Mapping[str, "OutputStore[LabelStore]"] = {
     "filter": PSEUDO_LABELS,

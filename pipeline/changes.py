@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from maskdistill.stages.curate.config import STANDS_IN_FOR
 from maskdistill.stages.registry import KINDS
 
 Tree = Mapping[str, Any]
 Changes = dict[str, tuple[Any, Any]]
 """By name, the values in the first and in the second; None where one of them lacks it."""
+_CURATED, _CURATED_FROM = "inputs.curate", tuple(f"inputs.{stage}" for stage in STANDS_IN_FOR)
 FindIngredients = Callable[[str, str], Tree | None]
 """Gives the ingredients of an artifact by stage and key; None where the artifact is not there."""
 
@@ -43,7 +45,9 @@ def changed_ingredients(first: Tree, second: Tree, find: FindIngredients = lambd
     found = {name: values for name, values in found.items() if not name.startswith(methods)}
     changes: Changes = {}
     for name, (a, b) in found.items():
-        if name.startswith("inputs."):
+        if name == _CURATED and None in (a, b):  # masks and clusters then come from there, or no more
+            changes["curate.edits"] = ("none" if a is None else "some", "none" if b is None else "some")
+        elif name.startswith("inputs.") and not (_CURATED in found and name in _CURATED_FROM):
             changes |= _changed_input(name.removeprefix("inputs."), a, b, find)
     own = {_known_name(stage, name): values for name, values in found.items() if not name.startswith("inputs.")}
     return changes | own

@@ -25,6 +25,7 @@ from maskdistill.pipeline.profiles import chosen_profile, has_gpu
 from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.correspond.config import CorrespondConfig
+from maskdistill.stages.curate.config import CurateConfig
 from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.evaluate.config import EvaluateConfig
 from maskdistill.stages.features.config import FeaturesConfig
@@ -55,6 +56,7 @@ class Config(Settings):
     imitate: ImitateConfig = Field(default_factory=ImitateConfig)
     mine: MineConfig = Field(default_factory=MineConfig)
     cluster: ClusterConfig = Field(default_factory=ClusterConfig)
+    curate: CurateConfig = Field(default_factory=CurateConfig)
     distill: DistillConfig = Field(default_factory=DistillConfig)
     filter: FilterConfig = Field(default_factory=FilterConfig)
     segment: SegmentConfig = Field(default_factory=SegmentConfig)
@@ -187,11 +189,8 @@ def _suggest(name: str, kind: str | None) -> str:
     nearest = nearest or difflib.get_close_matches(name, names, 1, 0.6)
     if nearest:
         return f"; did you mean {nearest[0]}?"
-    return (
-        f"; {section or 'a configuration'} has {', '.join(other.rpartition('.')[2] for other in same_section)}"
-        if same_section
-        else ""
-    )
+    there = ", ".join(other.rpartition(".")[2] for other in same_section)
+    return f"; {section or 'a configuration'} has {there}" if there else ""
 
 
 def field_names(data_kind: str | None = None) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from maskdistill.data.errors import InputError
 from maskdistill.data.text import decode_text
 from maskdistill.data.typed import TypedScalar
-from maskdistill.pipeline.yaml_text import read_yaml
+from maskdistill.data.yaml_text import read_yaml
 
 _FOLDERS = ("", "profiles")
 """Below `configs/`, those whose files have names."""

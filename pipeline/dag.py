@@ -39,13 +39,15 @@ CORRESPOND = StageSpec("correspond")
 """A cluster for every pixel without any masks: runs only where another stage reads it."""
 MINE = StageSpec("mine")
 CLUSTER = StageSpec("cluster")
+CURATE = StageSpec("curate")
+"""Masks and clusters as they were changed by hand: runs only where they were."""
 DISTILL = StageSpec("distill")
 FILTER = StageSpec("filter")
 SEGMENT = StageSpec("segment")
 
 STAGES = (MINE, CLUSTER, DISTILL, FILTER, SEGMENT)
-OPTIONAL_STAGES = (PRETRAIN, FEATURES, CORRESPOND, IMITATE)
-ALL_STAGES = (PRETRAIN, FEATURES, CORRESPOND, MINE, CLUSTER, IMITATE, DISTILL, FILTER, SEGMENT)
+OPTIONAL_STAGES = (PRETRAIN, FEATURES, CORRESPOND, CURATE, IMITATE)
+ALL_STAGES = (PRETRAIN, FEATURES, CORRESPOND, MINE, CLUSTER, CURATE, IMITATE, DISTILL, FILTER, SEGMENT)
 """In the order in which they run: a ResNet that imitates the ViT comes where the detector needs it."""
 STAGE_NAMES = tuple(spec.name for spec in STAGES)
 OPTIONAL_NAMES = tuple(spec.name for spec in OPTIONAL_STAGES)

@@ -38,7 +38,7 @@ def evaluate_stage(plan: Plan, stage: str, console: Console) -> dict[str, Any]:
 
         upstream = plan.upstream(stage)
         with plan.reading(upstream), show_progress(stage, console) as progress:
-            folders = {name: plan.require(name, f"the evaluation of {stage}") for name in upstream}
+            folders = plan.folders(upstream, f"the evaluation of {stage}")
             return evaluate(plan.config.evaluate, stage, plan.source, folders, progress)
 
     return _once(plan.store.evaluation_path(stage, plan.stages[stage].key, _truth_key(plan)), console, compute)

@@ -124,7 +124,10 @@ class FinishedPlan(Plan):
             manifest = self.store.manifest(name, keys[name]) if name in keys else None
             if manifest is not None:
                 keys |= manifest.ingredients["inputs"]
-                planned = replace(self.stages[name], key=manifest.key, ingredients=manifest.ingredients)
+                made_from = manifest.ingredients
+                planned = replace(
+                    self.stages[name], key=manifest.key, inputs=tuple(made_from["inputs"]), ingredients=made_from
+                )
                 found.append((name, planned))
             elif name in keys:
                 found.append((name, replace(self.stages[name], key=keys[name])))

@@ -4,7 +4,7 @@ from typing import Any
 
 from maskdistill.data.errors import InputError
 from maskdistill.data.typed import TypedDict, TypedList, TypedScalar, plain
-from maskdistill.pipeline.yaml_text import read_yaml
+from maskdistill.data.yaml_text import read_yaml
 
 
 def parse_override(override: str) -> dict[str, Any]:

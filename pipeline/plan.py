@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maskdistill.data.coco.content import json_files
+from maskdistill.data.edits import Edits
 from maskdistill.data.errors import InputError, MissingArtifact
 from maskdistill.data.hashes import hash_file
 from maskdistill.data.sources.image_source import ImageSource
@@ -16,9 +17,11 @@ from maskdistill.pipeline import readers
 from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.changes import changed_ingredients, describe_changes
 from maskdistill.pipeline.config import Config, ConfigSource
-from maskdistill.pipeline.dag import ALL_STAGES, OPTIONAL_NAMES, StageSpec
+from maskdistill.pipeline.dag import ALL_STAGES, CLUSTER, CURATE, OPTIONAL_NAMES, StageSpec
+from maskdistill.pipeline.edits import edits_path, found_edits
 from maskdistill.pipeline.integrity import check_sound
 from maskdistill.pipeline.manifest import Manifest, hash_key
+from maskdistill.stages.curate.config import STANDS_IN_FOR, curated_in_place
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.weights import check_weights_file
 
@@ -48,6 +51,7 @@ class Plan:
     Attributes:
         stages: Every stage by name, those included that nothing here depends on.
         specs: The stages that a whole run consists of, in order: the last one and all that it depends on.
+        edits: What was changed by hand.
     """
 
     def __init__(self, config_source: ConfigSource, stages: Sequence[StageSpec] = ALL_STAGES) -> None:
@@ -55,10 +59,14 @@ class Plan:
         self.config: Config = config_source.load()
         self.store = ArtifactStore(self.config.artifacts)
         self.stages: dict[str, PlannedStage] = {}
+        self._curate, self.edits = self.config.curate, Edits()
         # Optional stages last: they take over files from the others, which is where a user has named them.
         for spec in sorted(stages, key=lambda spec: spec.name in OPTIONAL_NAMES):
             _check_files(spec.name, self.settings(spec.name))
         for spec in stages:
+            if spec.name == CURATE.name:
+                key = self.stages[CLUSTER.name].key
+                self._curate, self.edits = found_edits(self.config.curate, self.config.artifacts, key)
             self.stages[spec.name] = self._plan(spec)
         needed = self.upstream(stages[-1].name)
         self.specs = tuple(planned.spec for planned in self.stages.values() if planned.name in needed)
@@ -84,28 +92,40 @@ class Plan:
         return self.source.labels_fingerprint()
 
     @property
+    def edits_file(self) -> Path:
+        """Where edits are written, and read from where there are any: the file that is set, or else the usual one."""
+        named = self._curate.files().get("edits")
+        return edits_path(self.store.root, self.stages[CLUSTER.name].key) if named is None else named.expanduser()
+
+    @property
     def n_clusters(self) -> int | None:
         """Number of clusters; with `cluster.k: auto` as it was found, and None before that."""
-        k = self.config.cluster.k
+        k, added = self.config.cluster.k, self.edits.clusters.added
         if k != "auto":
-            return k
+            return k + added
         made = self.manifest("cluster")
-        return None if made is None else int(made.metrics["clusters"])
+        return None if made is None else int(made.metrics["clusters"]) + added
 
     def settings(self, stage: str) -> StageSettings:
         """The settings of a stage."""
+        if stage == CURATE.name:
+            return self._curate
         section: StageSettings = getattr(self.config, stage)
         return section
 
     def _plan(self, spec: StageSpec) -> PlannedStage:
         section = self.settings(spec.name)
         settings, inputs = section.used(), section.inputs()
+        if self.edits.effect and spec.name != CURATE.name:
+            inputs = curated_in_place(inputs)
         ingredients: dict[str, Any] = {"stage": spec.name, "version": section.version, "settings": settings}
         ingredients["inputs"] = {name: self.stages[name].key for name in inputs}
         ingredients["data"] = self.data_fingerprint
         if section.uses_seed():
             ingredients["seed"] = self.config.seed
-        ingredients["files"] = {name: _fingerprint(path) for name, path in section.files().items()}
+        ingredients["files"] = {
+            name: section.digest(path) or _fingerprint(path) for name, path in section.files().items()
+        }
         for name in ingredients["files"]:
             _remove(settings, name)
         return PlannedStage(spec, hash_key(ingredients), inputs, ingredients)
@@ -143,6 +163,16 @@ class Plan:
         remedy = f"remove what is damaged with:\n  maskdistill verify {arguments} --repair\nand run again"
         check_sound(self.path(stage), manifest, remedy)
         return self.path(stage)
+
+    def folders(self, stages: Iterable[str], needed_by: str) -> dict[str, Path]:
+        """Folders of finished artifacts; those that were curated stand for the ones that they were made from.
+
+        Raises as `require` does.
+        """
+        found = {name: self.require(name, needed_by) for name in stages}
+        if CURATE.name in found:
+            found |= dict.fromkeys(STANDS_IN_FOR, found[CURATE.name])
+        return found
 
     def reading(self, stages: Iterable[str]) -> AbstractContextManager[None]:
         """For as long as the artifacts of some stages are read: nobody deletes or replaces them meanwhile."""

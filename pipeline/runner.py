@@ -73,7 +73,7 @@ def _make(plan: Plan, stage: str, folder: Path, console: Console) -> Manifest:
     with plan.reading(planned.inputs):
         inputs = StageInputs(
             source=plan.source,
-            artifacts={name: plan.require(name, f"stage {stage}") for name in planned.inputs},
+            artifacts=plan.folders(planned.inputs, f"stage {stage}"),
             seed=plan.config.seed,
             execution=plan.config.execution,
             max_failure_rate=plan.config.data.max_failure_rate,

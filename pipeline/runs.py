@@ -21,6 +21,7 @@ from maskdistill.pipeline.dag import SEGMENT
 from maskdistill.pipeline.finished import FinishedPlan
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.results import SPLITS
+from maskdistill.stages.curate.config import NONE
 
 LAST = "last"
 _FOLDER = "runs"
@@ -65,7 +66,9 @@ def record_run(plan: Plan, name: str | None = None) -> NamedRun:
     # The profile has done its work: loaded again, it would change what stood over it.
     settings: dict[str, Any] = {**plan.config.model_dump(mode="json"), "profile": "none"}
     lines = [f"maskdistill run {plan.config_source.arguments()}".replace("\n", " ")]
-    lines += [f"{spec.name} {plan.stages[spec.name].key}" for spec in plan.specs]
+    # Edits change keys, and leave the run the same run.
+    keys = [f"{spec.name} {one.stages[spec.name].key}" for one in (plan, _unedited(plan)) for spec in one.specs]
+    lines += dict.fromkeys(keys)
     head = "".join(f"# {line}\n" for line in lines)
     with atomic_path(file) as temporary:
         temporary.write_text(head + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), encoding="utf-8")
@@ -137,8 +140,13 @@ def _has_key(run: NamedRun, key: str) -> bool:
     return any(len(words) == 3 and words[2].startswith(key) for words in head)
 
 
+def _unedited(plan: Plan) -> Plan:
+    """The same run before anything was changed by hand."""
+    return plan.varied(f"curate.edits={NONE}") if plan.edits.effect else plan
+
+
 def _name_of(plan: Plan) -> str:
-    key = plan.stages[plan.specs[-1].name].key
+    key = _unedited(plan).stages[plan.specs[-1].name].key
     if known := [run.name for run in list_runs(plan.store.root) if _has_key(run, key)]:
         return known[0]
     data = plan.config.data

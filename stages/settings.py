@@ -29,6 +29,10 @@ class StageSettings(Settings):
         """Files of the user that the result depends on, by the dotted name of the setting that names each."""
         return {}
 
+    def digest(self, path: Path) -> str | None:
+        """Hash of what counts in one of these files; None = all of it."""
+        return None
+
     def uses_seed(self) -> bool:
         """Whether the seed changes the result."""
         return True

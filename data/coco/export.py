@@ -20,6 +20,8 @@ _OBJECT = "object"
 Json = dict[str, Any]
 SizesHw = Mapping[str, tuple[int, int]]
 NameOf = Callable[[str], str]
+ClusterNames = Mapping[int, str]
+NO_NAMES: ClusterNames = {}
 
 
 def coco_dict(store: MaskColumns, sizes_hw: SizesHw | None = None, name_of: NameOf = str) -> Json:
@@ -44,6 +46,7 @@ def write_coco(
     size_of: Callable[[str], tuple[int, int] | None],
     name_of: NameOf = str,
     on_image: Callable[[], None] = lambda: None,
+    names: ClusterNames = NO_NAMES,
     *,
     outlined: bool = False,
 ) -> None:
@@ -55,11 +58,12 @@ def write_coco(
         size_of: Gives height and width of an image id, or None; asked for images without a mask only.
         name_of: As above.
         on_image: Called after each image.
+        names: What people call a cluster, by its number.
         outlined: Whether masks are written as polygons, for programs that read no run-length codes.
     """
     n_clusters = count_clusters(store)
     with path.open("w", encoding="utf-8") as file:
-        file.write('{"categories": ' + _dump(coco_categories(store, n_clusters)) + ',\n"images": [')
+        file.write('{"categories": ' + _dump(coco_categories(store, n_clusters, names)) + ',\n"images": [')
         entries = (coco_image(image, None if len(image) else size_of(image.id), name_of) for image in images_of(store))
         for i, entry in enumerate(entries):
             file.write((",\n" if i else "\n") + _dump(entry))
@@ -76,9 +80,11 @@ def count_clusters(store: MaskColumns) -> int:
     return int(store.cluster.max(initial=-1)) + 1
 
 
-def coco_categories(store: MaskColumns, n_clusters: int) -> list[Json]:
-    """Every cluster, and "object" where a mask has none."""
-    clusters = [{"id": c + 1, "name": f"cluster {c}", "supercategory": CLUSTER} for c in range(n_clusters)]
+def coco_categories(store: MaskColumns, n_clusters: int, names: ClusterNames = NO_NAMES) -> list[Json]:
+    """Every cluster, under its name where it has one, and "object" where a mask has none."""
+    clusters = [
+        {"id": c + 1, "name": names.get(c, f"cluster {c}"), "supercategory": CLUSTER} for c in range(n_clusters)
+    ]
     without = bool((store.cluster < 0).any())
     return clusters + ([{"id": n_clusters + 1, "name": _OBJECT, "supercategory": _OBJECT}] if without else [])
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from maskdistill.data.errors import InputError
-from maskdistill.pipeline.dag import CLUSTER, CORRESPOND, DISTILL, FEATURES, FILTER, MINE, SEGMENT
+from maskdistill.pipeline.dag import CLUSTER, CORRESPOND, CURATE, DISTILL, FEATURES, FILTER, MINE, SEGMENT
 
 VIEWS = {
     "masks": MINE.name,
     "clusters": CLUSTER.name,
+    "curated": CURATE.name,
     "candidates": DISTILL.name,
     "pseudo-labels": FILTER.name,
     "predictions": SEGMENT.name,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _MASKS = ("mine", "distill", "filter")
-_CLUSTERED_MASKS = ("cluster", "distill", "filter")
-_CLUSTERED = ("correspond", "cluster", "distill", "filter", "segment")
+_CLUSTERED_MASKS = ("cluster", "curate", "distill", "filter")
+_CLUSTERED = ("correspond", "cluster", "curate", "distill", "filter", "segment")
 _ALL = ("mine", *_CLUSTERED)
 
 

@@ -1,12 +1,13 @@
 """Scores of any stage's artifact against ground truth: the only code that may read labels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from maskdistill.data.catalog import CLUSTERS
+from maskdistill.data.catalog import CLUSTERS, CURATED_BY
+from maskdistill.data.edits import read_edits
 from maskdistill.data.errors import InputError
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.clusters import read_k
@@ -39,7 +40,8 @@ def evaluate(
         where neither has. The metrics of each stage, their names and meanings are those of `METRICS`; metrics that
         need boxes or objects are left out where there are none, `miou_majority` where there are not more clusters than
         classes, and those with `_crf` where there are no predictions after the CRF. Images that the artifact lacks
-        count as all background. Numbers are finite floats.
+        count as all background, but for those that were excluded by hand: they are not scored. Numbers are finite
+        floats.
 
     Raises:
         InputError: An unknown stage or class, or a prediction whose size is not that of its ground truth.
@@ -48,24 +50,33 @@ def evaluate(
     k = read_k(CLUSTERS.path(artifacts)) if stage != "mine" and "cluster" in artifacts else None
     progress.start(f"evaluate {stage}", len(source), "images")
     maps, masks = predicted_maps(stage, artifacts), predicted_masks(stage, artifacts)
-    metrics = _score(source, maps, lambda: _SplitScores(stage, truth, k, masks), progress)
+    excluded = read_edits(CURATED_BY.path(artifacts)).images.excluded if CURATED_BY.stage in artifacts else ()
+    scored = set(source.ids).difference(excluded)
+    metrics = _score(source, scored, maps, lambda: _SplitScores(stage, truth, k, masks), progress)
     refined = refined_maps(artifacts) if stage == "segment" else None
     if metrics and refined is not None:
         progress.start("evaluate with CRF", len(source), "images")
-        for split, found in _score(source, refined, lambda: _SplitScores(stage, truth, k, None), progress).items():
+        for split, found in _score(
+            source, scored, refined, lambda: _SplitScores(stage, truth, k, None), progress
+        ).items():
             metrics[split] |= {f"{name}_crf": found[name] for name in found if f"{name}_crf" in METRICS}
     return metrics or NO_TRUTH
 
 
 def _score(
-    source: ImageSource, maps: Maps, new_scores: "Callable[[], _SplitScores]", progress: Progress
+    source: ImageSource,
+    scored: Container[str],
+    maps: Maps,
+    new_scores: "Callable[[], _SplitScores]",
+    progress: Progress,
 ) -> dict[str, dict[str, Any]]:
-    """Metrics of each split that has ground truth."""
+    """Metrics of each split that has ground truth, over those of its images that are scored."""
     metrics = {}
     for split, items in {"train": range(source.n_train), "val": range(source.n_train, len(source))}.items():
         scores = new_scores()
         for i in items:
-            scores.update(i, source.ids[i], maps)
+            if source.ids[i] in scored:
+                scores.update(i, source.ids[i], maps)
             progress.advance()
         if found := scores.metrics():
             metrics[split] = found

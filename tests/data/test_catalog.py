@@ -77,7 +77,7 @@ def test_a_store_that_is_not_there_is_missing(folders: dict[str, Path]) -> None:
 
 
 def test_every_stage_shows_masks_or_label_maps() -> None:
-    assert MASKS.keys() | LABELS.keys() == {"mine", "cluster", "distill", "filter", "segment", "correspond"}
+    assert MASKS.keys() | LABELS.keys() == {"mine", "cluster", "curate", "distill", "filter", "segment", "correspond"}
     assert all(stage in stages_read(stage) for stage in (*MASKS, *LABELS))
     assert all(MASKS[stage].stage in stages_read(stage) for stage in MASKS)
 

@@ -16,9 +16,9 @@ from maskdistill.data.coco.proposals import read_coco
 from maskdistill.data.coco.segmentation import decode_counts, read_mask
 from maskdistill.data.errors import MaskDistillError
 from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
+from maskdistill.data.yaml_text import read_yaml
 from maskdistill.pipeline.config import Config
 from maskdistill.pipeline.overrides import parse_override
-from maskdistill.pipeline.yaml_text import read_yaml
 from maskdistill.stages.networks.foreign_weights import read_weights
 
 Target = Callable[[bytes], None]

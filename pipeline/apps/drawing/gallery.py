@@ -68,10 +68,12 @@ def draw_columns(
         InputError: No image is there any more, or a stage made nothing of one.
         MissingArtifact: A stage has not been made.
     """
-    source = columns[0].run.source
-    first = source.n_train if source.n_train < len(source) else 0
-    chosen = np.unique(np.linspace(first, len(source) - 1, n_images).round().astype(int))
-    rows = [row for index in chosen if (row := _row(columns, int(index), class_of_cluster))]
+    run = columns[0].run
+    source, excluded = run.source, set(run.plan.edits.images.excluded)
+    shown = [index for index, image_id in enumerate(source.ids) if image_id not in excluded]
+    shown = [index for index in shown if index >= source.n_train] or shown
+    chosen = [shown[i] for i in np.unique(np.linspace(0, len(shown) - 1, n_images).round().astype(int))]
+    rows = [row for index in chosen if (row := _row(columns, index, class_of_cluster))]
     if not rows:
         raise InputError(f"gallery: none of the {len(chosen)} images of the picture is there any more; put some back")
     titles = ["image", *(column.title for column in columns), *(["ground truth"] if source.class_names else [])]

@@ -14,8 +14,7 @@ from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 
 _FILL = 0.45
 _DIMMED = 0.55
-_FILL_ALPHA = 115
-_DIM_ALPHA = 115
+_FILL_ALPHA = 150
 _LOST_COLOUR = (255, 255, 255)
 _STRIPE = 4
 Style = Literal["fill", "outline"]
@@ -75,7 +74,7 @@ def mask_layer(
     Args:
         masks: bool (n, height, width), the topmost first.
         clusters: n clusters, -1 = none.
-        style: "fill" = tinted and outlined on a dimmed photo, "outline" = outlined.
+        style: "fill" = tinted and outlined, "outline" = outlined.
         lost: bool (height, width) each, masks to be outlined in broken white below the others.
 
     Returns:
@@ -83,8 +82,6 @@ def mask_layer(
     """
     height, width = masks.shape[1:]
     canvas = np.zeros((height, width, 4), dtype=np.uint8)
-    if style == "fill" and (len(masks) or len(lost)):
-        canvas[..., 3] = _DIM_ALPHA
     stripes = (np.add.outer(np.arange(height), np.arange(width)) // _STRIPE) % 2 == 0
     for mask in lost:
         canvas[outline(mask, at_edges=False) & stripes] = (*_LOST_COLOUR, 255)

@@ -46,7 +46,7 @@ def register(name: str, store: MaskStore, images: ImageNames, image_ids: Collect
     """
     catalogue = import_optional("detectron2.data", "a registered data set", _INSTALL)
     catalogue.DatasetCatalog.register(name, lambda: list(detectron_dicts(store, images, image_ids)))
-    categories = coco_categories(store, count_clusters(store))
+    categories = coco_categories(store, count_clusters(store), images.clusters)
     catalogue.MetadataCatalog.get(name).set(thing_classes=[category["name"] for category in categories])
 
 

@@ -52,7 +52,7 @@ def write_fiftyone(store: MaskStore, images: ImageNames, folder: Path, on_image:
         InputError: FiftyOne is not installed, or its database does not start.
     """
     fiftyone = import_optional("fiftyone", _PURPOSE, _INSTALL)
-    names = [category["name"] for category in coco_categories(store, count_clusters(store))]
+    names = [category["name"] for category in coco_categories(store, count_clusters(store), images.clusters)]
     try:
         dataset = fiftyone.Dataset()
     except fiftyone.core.config.FiftyOneConfigError as error:

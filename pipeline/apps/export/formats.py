@@ -5,7 +5,7 @@ from pathlib import Path
 
 from maskdistill.data.atomic import atomic_path, write_json
 from maskdistill.data.catalog import LABELS, MASKS, SEGMENTER, stages_read
-from maskdistill.data.coco.export import write_coco
+from maskdistill.data.coco.export import ClusterNames, write_coco
 from maskdistill.data.errors import InputError
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.data.stores.mask_table import write_csv, write_parquet
@@ -17,11 +17,12 @@ from maskdistill.pipeline.apps.export.names import ImageNames
 from maskdistill.pipeline.apps.export.supervision_detections import write_yolo
 from maskdistill.pipeline.apps.output_names import NAME_OF, VIEWS
 from maskdistill.pipeline.apps.outputs import Run
+from maskdistill.pipeline.cluster_names import cluster_names
 from maskdistill.stages.progress import Progress
 
 OnImage = Callable[[], None]
 MaskWriter = Callable[[MaskStore, ImageNames, Path, OnImage], None]
-LabelWriter = Callable[[LabelStore, Path, OnImage], None]
+LabelWriter = Callable[[LabelStore, Path, OnImage, ClusterNames], None]
 RECORD = "export.json"
 """Stands in every exported folder: what it holds, and the sign that it may be replaced."""
 
@@ -59,6 +60,7 @@ def export_stage(run: Run, stage: str, kind: str, out: Path, progress: Progress,
 
 def _writer(run: Run, stage: str, kind: str) -> tuple[Callable[[Path, OnImage], None], int]:
     """What writes a stage's output in a format, and its number of images."""
+    names = cluster_names(run.plan, stage)
     if kind == PROTOTYPES:
         if stage != SEGMENTER.stage:
             raise InputError(f"{NAME_OF[stage]} have no prototypes; those of {NAME_OF[SEGMENTER.stage]} do")
@@ -68,11 +70,11 @@ def _writer(run: Run, stage: str, kind: str) -> tuple[Callable[[Path, OnImage], 
         if stage not in LABELS:
             raise InputError(f"{NAME_OF[stage]} are masks; label maps are in {_names(LABELS)}")
         labels = run.labels(stage)
-        return lambda path, on_image: LABEL_FORMATS[kind](labels, path, on_image), len(labels)
+        return lambda path, on_image: LABEL_FORMATS[kind](labels, path, on_image, names), len(labels)
     if stage not in MASKS:
         raise InputError(f"{NAME_OF[stage]} are label maps alone; masks are in {_names(MASKS)}")
     masks = run.masks(stage)
-    images = ImageNames(run.source, getattr(run.plan.config.data, "root", None))
+    images = ImageNames(run.source, getattr(run.plan.config.data, "root", None), names)
     return lambda path, on_image: MASK_FORMATS[kind](masks, images, path, on_image), len(masks.image_ids)
 
 
@@ -91,11 +93,11 @@ def check_target(out: Path, *, force: bool) -> None:
 
 
 def _coco(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -> None:
-    write_coco(masks, path, images.size_of, images.name_of, on_image)
+    write_coco(masks, path, images.size_of, images.name_of, on_image, images.clusters)
 
 
 def _polygons(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -> None:
-    write_coco(masks, path, images.size_of, images.name_of, on_image, outlined=True)
+    write_coco(masks, path, images.size_of, images.name_of, on_image, images.clusters, outlined=True)
 
 
 def _torchvision(masks: MaskStore, images: ImageNames, path: Path, on_image: OnImage) -> None:

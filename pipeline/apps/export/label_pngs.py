@@ -1,14 +1,21 @@
 """Label maps as PNGs with a palette, one per image: colours to look at, class indices to read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 from PIL import Image
 
+from maskdistill.data.arrays import IGNORE
+from maskdistill.data.atomic import write_json
+from maskdistill.data.coco.export import NO_NAMES, ClusterNames
 from maskdistill.data.errors import InputError
 from maskdistill.data.paths import inside
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.pipeline.apps.drawing.colours import label_palette
+
+CLASSES = "classes.json"
+"""What the values in the PNGs beside it stand for."""
 
 
 def png_names(image_ids: tuple[str, ...]) -> list[str]:
@@ -26,18 +33,29 @@ def png_names(image_ids: tuple[str, ...]) -> list[str]:
     return names
 
 
-def write_label_pngs(labels: LabelStore, folder: Path, on_image: Callable[[], None]) -> None:
-    """Write one PNG per image into a new folder, in folders as the ids have them.
+def write_label_pngs(
+    labels: LabelStore, folder: Path, on_image: Callable[[], None], names: ClusterNames = NO_NAMES
+) -> None:
+    """Write one PNG per image into a new folder, in folders as the ids have them, and what the values stand for.
 
     Raises:
         InputError: Two images would have the same name, or an id leads out of the folder.
     """
     folder.mkdir()
-    palette = label_palette()
+    palette, found = label_palette(), set[int]()
     for i, name in enumerate(png_names(labels.image_ids)):
         path = inside(folder, name, f"export of {labels.image_ids[i]}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(labels.read(i))
+        label_map = labels.read(i)
+        found.update(np.unique(label_map).tolist())
+        picture = Image.fromarray(label_map)
         picture.putpalette(palette)
         picture.save(path)
         on_image()
+    write_json(folder / CLASSES, legend(found, names))
+
+
+def legend(values: Iterable[int], names: ClusterNames) -> dict[str, str]:
+    """What the values of label maps stand for, by value."""
+    known = {0: "background", IGNORE: "ignored"}
+    return {str(value): known.get(value) or names.get(value - 1, f"cluster {value - 1}") for value in sorted(values)}

@@ -1,7 +1,8 @@
-"""What an export says of images: file names and, where a store does not know them, sizes."""
+"""What an export says of images and clusters: file names, names of clusters, and sizes that a store does not know."""
 
 from pathlib import Path
 
+from maskdistill.data.coco.export import NO_NAMES, ClusterNames
 from maskdistill.data.errors import UnreadableImage
 from maskdistill.data.sources.image_source import ImageSource
 
@@ -12,11 +13,13 @@ class ImageNames:
     Args:
         source: The images.
         root: Folder that names are relative to; names of images that lie elsewhere, or are no files, are their ids.
+        clusters: What people call a cluster, by its number; the others are called after their number.
     """
 
-    def __init__(self, source: ImageSource, root: Path | None = None) -> None:
+    def __init__(self, source: ImageSource, root: Path | None = None, clusters: ClusterNames = NO_NAMES) -> None:
         self.source = source
         self.root = root
+        self.clusters = clusters
 
     def name_of(self, image_id: str) -> str:
         """Path of the image below the root."""

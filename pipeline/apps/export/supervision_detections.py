@@ -45,7 +45,7 @@ def write_yolo(store: MaskStore, images: ImageNames, folder: Path, on_image: Cal
     paths = {image_id: _path(image_id, images) for image_id in store.image_ids}
     _check_names(paths)
     (folder / "labels").mkdir(parents=True)
-    classes = [category["name"] for category in coco_categories(store, count_clusters(store))]
+    classes = [category["name"] for category in coco_categories(store, count_clusters(store), images.clusters)]
     remaining: Iterator[ImageMasks] = store.images()
     while batch := list(islice(remaining, _IMAGES_AT_ONCE)):
         detections = {paths[image.id]: to_supervision(image) for image in batch}

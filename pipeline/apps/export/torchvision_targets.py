@@ -56,6 +56,8 @@ def write_torchvision(store: MaskStore, images: ImageNames, folder: Path, on_ima
         on_image()
     index = {
         "images": [images.name_of(image_id) for image_id in store.image_ids],
-        "labels": {category["id"]: category["name"] for category in coco_categories(store, n_clusters)},
+        "labels": {
+            category["id"]: category["name"] for category in coco_categories(store, n_clusters, images.clusters)
+        },
     }
     write_json(folder / "index.json", index)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskdistill.data.catalog import TRAINING_LOG
-from maskdistill.pipeline.apps.report.blocks import Block, Chart, Charts, Section
+from maskdistill.pipeline.apps.report.blocks import Block, Chart, Charts, Note, Section
 from maskdistill.pipeline.apps.report.charts import loss_chart
 from maskdistill.pipeline.apps.report.reported_run import FINAL, ReportedRun
 
@@ -34,7 +34,8 @@ def curves_section(run: ReportedRun) -> Section:
             blocks.append(Charts(charts))
     blocks += run.missing(*set(run.stages).difference(_NOTHING_TO_TRAIN))
     lead = "Faint: the loss of each iteration. Strong: its moving average over a twenty-fifth of the training."
-    return Section("training", "Training", lead, blocks)
+    nothing = [Note("No network of this run keeps a log of its losses: nothing was trained step by step.")]
+    return Section("training", "Training", lead, blocks or nothing)
 
 
 def _losses(run: ReportedRun, stage: str) -> dict[str, Columns]:

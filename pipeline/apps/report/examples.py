@@ -6,7 +6,7 @@ from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import UnreadableImage
 from maskdistill.pipeline.apps.drawing.colours import css_colour
 from maskdistill.pipeline.apps.drawing.stage import draw_stored_labels, draw_stored_masks, draw_truth
-from maskdistill.pipeline.apps.report.blocks import Card, Cards, Picture, Section
+from maskdistill.pipeline.apps.report.blocks import Card, Cards, Note, Picture, Section
 from maskdistill.pipeline.apps.report.pictures import embed
 from maskdistill.pipeline.apps.report.reported_run import FINAL, ReportedRun
 
@@ -23,6 +23,8 @@ def examples_section(run: ReportedRun) -> Section:
         lead = "Images spread evenly over the data; without scores of a final model none of them is best or worst."
         images = run.shown_images
         chosen = np.unique(np.linspace(images[0], images[-1], 2 * _EACH).round().astype(int)) if images else ()
+        if not images:
+            return Section("images", "Images", lead, [Note("There are no images.")])
         return Section("images", "Images", lead, [Cards("", [_card(run, int(index)) for index in chosen])])
     each = min(_EACH, (len(run.shown_images) + 1) // 2)
     lead = (

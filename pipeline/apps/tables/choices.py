@@ -27,4 +27,5 @@ def describe_choices(plan: Plan) -> str:
     }
     names = {spec.name for spec in plan.specs}
     second = [f"{what[stage]}, {number:,} steps" for stage, number in steps.items() if stage in names]
-    return f"{', '.join(first)}\n{'; '.join(second)}"
+    edits = [f"edits: {plan.edits.describe()} ({plan.edits_file})"] if plan.edits.effect else []
+    return "\n".join([", ".join(first), "; ".join(second), *edits])

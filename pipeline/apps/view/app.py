@@ -1,6 +1,7 @@
 """The web application: the routes, what guards them, and how errors are told.
 
-It only reads, loads nothing from elsewhere, and takes no path from a request: images and masks have numbers.
+It loads nothing from elsewhere, and takes no path from a request: images and masks have numbers. It only reads, unless
+it is given a token: then who holds it may change the edits of the run, and nothing else.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -12,9 +13,19 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from maskdistill.data.errors import InputError, MaskDistillError, MissingArtifact, UnreadableImage
-from maskdistill.pipeline.apps.view import data_routes, picture_routes
+from maskdistill.pipeline.apps.view import (
+    compare_routes,
+    data_routes,
+    edit_routes,
+    map_routes,
+    mask_routes,
+    picture_routes,
+    truth_routes,
+)
 from maskdistill.pipeline.apps.view.cache import PictureCache
+from maskdistill.pipeline.apps.view.comparison import Comparison
 from maskdistill.pipeline.apps.view.folders import LeavesFolder
+from maskdistill.pipeline.apps.view.guard import refusal
 from maskdistill.pipeline.apps.view.viewed_run import NotThere, ViewedRun
 
 STATIC = Path(__file__).parent / "static"
@@ -35,7 +46,13 @@ _STATUS: tuple[tuple[type[MaskDistillError], int], ...] = (
 )
 
 
-def make_app(run: ViewedRun, hosts: Iterable[str], static: Path = STATIC) -> FastAPI:
+def make_app(
+    run: ViewedRun,
+    hosts: Iterable[str],
+    static: Path = STATIC,
+    token: str | None = None,
+    against: ViewedRun | None = None,
+) -> FastAPI:
     """The application over a run.
 
     Args:
@@ -43,18 +60,25 @@ def make_app(run: ViewedRun, hosts: Iterable[str], static: Path = STATIC) -> Fas
         hosts: The values of the Host header that are answered, without ports; others may come from a foreign page that
             has its own name lead to this machine.
         static: Folder of the page and of what it is made of.
+        token: What a request carries that changes edits; None = it only reads.
+        against: A run to compare with, whose pictures are then below `/other`; None = none.
+
+    Raises:
+        InputError: The two runs have no image in common.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_exception_handler(MaskDistillError, _tell)
     app.state.run = run
     app.state.cache = PictureCache()
-    app.include_router(data_routes.router)
-    app.include_router(picture_routes.router)
+    app.state.comparison = None if against is None else Comparison(run, against)
+    for routes in (data_routes, map_routes, mask_routes, picture_routes, edit_routes, truth_routes, compare_routes):
+        app.include_router(routes.router)
 
     @app.middleware("http")
-    async def add_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await answer(request)
+    async def guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        refused = refusal(request, token)
+        response = await answer(request) if refused is None else _refuse(*refused)
         response.headers.update(HEADERS)
         response.headers.setdefault("Cache-Control", "no-cache")
         return response
@@ -63,6 +87,8 @@ def make_app(run: ViewedRun, hosts: Iterable[str], static: Path = STATIC) -> Fas
     def page() -> FileResponse:
         return FileResponse(static / "index.html")
 
+    if against is not None:
+        app.mount("/other", make_app(against, hosts, static))
     app.mount("/static", StaticFiles(directory=static))
     return app
 
@@ -70,3 +96,7 @@ def make_app(run: ViewedRun, hosts: Iterable[str], static: Path = STATIC) -> Fas
 async def _tell(_: Request, error: Exception) -> JSONResponse:
     status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
     return JSONResponse({"detail": str(error)}, status_code=status)
+
+
+def _refuse(status: int, reason: str) -> JSONResponse:
+    return JSONResponse({"detail": reason}, status_code=status)

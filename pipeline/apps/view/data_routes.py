@@ -1,22 +1,28 @@
 """What the pages show, as JSON. Images and masks are named by number, never by path."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request
+from numpy.typing import NDArray
 from pydantic import Field
 
 from maskdistill.data.errors import MissingArtifact
 from maskdistill.data.settings import Settings
 from maskdistill.pipeline.apps.output_names import VIEWS
 from maskdistill.pipeline.apps.view.cluster_pages import pick_masks, summarise_clusters
+from maskdistill.pipeline.apps.view.descriptions import describe_image, describe_mask
 from maskdistill.pipeline.apps.view.layers import Layer
 from maskdistill.pipeline.apps.view.query import ImageQuery, LayerName, find_images
 from maskdistill.pipeline.apps.view.state import TheRun
 from maskdistill.pipeline.apps.view.threshold import Order
+from maskdistill.pipeline.apps.view.truth import truth_of
 from maskdistill.pipeline.apps.view.viewed_run import ViewedRun, check_number
 
-_EXAMPLES = 5
+_EXAMPLES = 12
+_MINED = ("masks", "clusters")
+"""Layers whose masks can be changed by hand, and named by their row."""
 _FEWEST_PER_PAGE, _MOST_PER_PAGE = 1, 500
 
 
@@ -41,31 +47,39 @@ router = APIRouter(prefix="/api")
 
 
 @router.get("/run")
-def describe_run(run: TheRun) -> dict[str, Any]:
-    """Images, stages and the settings that the page needs."""
-    return run.describe()
+def describe_run(run: TheRun, request: Request) -> dict[str, Any]:
+    """Images, stages and the settings that the page needs, and whether there is another run to compare with."""
+    return {**run.describe(), "other": request.app.state.comparison is not None}
 
 
 @router.get("/images")
 def list_images(run: TheRun, query: Annotated[ImagePage, Query()]) -> dict[str, Any]:
     """One page of the images that meet a query."""
     layer, missing = _layer_or_reason(run, query.layer)
-    found = find_images(query, layer, run.source)
+    found = find_images(query, layer, run.source, _ious(run, query))
     shown = found.images[query.page * query.per_page : (query.page + 1) * query.per_page].tolist()
-    items = [{**_name_image(run, i), "count": None if found.counts is None else int(found.counts[i])} for i in shown]
+    ious = _ious(run, query) if query.sort == "iou" and layer is not None else None
+    items = [
+        {
+            **describe_image(run, i),
+            "count": None if found.counts is None else int(found.counts[i]),
+            "iou": None if ious is None or np.isnan(iou := ious()[i]) else float(iou),
+        }
+        for i in shown
+    ]
     return {"images": len(found.images), "masks": found.n_masks, "items": items, "missing": missing}
 
 
 @router.get("/images/{image}")
-def describe_image(run: TheRun, image: int, query: Annotated[ImageQuery, Query()]) -> dict[str, Any]:
+def show_image(run: TheRun, image: int, query: Annotated[ImageQuery, Query()]) -> dict[str, Any]:
     """The masks of one image by layer, and its neighbours among the images that meet the query."""
     check_number("image", image, len(run.source))
     layer, _ = _layer_or_reason(run, query.layer)
-    images = find_images(query, layer, run.source).images
+    images = find_images(query, layer, run.source, _ious(run, query)).images
     places = np.flatnonzero(images == image)
     place = int(places[0]) if len(places) else None
     return {
-        **_name_image(run, image),
+        **describe_image(run, image),
         "place": place,
         "of": len(images),
         "previous": int(images[place - 1]) if place else None,
@@ -79,7 +93,7 @@ def describe_layer(run: TheRun, name: LayerName) -> dict[str, Any]:
     """What of a layer can be filtered by."""
     layer = run.layer(name)
     if not layer.quick:
-        return {"masks": None, "has_scores": False, "clusters": list(range(run.plan.n_clusters or 0))}
+        return {"masks": None, "has_scores": False, "clusters": list(range(run.n_clusters))}
     columns = layer.columns
     clusters = np.unique(columns.cluster[columns.cluster >= 0]).tolist()
     has_scores = bool(len(columns)) and float(np.ptp(columns.score)) > 0
@@ -102,7 +116,7 @@ def describe_cluster(
     store = run.clusters()
     check_number("cluster", cluster, store.k)
     picked = pick_masks(store, cluster, n, seed)
-    return {name: [_describe_mask(run, row) for row in rows] for name, rows in picked.items()}
+    return {name: [describe_mask(run, row) for row in rows] for name, rows in picked.items()}
 
 
 @router.get("/threshold")
@@ -112,49 +126,16 @@ def try_threshold(run: TheRun, query: Annotated[ThresholdPage, Query()]) -> dict
     images, kept, lost = what_if.images(query.threshold, query.order)
     page = slice(query.page * query.per_page, (query.page + 1) * query.per_page)
     items = [
-        {**_name_image(run, image), "kept": n_kept, "lost": n_lost}
+        {**describe_image(run, image), "kept": n_kept, "lost": n_lost}
         for image, n_kept, n_lost in zip(*(values[page].tolist() for values in (images, kept, lost)), strict=True)
     ]
     return {**what_if.summarise(query.threshold), "items": items}
 
 
-@router.get("/map")
-def describe_map(run: TheRun) -> dict[str, Any]:
-    """Size and axes of the map."""
-    found = run.embedding_map()
-    return {"masks": len(found.points), "explained": found.explained}
-
-
-@router.get("/map/points")
-def map_points(run: TheRun) -> Response:
-    """x, y and cluster of all masks, three uint16 arrays one after the other, little-endian."""
-    points, cluster = run.embedding_map().points, run.clusters().cluster
-    columns = (points[:, 0], points[:, 1], cluster)
-    body = b"".join(np.asarray(column, dtype="<u2").tobytes() for column in columns)
-    return Response(body, media_type="application/octet-stream")
-
-
-@router.get("/masks/{row}")
-def describe_mask(run: TheRun, row: int) -> dict[str, Any]:
-    """A mined mask and its image."""
-    check_number("mask", row, len(run.clusters()))
-    return _describe_mask(run, row)
-
-
-def _name_image(run: ViewedRun, image: int) -> dict[str, Any]:
-    return {"index": image, "id": run.source.ids[image], "split": "train" if image < run.source.n_train else "val"}
-
-
-def _describe_mask(run: ViewedRun, row: int) -> dict[str, Any]:
-    """A mined mask with its place among the clusters."""
-    columns, store = run.layer("clusters").columns, run.clusters()
-    return {
-        **_name_image(run, int(columns.image[row])),
-        "row": row,
-        "cluster": int(columns.cluster[row]),
-        "distance": float(store.distance[row]),
-        "area": float(columns.area[row]),
-    }
+def _ious(run: ViewedRun, query: ImageQuery) -> Callable[[], NDArray[np.floating]] | None:
+    """Gives the IoU of every image in the layer of a query; None without ground truth."""
+    truth = truth_of(run)
+    return None if truth is None else lambda: truth.images(query.layer)
 
 
 def _describe_masks(run: ViewedRun, name: str, image: int) -> dict[str, Any]:
@@ -164,7 +145,9 @@ def _describe_masks(run: ViewedRun, name: str, image: int) -> dict[str, Any]:
         return {"missing": missing, "masks": [], "size_hw": None}
     columns = layer.regions(image, (1, 1)).columns
     values = zip(columns.cluster.tolist(), columns.score.tolist(), columns.area.tolist(), strict=True)
-    masks = [{"cluster": cluster, "score": score, "area": area} for cluster, score, area in values]
+    masks: list[dict[str, Any]] = [{"cluster": one, "score": score, "area": area} for one, score, area in values]
+    if name in _MINED:
+        masks = [{**mask, "row": row} for mask, row in zip(masks, layer.columns.rows_of(image), strict=True)]
     return {"missing": None, "masks": masks, "size_hw": layer.size_of(image)}
 
 

@@ -22,7 +22,7 @@ class EmbeddingMap:
 
     Attributes:
         points: uint16 (M, 2), x and y, each axis from 0 to 65535.
-        explained: Fraction of the variance that each of the two axes holds, 0-1.
+        explained: Fraction of the variance that each of the two axes holds, 0-1; 0 where the axes mean nothing.
     """
 
     points: NDArray[np.uint16]
@@ -40,10 +40,12 @@ def project(store: ClusterStore, seed: int = 0) -> EmbeddingMap:
     chosen = np.random.default_rng(seed).permutation(len(store))[:_FITTED]
     pca = PCA(n_components=2, svd_solver="covariance_eigh").fit(space[chosen])
     points = pca.transform(space)
+    explained = np.nan_to_num(pca.explained_variance_ratio_)
+    return EmbeddingMap(on_grid(points), (float(explained[0]), float(explained[1])))
+
+
+def on_grid(points: NDArray[np.floating]) -> NDArray[np.uint16]:
+    """Points (M, 2) with each axis stretched from 0 to 65535."""
     low, high = points.min(axis=0), points.max(axis=0)
     span = np.where(high > low, high - low, 1)
-    explained = np.nan_to_num(pca.explained_variance_ratio_)
-    return EmbeddingMap(
-        ((points - low) / span * _TOP).round().astype(np.uint16),
-        (float(explained[0]), float(explained[1])),
-    )
+    return np.asarray(((points - low) / span * _TOP).round(), dtype=np.uint16)

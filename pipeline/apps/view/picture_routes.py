@@ -39,6 +39,8 @@ class OverlayQuery(PictureQuery, MaskFilter):
     """Which masks to draw, and how."""
 
     style: Style = "fill"
+    only: int | None = Field(None, ge=0)
+    """Of the masks that the layer has on the image, this one alone, counted from 0."""
 
 
 class ThresholdQuery(PictureQuery):
@@ -56,7 +58,7 @@ router = APIRouter(prefix="/api")
 def photo(run: TheRun, cache: Cache, image: int, query: PlainQuery, known: KnownTag = None) -> Response:
     """The photo."""
     picture = cache.get((image, query), lambda: to_jpeg(shrink(run.read(image), query.edge)))
-    return _answer("image/jpeg", picture, query, known)
+    return answer("image/jpeg", picture, query, known)
 
 
 @router.get("/images/{image}/overlay/{name}")
@@ -72,11 +74,15 @@ def overlay(
 
     def make() -> bytes:
         regions = run.layer(name).regions(image, fit_size(_size_of(run, name, image), query.edge))
-        regions = regions.take(query.match(regions.columns))
-        return to_png(mask_layer(regions.masks, regions.columns.cluster.tolist(), query.style))
+        shown = query.match(regions.columns)
+        if query.only is not None:
+            shown &= np.arange(len(shown)) == query.only
+        # Masks without a cluster are told apart by their number in the image.
+        colours = np.where(regions.columns.cluster < 0, np.arange(len(shown)), regions.columns.cluster)
+        return to_png(mask_layer(regions.masks[shown], colours[shown].tolist(), query.style))
 
     picture = cache.get((image, name, run.layer_version(name), query), make)
-    return _answer("image/png", picture, query, known)
+    return answer("image/png", picture, query, known)
 
 
 @router.get("/images/{image}/heat")
@@ -89,7 +95,7 @@ def heat(run: TheRun, cache: Cache, image: int, query: PlainQuery, known: KnownT
         return to_png(heat_picture(run.heat().compute(pixels, size_hw)))
 
     picture = cache.get((image, "heat", run.layer_version("masks"), query), make)
-    return _answer("image/png", picture, query, known)
+    return answer("image/png", picture, query, known)
 
 
 @router.get("/images/{image}/outcome")
@@ -108,7 +114,7 @@ def outcome(
         return to_png(mask_layer(kept, clusters, "fill", lost))
 
     picture = cache.get((image, "outcome", run.layer_version("candidates"), query), make)
-    return _answer("image/png", picture, query, known)
+    return answer("image/png", picture, query, known)
 
 
 @router.get("/masks/{row}/cut")
@@ -123,10 +129,11 @@ def cut(run: TheRun, cache: Cache, row: int, query: PlainQuery, known: KnownTag 
         return to_jpeg(cut_out(pixels, store.decode(row), store.bbox_xywh[row].tolist(), cluster, query.edge))
 
     picture = cache.get((row, "cut", run.layer_version("clusters"), query), make)
-    return _answer("image/jpeg", picture, query, known)
+    return answer("image/jpeg", picture, query, known)
 
 
-def _answer(media_type: str, picture: bytes, query: PictureQuery, known: str | None) -> Response:
+def answer(media_type: str, picture: bytes, query: PictureQuery, known: str | None) -> Response:
+    """A picture, or that it is the one that the browser has."""
     tag = f'"{hashlib.sha256(picture).hexdigest()[:16]}"'
     headers = {"ETag": tag, "Cache-Control": f"private, max-age={_DAY}" if query.v else "no-cache"}
     if known == tag:

@@ -1,5 +1,6 @@
 """Which images and masks to show, and in which order: a question that fits into an address."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from maskdistill.data.settings import Settings
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.pipeline.apps.view.layers import NO_MASKS, Columns, Layer
 
-LayerName = Literal["masks", "clusters", "candidates", "pseudo-labels", "predictions", "patches"]
+LayerName = Literal["masks", "clusters", "curated", "candidates", "pseudo-labels", "predictions", "patches"]
 """One of `apps.views.VIEWS`."""
 
 
@@ -58,8 +59,9 @@ class ImageQuery(MaskFilter):
     split: Literal["all", "train", "val"] = "all"
     having: Literal["any", "some", "none"] = "any"
     """Images with masks, without masks, or both."""
-    sort: Literal["order", "name", "score", "area", "count"] = "order"
-    """By place in the data set, id, best score or largest area of the masks that match, or their number."""
+    sort: Literal["order", "name", "score", "area", "count", "iou"] = "order"
+    """By place in the data set, id, best score or largest area of the masks that match, their number, or how well what
+    the layer has on the image fits the ground truth."""
     descending: bool = False
 
     @property
@@ -83,7 +85,12 @@ class Found:
     n_masks: int | None
 
 
-def find_images(query: ImageQuery, layer: Layer | None, source: ImageSource) -> Found:
+def find_images(
+    query: ImageQuery,
+    layer: Layer | None,
+    source: ImageSource,
+    ious: Callable[[], NDArray[np.floating]] | None = None,
+) -> Found:
     """Answer a query.
 
     Args:
@@ -91,6 +98,8 @@ def find_images(query: ImageQuery, layer: Layer | None, source: ImageSource) -> 
         layer: The layer that it names; None where that has not been made: then no image has masks, and conditions for
             masks are not applied.
         source: The images.
+        ious: Gives the IoU of every image with its ground truth, nan where it has none, if it is asked for; None = the
+            order is then that of the data set.
     """
     counted = layer is not None and (layer.quick or query.asks_for_masks)
     columns = layer.columns if layer is not None and counted else NO_MASKS
@@ -102,7 +111,11 @@ def find_images(query: ImageQuery, layer: Layer | None, source: ImageSource) -> 
     if layer is not None and query.having == "none":
         keep &= np.bincount(columns.image, minlength=len(source)) == 0
     images = np.flatnonzero(keep)
-    images = images[_order(query, matching, counts, source, images)]
+    if query.sort == "iou" and ious is not None and layer is not None:
+        values = ious()[images] * (-1 if query.descending else 1)
+        images = images[np.argsort(values, kind="stable")]  # nan comes last
+    else:
+        images = images[_order(query, matching, counts, source, images)]
     return Found(images, counts, int(counts[images].sum())) if counted else Found(images, None, None)
 
 
@@ -119,7 +132,7 @@ def _match_images(query: ImageQuery, source: ImageSource) -> NDArray[np.bool_]:
 def _order(
     query: ImageQuery, matching: Columns, counts: NDArray[np.int64], source: ImageSource, images: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    if query.sort == "order":
+    if query.sort in ("order", "iou"):
         return np.arange(len(images))[:: -1 if query.descending else 1]
     if query.sort == "name":
         ids = source.ids

@@ -1,12 +1,17 @@
 """The run that the page shows: its images and what its stages have made so far, opened when first asked for."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.catalog import MASKS, stages_read
 from maskdistill.data.config import ScenesConfig
-from maskdistill.data.errors import InputError, MaskDistillError, MissingArtifact, UnreadableImage
+from maskdistill.data.errors import InputError, MaskDistillError, MissingArtifact, UnreadableImage, about
+from maskdistill.data.hashes import hash_text
+from maskdistill.data.stores.clusters import ClusterStore
+from maskdistill.data.stores.masks import MaskStore
+from maskdistill.pipeline.apps.curate.journal import Journal
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 from maskdistill.pipeline.apps.output_names import NAME_OF, VIEWS
 from maskdistill.pipeline.apps.outputs import Run
@@ -16,6 +21,7 @@ from maskdistill.pipeline.apps.view.threshold import WhatIf
 from maskdistill.pipeline.health import oddities
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.upkeep.status import collect_status
+from maskdistill.stages.curate.apply import group_of, regroup
 from maskdistill.stages.filter.confidence import resolve_threshold
 
 if TYPE_CHECKING:  # torch and scikit-learn take seconds to import, and the first page does without
@@ -28,17 +34,27 @@ class NotThere(MaskDistillError):
 
 
 class ViewedRun(Run):
-    """A run, seen from outside: unless told to, it follows no link out of its folders."""
+    """A run, seen from outside: unless told to, it follows no link out of its folders.
 
-    def __init__(self, plan: Plan, *, follow_links: bool = False) -> None:
+    Args:
+        plan: The configuration and its artifacts.
+        follow_links: Whether it does.
+        edit: Whether masks and clusters may be changed.
+
+    Attributes:
+        journal: What was changed by hand. Clusters are shown as it has them; masks that are excluded stay.
+    """
+
+    def __init__(self, plan: Plan, *, follow_links: bool = False, edit: bool = False) -> None:
         super().__init__(plan, "the page")
         self._follow_links = follow_links
+        self.journal = Journal(plan.edits_file, write=edit)
 
     def describe(self) -> dict[str, Any]:
         """What there is: images, stages with their state, and the settings that the page needs."""
         rows = collect_status(self.plan)
         arguments = self.plan.config_source.arguments()
-        n_clusters = self.plan.n_clusters or 0
+        n_clusters = self.n_clusters
         stages = [
             {
                 **{name: row[name] for name in ("stage", "key", "state", "why", "items", "unit", "made")},
@@ -60,7 +76,11 @@ class ViewedRun(Run):
             ],
             "filter": {**self.plan.config.filter.model_dump(mode="json"), "threshold": self._threshold()},
             "clusters": n_clusters,
-            "colours": ["#{:02x}{:02x}{:02x}".format(*cluster_colour(i)) for i in range(-1, n_clusters)],
+            "classes": list(self.source.class_names or ()) if self.plan.labels_fingerprint else [],
+            "names": self.journal.edits.clusters.names,
+            "groups": group_of(self.journal.edits.clusters, n_clusters),
+            "edited": self._grouping(),
+            "colours": ["#{:02x}{:02x}{:02x}".format(*cluster_colour(i)) for i in range(-1, max(n_clusters, 64))],
         }
 
     def _threshold(self) -> float:
@@ -109,11 +129,16 @@ class ViewedRun(Run):
         except MissingArtifact:
             return None
 
-    def embedding_map(self) -> "EmbeddingMap":
-        """The embeddings in two dimensions. Raises MissingArtifact."""
+    def embedding_map(self, layout: str = "pca") -> "EmbeddingMap | None":
+        """The embeddings in two dimensions; None while they are computed in the background. Raises MissingArtifact."""
         from maskdistill.pipeline.apps.view.embedding_map import project
+        from maskdistill.pipeline.apps.view.layouts import LAYOUTS, BackgroundLayout
 
-        return self.keep("map", ("cluster",), lambda: project(self.clusters()))
+        # Splits and merges leave the embeddings as they are.
+        stages, store = ("mine",), self.stored_clusters()
+        if layout == "pca":
+            return self.keep("map", stages, lambda: project(store))
+        return self.keep(f"map {layout}", stages, lambda: BackgroundLayout(store, LAYOUTS[layout])).result()
 
     def what_if(self) -> WhatIf:
         """The filter with other thresholds. Raises MissingArtifact."""
@@ -126,6 +151,39 @@ class ViewedRun(Run):
 
         needed = self.plan.stages["mine"].inputs
         return self.keep("heat", needed, lambda: AffinityHeat(self.plan))
+
+    @property
+    def n_clusters(self) -> int:
+        """How many there are now; 0 where that is not known yet."""
+        made = self.plan.n_clusters
+        return 0 if made is None else made + self.journal.edits.clusters.added - self.plan.edits.clusters.added
+
+    def clusters(self) -> ClusterStore:
+        """The clusters as they were changed by hand. Raises as `masks` does."""
+        return self.keep("edited clusters", ("cluster",), self._regroup)
+
+    def masks(self, stage: str) -> MaskStore:
+        """The masks of a stage; those of `cluster` with these clusters."""
+        masks = super().masks(stage)
+        return masks.with_columns(cluster=self.clusters().cluster) if stage == "cluster" else masks
+
+    def version(self, *stages: str) -> tuple[int, ...]:
+        """Changes whenever one of these stages is made anew, and that of `cluster` when it is changed by hand."""
+        edited = (self._grouping(),) if "cluster" in stages else ()
+        return (*super().version(*stages), *edited)
+
+    def stored_clusters(self) -> ClusterStore:
+        """The clusters as the stage made them. Raises as `masks` does."""
+        return super().clusters()
+
+    def _regroup(self) -> ClusterStore:
+        with about(str(self.journal.path)):
+            return regroup(self.stored_clusters(), self.journal.edits.clusters)
+
+    def _grouping(self) -> int:
+        """Another number for other splits and merges."""
+        clusters = self.journal.edits.clusters
+        return int(hash_text(json.dumps([[str(one) for one in clusters.split], clusters.merged]))[:12], 16)
 
     def layer_version(self, name: str) -> tuple[int, ...]:
         """Changes whenever what the layer is drawn from is made anew. Raises MissingArtifact."""

@@ -2,11 +2,22 @@
 
 export class Refusal extends Error {}
 
-export async function ask(path, query = "", signal = undefined) {
+// `base` is "other/" for the run that this one is compared with.
+export async function ask(path, query = "", signal = undefined, base = "") {
   const text = String(query);
+  return answer(`${base}api/${path}${text ? `?${text}` : ""}`, { signal });
+}
+
+// Only with the token that the command printed.
+export async function send(path, body, token) {
+  const headers = { "Content-Type": "application/json", "X-Maskdistill-Token": token };
+  return answer(`api/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function answer(address, options) {
   let response;
   try {
-    response = await fetch(`api/${path}${text ? `?${text}` : ""}`, { signal });
+    response = await fetch(address, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal("The server does not answer. Is `maskdistill view` still running?");
@@ -25,14 +36,18 @@ export async function reason(response) {
   }
 }
 
+const OVERLAY = ["cluster", "min_score", "max_score", "min_area", "max_area", "only"];
 const MASK_FILTER = ["cluster", "min_score", "max_score", "min_area", "max_area"];
+export const MASK_QUERY = [...MASK_FILTER, "name", "split", "tag", "lasso", "layout", "sort", "descending"];
 export const IMAGE_QUERY = [...MASK_FILTER, "layer", "name", "split", "having", "sort", "descending"];
 
 // Addresses of pictures. `v` names the artifact, so that a browser may keep a picture until it is made anew.
 export class Pictures {
-  constructor(run) {
+  constructor(run, base = "") {
+    this.base = base;
     this.photoVersion = run.data;
     this.versions = Object.fromEntries(run.stages.map((stage) => [stage.layer, `${stage.key}${stage.made}`]));
+    this.versions.clusters += run.edited;
   }
 
   photo(image, edge) {
@@ -41,7 +56,7 @@ export class Pictures {
 
   overlay(image, layer, edge, style, parameters = new URLSearchParams()) {
     const query = { edge, style, v: this.versions[layer] };
-    return this.#address(`images/${image}/overlay/${layer}`, query, parameters, MASK_FILTER);
+    return this.#address(`images/${image}/overlay/${layer}`, query, parameters, OVERLAY);
   }
 
   heat(image, edge) {
@@ -52,6 +67,10 @@ export class Pictures {
     return this.#address(`images/${image}/outcome`, { edge, threshold, v: this.versions.candidates });
   }
 
+  truth(image, edge, style, parameters = new URLSearchParams()) {
+    return this.#address(`truth/images/${image}/overlay`, { edge, style, v: `${this.photoVersion}${this.versions.clusters}` }, parameters, OVERLAY);
+  }
+
   cut(row, edge) {
     return this.#address(`masks/${row}/cut`, { edge, v: this.versions.clusters });
   }
@@ -59,6 +78,6 @@ export class Pictures {
   #address(path, query, parameters = null, names = []) {
     const all = new URLSearchParams(query);
     for (const name of names) for (const value of parameters.getAll(name)) all.append(name, value);
-    return `api/${path}?${all}`;
+    return `${this.base}api/${path}?${all}`;
   }
 }

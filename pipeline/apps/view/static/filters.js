@@ -11,7 +11,7 @@ export function filters(run, known, query, onchange) {
   const form = element("form", { class: "filters", role: "search", "aria-label": "Filter and sort" });
   form.append(
     field("Name", element("input", { type: "search", name: "name", value: query.get("name") ?? "", placeholder: "part of the id" })),
-    field("Sort by", sortSelect(query, known)),
+    field("Sort by", sortSelect(run, query, known)),
     run.train < run.images ? field("Images", select("split", query, { "": "all", train: "training", val: "validation" })) : "",
     field("With masks", select("having", query, { "": "or without", some: "only", none: "none at all" })),
     known?.has_scores ? range("Score", "score", query, 1, 0.01) : "",
@@ -49,7 +49,7 @@ function select(name, query, options) {
   return control;
 }
 
-function sortSelect(query, known) {
+function sortSelect(run, query, known) {
   const options = {
     "order": "data set, first to last",
     "order-": "data set, last to first",
@@ -58,6 +58,7 @@ function sortSelect(query, known) {
     ...(known?.has_scores ? { "score-": "score, high to low", "score": "score, low to high" } : {}),
     "area-": "area, large to small",
     "area": "area, small to large",
+    ...(run.classes.length ? { "iou": "ground truth, worst first", "iou-": "ground truth, best first" } : {}),
     "count-": "masks, many to few",
     "count": "masks, few to many",
   };

@@ -2,6 +2,8 @@
 
 import { element } from "./dom.js";
 import { visit } from "./address.js";
+import { editAction } from "./edit_bar.js";
+import { mayEdit } from "./edits.js";
 
 const HELP = [
   ["← ↑ ↓ →", "to the neighbouring tile"],
@@ -11,29 +13,26 @@ const HELP = [
   ["[ ]", "previous, next page of the list"],
   ["1 – 5", "draw what this stage made"],
   ["/", "search by name"],
+  ["v", "on the map: list the masks in view"],
+];
+const EDIT_HELP = [
+  ["x", "choose the tile, or not; Shift with ← → or a click chooses all up to there, as a drawn rectangle does"],
+  ["a", "choose all of the page; Esc chooses none"],
+  ["e f c", "exclude, flag, clear the tag, and go to the next"],
+  ["n", "to the next without a tag"],
+  ["m", "merge the chosen clusters"],
+  ["r", "name the cluster"],
+  ["u", "undo"],
 ];
 
 export function setUpKeys(pages) {
   const dialog = document.getElementById("keys");
-  const rows = [...HELP, ...pages.map(([keys, title]) => [keys, `page: ${title}`]), ["?", "this help"]];
-  dialog.replaceChildren(
-    element("h2", { id: "keys-title" }, "Keys"),
-    element(
-      "dl",
-      {},
-      rows.flatMap(([keys, what]) => [
-        element("dt", {}, keys.split(" ").flatMap((key) => (key === "–" ? [" – "] : [element("kbd", {}, key), " "]))),
-        element("dd", {}, what),
-      ]),
-    ),
-    element("form", { method: "dialog" }, element("button", { class: "button" }, "Close")),
-  );
-  const open = () => dialog.open || dialog.showModal();
+  const open = () => {
+    if (dialog.open) return;
+    describe(dialog, [...HELP, ...(mayEdit() ? EDIT_HELP : []), ...pages.map(([keys, title]) => [keys, `page: ${title}`]), ["?", "this help"]]);
+    dialog.showModal();
+  };
   document.getElementById("help").addEventListener("click", open);
-  dialog.querySelector("form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    dialog.close();
-  });
 
   let before = "";
   document.addEventListener("keydown", (event) => {
@@ -52,8 +51,31 @@ export function setUpKeys(pages) {
   });
 }
 
+function describe(dialog, rows) {
+  const close = element("form", { method: "dialog" }, element("button", { class: "button" }, "Close"));
+  close.addEventListener("submit", (event) => {
+    event.preventDefault();
+    dialog.close();
+  });
+  dialog.replaceChildren(
+    element("h2", { id: "keys-title" }, "Keys"),
+    element(
+      "dl",
+      {},
+      rows.flatMap(([keys, what]) => [
+        element("dt", {}, keys.split(" ").flatMap((key) => (key === "–" ? [" – "] : [element("kbd", {}, key), " "]))),
+        element("dd", {}, what),
+      ]),
+    ),
+    close,
+  );
+}
+
 function action(event) {
   const { key } = event;
+  const edit = editAction(key, event.shiftKey);
+  if (edit) return edit;
+  if (key === "r" && mayEdit()) return focusOn(document.querySelector("input[name=cluster-name]"));
   const inControl = event.target.closest("input, summary, [role=slider], canvas");
   const forward = { j: 1, ArrowRight: 1, k: -1, ArrowLeft: -1 }[key];
   if (forward && !(inControl && key.startsWith("Arrow"))) return moveOrStep(forward);
@@ -76,7 +98,7 @@ function focusOn(node) {
 }
 
 function items() {
-  return [...document.querySelectorAll("[data-item]")];
+  return [...document.querySelectorAll("a[data-item]")];
 }
 
 // Along the tiles of a list; on the page of one image, to the next image.

@@ -3,21 +3,29 @@
 import { parameters, visit, watchAddress } from "./address.js";
 import { Pictures, Refusal, ask } from "./api.js";
 import { element } from "./dom.js";
+import { drawBar } from "./edit_bar.js";
+import { loadEdits, onChange, takeToken } from "./edits.js";
 import { setUpKeys } from "./keys.js";
+import { setUpOpacity } from "./opacity.js";
 import { notice } from "./parts.js";
+import { clear, mark, setUpSelection } from "./selection.js";
 import { setUpTheme } from "./theme.js";
 import { show as showCluster } from "./pages/cluster.js";
 import { show as showClusters } from "./pages/clusters.js";
+import { show as showCompare } from "./pages/compare.js";
 import { show as showImage } from "./pages/image.js";
 import { show as showImages } from "./pages/images.js";
+import { show as showMasks } from "./pages/masks.js";
 import { show as showMap } from "./pages/map.js";
 import { show as showThreshold } from "./pages/threshold.js";
 
 const PAGES = {
   images: { show: showImages, title: "Images", key: "g i" },
   clusters: { show: showClusters, title: "Clusters", key: "g c" },
+  masks: { show: showMasks, title: "Masks", key: "g k" },
   threshold: { show: showThreshold, title: "Threshold", key: "g t" },
   map: { show: showMap, title: "Map", key: "g m" },
+  compare: { show: showCompare, title: "Compare", key: "g v", shown: () => run?.other },
   image: { show: showImage, within: "images" },
   cluster: { show: showCluster, within: "clusters" },
 };
@@ -36,6 +44,8 @@ async function draw() {
   main.setAttribute("aria-busy", "true");
   try {
     run ??= await ask("run", "", signal);
+    drawNavigation(page?.within ?? name);
+    await loadEdits(signal);
     document.getElementById("title").textContent = run.title;
     document.title = `${page?.title ?? name} · ${run.title}`;
     drawHealth(run.health);
@@ -44,6 +54,7 @@ async function draw() {
     if (signal.aborted) return;
     main.replaceChildren(...content);
     main.removeAttribute("aria-busy");
+    clear();
   } catch (error) {
     if (error.name === "AbortError") return;
     main.replaceChildren(notice(error.message, "bad"));
@@ -54,7 +65,7 @@ async function draw() {
 
 function drawNavigation(current) {
   const links = Object.entries(PAGES)
-    .filter(([, page]) => page.title)
+    .filter(([, page]) => page.title && (page.shown?.() ?? true))
     .map(([name, page]) =>
       element("a", { href: `?page=${name}`, "aria-current": name === current ? "page" : null }, page.title),
     );
@@ -78,6 +89,16 @@ async function refresh() {
   if (changed) draw();
 }
 
+// A cluster that was changed has another name, colour or number everywhere; a tag is drawn where it is.
+onChange(async (action) => {
+  const before = JSON.stringify([run.edited, run.names]);
+  if (action !== "tag") run = await ask("run");
+  if (JSON.stringify([run.edited, run.names]) !== before) await draw();
+  else mark();
+});
+takeToken();
+setUpOpacity();
+setUpSelection(drawBar);
 setUpTheme(document.getElementById("theme"));
 setUpKeys(
   Object.entries(PAGES).flatMap(([name, page]) => (page.key ? [[page.key, page.title, () => visit(`?page=${name}`)]] : [])),

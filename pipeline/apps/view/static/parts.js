@@ -54,6 +54,21 @@ export function chip(run, cluster, text, href = null) {
   return href ? element("a", { ...attributes, href }, text) : element("span", attributes, text);
 }
 
+// An id in one line: where it is too long, its end is what can be read, as that is where ids differ.
+export function name(id) {
+  return element("span", { class: "id end", title: id }, element("bdi", {}, id));
+}
+
+// How well something fits the ground truth, 0 to 1.
+export function iou(value) {
+  return element("span", { class: "number iou", title: "IoU with the ground truth" }, `IoU ${value.toFixed(2)}`);
+}
+
+// What people call a cluster, or else its number.
+export function clusterLabel(run, cluster) {
+  return run.names[cluster] ?? `cluster ${cluster}`;
+}
+
 export function colour(run, cluster) {
   return run.colours[cluster + 1] ?? run.colours[0];
 }

@@ -5,8 +5,9 @@ const TOP = 65535;
 const PADDING = 0.04;
 
 export class Scatter {
-  constructor(canvas, { x, y, cluster }, rgb) {
-    Object.assign(this, { canvas, x, y, cluster, rgb });
+  // `values` holds for each point its place in the `palette`, whose colours are pixels.
+  constructor(canvas, { x, y, cluster }, { values, palette }) {
+    Object.assign(this, { canvas, x, y, cluster, values, palette });
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.shown = null;
     this.chosen = -1;
@@ -53,7 +54,7 @@ export class Scatter {
         const column = Math.round(left + ((right - left) * this.x[i]) / TOP - side / 2);
         const row = Math.round(top + ((bottom - top) * this.y[i]) / TOP - side / 2);
         if (column < 0 || row < 0 || column + side > width || row + side > height) continue;
-        const colour = faded ? 0x40808080 : this.rgb[this.cluster[i]];
+        const colour = faded ? 0x40808080 : this.palette[this.values[i]];
         for (let y = 0; y < side; y++) {
           const start = (row + y) * width + column;
           pixels.fill(colour, start + spans[y], start + side - spans[y]);

@@ -13,10 +13,13 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from maskdistill.data.config import FolderConfig
+from maskdistill.data.edits import ClusterEdits, Edits, write_edits
 from maskdistill.data.sources.open import open_source
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
+from maskdistill.pipeline.apps.export.formats import export_stage
 from maskdistill.pipeline.apps.export.names import ImageNames
 from maskdistill.pipeline.apps.outputs import Run
+from maskdistill.stages.progress import Silent
 
 Export = Callable[..., Path]
 Box = Callable[[int, int, int, int], NDArray[np.bool_]]
@@ -157,3 +160,14 @@ def test_fiftyone_samples_hold_the_part_of_each_mask_in_its_box(run: Run, images
     assert detections[0].bounding_box == [3 / 12, 2 / 10, 3 / 12, 3 / 10]
     assert detections[0].mask.shape == (3, 3)
     assert detections[0].mask.all()
+
+
+def test_clusters_go_by_their_names(run: Run, export: Export, tmp_path: Path) -> None:
+    write_edits(run.plan.edits_file, Edits(clusters=ClusterEdits(names={1: "dog"})))
+    named = Run(run.plan.varied())
+    for kind in ("coco", "detectron2", "png"):
+        export_stage(named, "filter", kind, tmp_path / kind, Silent(), force=False)
+    categories = json.loads((tmp_path / "coco").read_text())["categories"]
+    assert [one["name"] for one in categories] == ["cluster 0", "dog", "object"]
+    classes = json.loads((tmp_path / "png" / "classes.json").read_text())
+    assert classes == {"0": "background", "2": "dog", "255": "ignored"}

@@ -145,3 +145,9 @@ def photo_plan() -> Callable[[Path], Plan]:
 def write_run() -> Callable[[Plan], None]:
     """Makes all five artifacts of a plan."""
     return write_stages
+
+
+@pytest.fixture(scope="session")
+def plan_over() -> Callable[[Path], Plan]:
+    """Makes a plan over photos that are there."""
+    return plan_over_photos

@@ -49,7 +49,7 @@ def test_overlays_lie_where_the_masks_are(client: TestClient) -> None:
     assert tuple(filled[50, 50, :3]) == cluster_colour(0)
     assert tuple(filled[25, 25]) == (*cluster_colour(0), 255)
     assert 0 < filled[50, 50, 3] < 255
-    assert tuple(filled[24, 50, :3]) == (0, 0, 0)
+    assert tuple(filled[24, 50]) == (0, 0, 0, 0)
     outlined = fetch(client, "images/0/overlay/clusters?edge=320&style=outline")
     assert outlined[50, 50, 3] == 0
     assert outlined[24, 50, 3] == 0
@@ -64,6 +64,17 @@ def test_only_matching_masks_are_drawn(client: TestClient) -> None:
     assert tuple(sure[50, 50, :3]) == cluster_colour(0)
     nothing = fetch(client, "images/1/overlay/candidates?cluster=99")
     assert not nothing.any()
+
+
+def test_each_mined_mask_has_a_colour_of_its_own(client: TestClient) -> None:
+    assert tuple(fetch(client, "images/1/overlay/masks?edge=320")[50, 50, :3]) == cluster_colour(0)
+    assert not fetch(client, "images/1/overlay/masks?edge=320&only=1").any()
+
+
+def test_one_mask_alone(client: TestClient) -> None:
+    alone = fetch(client, "images/1/overlay/candidates?edge=320&only=1")
+    assert tuple(alone[175, 175, :3]) == cluster_colour(1)
+    assert tuple(alone[50, 50]) == (0, 0, 0, 0)
 
 
 def test_predictions_are_drawn_from_their_label_map(client: TestClient) -> None:

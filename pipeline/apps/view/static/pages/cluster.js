@@ -3,8 +3,11 @@
 import { address } from "../address.js";
 import { Refusal, ask } from "../api.js";
 import { count, element } from "../dom.js";
-import { colour, picture } from "../parts.js";
+import { edits, mayEdit } from "../edits.js";
+import { attempt } from "../edit_bar.js";
+import { clusterLabel, colour } from "../parts.js";
 import { facts } from "./clusters.js";
+import { maskGrid } from "./masks.js";
 
 const SHOWN = 12;
 const SECTIONS = [
@@ -29,12 +32,14 @@ export async function show({ run, query, signal, pictures }) {
     element("p", { class: "chips" },
       element("a", { class: "chip", href: `?layer=clusters&cluster=${cluster}` }, "Its images"),
       one.candidates === undefined ? null : element("a", { class: "chip", href: `?layer=candidates&cluster=${cluster}&sort=score&descending=true` }, "Its candidates"),
+      element("a", { class: "chip", href: `?page=masks&cluster=${cluster}` }, "All its masks"),
       element("a", { class: "chip", href: `?page=map&cluster=${cluster}` }, "On the map")),
+    mayEdit() ? changing(run, one) : "",
     ...SECTIONS.map(([name, title, note]) => element(
       "section",
       { "aria-label": title, "data-section": name },
       element("div", { class: "bar" }, element("h2", {}, title, " ", element("span", { class: "muted" }, note)), name === "random" ? others : null),
-      element("ul", { class: "grid small" }, masks[name].map((mask) => element("li", {}, tile(mask, pictures)))),
+      maskGrid(run, masks[name], pictures),
     )),
   ];
 }
@@ -48,16 +53,26 @@ function heading(run, one, n, query) {
     "div",
     { class: "heading" },
     element("a", { href: "?page=clusters", "data-up": "", class: "button" }, "← All clusters"),
-    element("h1", { class: "swatch", "--colour": colour(run, one.cluster) }, `Cluster ${one.cluster}`),
+    element("h1", { class: "swatch", "--colour": colour(run, one.cluster) }, clusterLabel(run, one.cluster).replace(/^cluster /, "Cluster ")),
     element("span", { class: "steps" }, step(one.cluster - 1, "←", "prev"), step(one.cluster + 1, "→", "next")),
   );
 }
 
-function tile(mask, pictures) {
-  return element(
-    "a",
-    { class: "tile", href: `?page=image&image=${mask.index}&layer=clusters&cluster=${mask.cluster}`, "data-item": mask.row },
-    picture({ photo: pictures.cut(mask.row, 320), alt: mask.id, square: true }),
-    element("span", { class: "caption" }, element("span", { class: "id", title: mask.id }, mask.id), element("span", { class: "muted number", title: "distance to the centroid" }, mask.distance.toFixed(3))),
-  );
+function changing(run, one) {
+  const name = element("input", { type: "text", name: "cluster-name", maxlength: 80, value: run.names[one.cluster] ?? "", placeholder: `cluster ${one.cluster}`, autocomplete: "off" });
+  const naming = element("form", { class: "field inline" }, element("label", {}, element("span", {}, "Name"), name), element("button", { class: "button" }, "Save"));
+  naming.addEventListener("submit", (event) => {
+    event.preventDefault();
+    attempt("name", { cluster: one.cluster, name: name.value });
+  });
+  const into = element("input", { type: "number", name: "split-into", min: 2, max: 20, value: 2, "aria-label": "Number of parts" });
+  const splitting = element("form", { class: "field inline" }, element("label", {}, element("span", {}, "Parts"), into), element("button", { class: "button" }, "Split"));
+  splitting.addEventListener("submit", (event) => {
+    event.preventDefault();
+    attempt("split", { cluster: one.cluster, into: Number(into.value) });
+  });
+  const others = edits().merged.find((group) => group.includes(one.cluster)) ?? [];
+  const merged = others.filter((cluster) => cluster !== one.cluster);
+  return element("div", { class: "bar changing" }, naming, splitting,
+    element("span", { class: "muted" }, merged.length ? `merged with ${merged.join(", ")}` : "to merge clusters, choose them on the page of all clusters"));
 }

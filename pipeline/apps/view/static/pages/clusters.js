@@ -2,8 +2,9 @@
 
 import { address } from "../address.js";
 import { ask } from "../api.js";
-import { count, element } from "../dom.js";
-import { colour, notice, picture, segments } from "../parts.js";
+import { count, element, percent } from "../dom.js";
+import { clusterLabel, colour, picture, segments } from "../parts.js";
+import { pickable } from "../selection.js";
 import { visit } from "../address.js";
 
 const SORTS = {
@@ -17,25 +18,28 @@ export async function show({ run, query, signal, pictures }) {
   const found = await ask("clusters", "", signal);
   const sort = query.get("sort") in SORTS ? query.get("sort") : "cluster";
   const largest = Math.max(1, ...found.map((one) => one.size));
+  if (run.classes.length) ask("truth/clusters", "", signal).then(showClasses).catch(() => {});
   const options = Object.entries(SORTS).map(([value, [text]]) => [value, text]);
   return [
     element("h1", {}, "Clusters"),
     element("div", { class: "bar" },
-      element("p", { class: "muted" }, `${count(found.length, "cluster")} of the mined masks, each with its most typical ones. Scores are the detector's.`),
+      element("p", { class: "muted" }, `${count(new Set(run.groups).size, "cluster")} of the mined masks, each with its most typical ones. Scores are the detector's.`),
       segments("sort", "Sort by", options, sort, (value) => visit(address(query, { sort: value })))),
-    element("ul", { class: "cards" }, [...found].sort(SORTS[sort][1]).map((one) => element("li", {}, card(run, one, largest, pictures)))),
+    element("ul", { class: "cards" }, found.filter((one) => run.groups[one.cluster] === one.cluster).sort(SORTS[sort][1]).map((one) => element("li", {}, card(run, one, largest, pictures)))),
   ];
 }
 
 function card(run, one, largest, pictures) {
-  return element(
+  const label = clusterLabel(run, one.cluster);
+  const node = element(
     "a",
-    { class: "card", href: `?page=cluster&cluster=${one.cluster}`, "data-item": one.cluster, "--colour": colour(run, one.cluster) },
-    element("span", { class: "card-head" }, element("strong", { class: "swatch" }, `Cluster ${one.cluster}`), element("span", { class: "number" }, count(one.size, "mask"))),
+    { class: "card", href: `?page=cluster&cluster=${one.cluster}`, "--colour": colour(run, one.cluster) },
+    element("span", { class: "card-head" }, element("strong", { class: "swatch" }, label.replace(/^cluster /, "Cluster ")), element("span", { class: "muted", "data-class": one.cluster }), element("span", { class: "number" }, count(one.size, "mask"))),
     element("span", { class: "bar-track", "aria-hidden": "true" }, element("span", { class: "bar-fill", "--share": one.size / largest })),
     element("span", { class: "strip" }, one.examples.length ? one.examples.map((row) => picture({ photo: pictures.cut(row, 160), alt: "", square: true })) : element("span", { class: "muted" }, "empty")),
     element("span", { class: "muted number facts" }, facts(one).map((fact) => element("span", {}, fact))),
   );
+  return pickable("clusters", one.cluster, node, label);
 }
 
 export function facts(one) {
@@ -44,4 +48,12 @@ export function facts(one) {
   if (one.candidates !== undefined) list.push(`${count(one.candidates, "candidate")}${one.mean_score === null ? "" : `, mean score ${one.mean_score.toFixed(2)}`}`);
   if (one.kept !== undefined) list.push(`${one.kept.toLocaleString("en")} kept`);
   return list;
+}
+
+// Of the ground truth, which nothing was trained with; it may take a while, so it comes after the page.
+function showClasses(found) {
+  for (const place of document.querySelectorAll("[data-class]")) {
+    const one = found[Number(place.dataset.class)];
+    if (one) place.textContent = `${one.name} ${percent(one.share)}`;
+  }
 }

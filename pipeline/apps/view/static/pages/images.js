@@ -4,7 +4,9 @@ import { address, note, pick } from "../address.js";
 import { IMAGE_QUERY, ask } from "../api.js";
 import { count, element } from "../dom.js";
 import { filters } from "../filters.js";
-import { notice, pager, picture, segments, stages } from "../parts.js";
+import { opacitySlider } from "../opacity.js";
+import { iou, name, notice, pager, picture, segments, stages } from "../parts.js";
+import { mark, pickable } from "../selection.js";
 
 const PER_PAGE = 48;
 const EDGE = 320;
@@ -29,6 +31,7 @@ export async function show(context) {
       answer.items.length ? grid(context, answer.items, layer, now) : notice("No image meets these conditions."),
       pager(Number(now.get("page_number") ?? 0), pages, (page) => address(now, { page_number: page || null })) ?? "",
     );
+    mark();
   };
 
   const change = (changes) => {
@@ -38,9 +41,9 @@ export async function show(context) {
   await update(query);
   return [
     element("h1", { class: "visually-hidden" }, "Images"),
-    stages(run, layer, (name) => address(query, { layer: name, page_number: null })),
+    stages(run, layer, (other) => address(query, { layer: other, page_number: null })),
     filters(run, known, query, (changes) => change({ ...changes, page_number: null })),
-    element("div", { class: "bar" }, counter, restyle),
+    element("div", { class: "bar" }, counter, element("span", { class: "looks" }, opacitySlider(), restyle)),
     list,
   ];
 }
@@ -67,21 +70,18 @@ function grid({ pictures }, items, layer, query) {
   const tiles = items.map((item) => {
     const overlay = style === "photo" || item.count === 0 ? null : pictures.overlay(item.index, layer, EDGE, style, query);
     const href = address(query, { page: "image", image: item.index, style: style === "photo" ? null : style });
-    return element(
-      "li",
-      {},
+    const tile = element(
+      "a",
+      { class: "tile", href },
+      picture({ photo: pictures.photo(item.index, EDGE), overlay, alt: item.id }),
       element(
-        "a",
-        { class: "tile", href, "data-item": item.index },
-        picture({ photo: pictures.photo(item.index, EDGE), overlay, alt: item.id }),
-        element(
-          "span",
-          { class: "caption" },
-          element("span", { class: "id", title: item.id }, item.id),
-          item.count === null ? null : element("span", { class: "muted number" }, String(item.count)),
-        ),
+        "span",
+        { class: "caption" },
+        name(item.id),
+        item.iou !== null ? iou(item.iou) : item.count === null ? null : element("span", { class: "muted number" }, String(item.count)),
       ),
     );
+    return element("li", {}, pickable("images", item.index, tile, item.id));
   });
   return element("ul", { class: "grid fade" }, tiles);
 }

@@ -1,31 +1,74 @@
 // The map of the mined masks: near each other where the ViT sees them alike.
 
-import { note, visit } from "../address.js";
+import { address, note, visit } from "../address.js";
 import { ask } from "../api.js";
 import { count, element, percent } from "../dom.js";
-import { colour, picture } from "../parts.js";
+import { asParameters, lasso, view } from "../lasso.js";
+import { clusterLabel, colour, picture } from "../parts.js";
+import { colouring, label } from "../point_colours.js";
 import { Scatter } from "../scatter.js";
 
+const LAYOUTS = { pca: "principal components", tsne: "t-SNE", umap: "UMAP" };
+const POLL_MS = 1500;
+
 export async function show({ run, query, signal, pictures }) {
-  const [about, buffer] = await Promise.all([ask("map", "", signal), ask("map/points", "", signal)]);
+  const layout = query.get("layout") in LAYOUTS ? query.get("layout") : "pca";
+  const by = query.get("by") ?? "cluster";
+  const about = await ask("map", new URLSearchParams({ layout }), signal);
+  const shown = about.ready ? layout : "pca";
+  if (!about.ready) waitFor(layout, signal);
+  const buffer = await ask("map/points", new URLSearchParams({ layout: shown }), signal);
   const columns = [0, 1, 2].map((i) => new Uint16Array(buffer, i * about.masks * 2, about.masks));
-  const clusters = [...Array(run.clusters).keys()];
-  const canvas = element("canvas", { class: "map", tabindex: 0, role: "application", "aria-label": `Map of ${count(about.masks, "mask")}. Arrow keys go from mask to mask, plus and minus zoom, Enter opens.` });
-  const scatter = new Scatter(canvas, { x: columns[0], y: columns[1], cluster: columns[2] }, clusters.map((one) => packed(colour(run, one))));
+  const colours = await colouring(run, by, columns[2], signal);
+  const clusters = [...new Set(run.groups)];
+  const canvas = element("canvas", { class: "map", tabindex: 0, role: "application", "aria-label": `Map of ${count(about.masks, "mask")}. Arrow keys go from mask to mask, plus and minus zoom, Enter opens, v lists the masks in view.` });
+  const scatter = new Scatter(canvas, { x: columns[0], y: columns[1], cluster: columns[2] }, colours);
   const card = element("div", { class: "map-card", hidden: true });
   const live = element("p", { class: "visually-hidden", "aria-live": "polite" });
+  const box = element("div", { class: "map-box" }, canvas, card, live);
 
   restore(scatter, query);
-  const legend = clusterLegend(run, clusters, scatter);
-  const look = inspector(scatter, card, live, pictures, signal);
-  listen(scatter, look, signal);
+  const list = (corners) => visit(address(new URLSearchParams({ page: "masks" }), { lasso: asParameters(corners), layout: shown === "pca" ? null : shown, cluster: scatter.shown ? [...scatter.shown] : null }));
+  const drawing = element("button", { type: "button", class: "button", "aria-pressed": "false", title: "draw around masks to list them; or hold Shift" }, "Lasso");
+  lasso(box, scatter, drawing, list);
+  const look = inspector(run, scatter, card, live, pictures, signal);
+  listen(scatter, look, signal, () => list(view(scatter)));
   return [
-    element("div", { class: "bar" }, element("h1", {}, "Map of the masks"),
-      element("p", { class: "muted number" }, `${count(about.masks, "mask")} · two principal components of the whitened embeddings, ${percent(about.explained[0] + about.explained[1])} of their variance`)),
-    element("div", { class: "map-box" }, canvas, card, live),
-    legend,
-    element("p", { class: "muted" }, "Hover for a thumbnail, click to open the image, drag to move, wheel or + and − to zoom, 0 for all of it."),
-  ];
+    element("div", { class: "bar" }, element("h1", {}, "Map of the masks"), element("p", { class: "muted number", role: "status" }, describe(about, layout))),
+    element("div", { class: "bar" },
+      choice("Laid out by", "layout", about.layouts.map((one) => [one, LAYOUTS[one]]), layout, query),
+      choice("Coloured by", "by", about.colours.map((one) => [one, one]), by, query),
+      element("span", { class: "looks" }, drawing, element("button", { type: "button", class: "button", onclick: () => list(view(scatter)) }, "Masks in view"))),
+    box,
+    colours.legend,
+    clusterLegend(run, clusters, scatter),
+    element("p", { class: "muted" }, "Hover for a thumbnail, click to open the image, drag to move, Shift and drag to draw around masks, wheel or + and − to zoom, 0 for all of it."),
+  ].filter(Boolean);
+}
+
+function describe(about, layout) {
+  const masks = count(about.masks, "mask");
+  if (!about.ready) return `${masks} · ${LAYOUTS[layout]} is being computed; until then principal components`;
+  if (layout !== "pca") return `${masks} · ${LAYOUTS[layout]} of the whitened embeddings`;
+  return `${masks} · two principal components of the whitened embeddings, ${percent(about.explained[0] + about.explained[1])} of their variance`;
+}
+
+// Draws the page anew once the map is there.
+function waitFor(layout, signal) {
+  const timer = setInterval(async () => {
+    const about = await ask("map", new URLSearchParams({ layout }), signal).catch(() => ({ ready: signal.aborted }));
+    if (!about.ready) return;
+    clearInterval(timer);
+    if (!signal.aborted) window.dispatchEvent(new PopStateEvent("popstate"));
+  }, POLL_MS);
+  signal.addEventListener("abort", () => clearInterval(timer));
+}
+
+function choice(text, name, options, chosen, query) {
+  const control = element("select", { name, onchange: (event) => visit(address(query, { [name]: event.target.value, view: null })) },
+    options.map(([value, title]) => element("option", { value }, title)));
+  control.value = chosen;
+  return element("label", { class: "field" }, element("span", {}, text), control);
 }
 
 function restore(scatter, query) {
@@ -46,7 +89,7 @@ function remember(scatter) {
 function clusterLegend(run, clusters, scatter) {
   const buttons = clusters.map((cluster) => {
     const pressed = () => String(Boolean(scatter.shown?.has(cluster)));
-    const button = element("button", { type: "button", class: "chip swatch", "--colour": colour(run, cluster), "aria-pressed": pressed() }, String(cluster));
+    const button = element("button", { type: "button", class: "chip swatch", "--colour": colour(run, cluster), "aria-pressed": pressed() }, label(run, cluster));
     button.addEventListener("click", () => {
       const shown = scatter.shown ?? new Set();
       if (!shown.delete(cluster)) shown.add(cluster);
@@ -61,7 +104,7 @@ function clusterLegend(run, clusters, scatter) {
 }
 
 // Shows the thumbnail of a mask beside its point, and marks it; -1 hides both.
-function inspector(scatter, card, live, pictures, signal) {
+function inspector(run, scatter, card, live, pictures, signal) {
   return async (row) => {
     scatter.chosen = row;
     scatter.draw();
@@ -73,7 +116,7 @@ function inspector(scatter, card, live, pictures, signal) {
     card.replaceChildren(picture({ photo: pictures.cut(row, 160), alt: "", square: true, lazy: false }), text);
     const mask = await ask(`masks/${row}`, "", signal).catch(() => null);
     if (!mask || scatter.chosen !== row) return;
-    const facts = `cluster ${mask.cluster} · distance ${mask.distance.toFixed(3)}`;
+    const facts = `${clusterLabel(run, mask.cluster)} · distance ${mask.distance.toFixed(3)}`;
     text.replaceChildren(element("span", { class: "id" }, mask.id), element("span", { class: "muted" }, facts));
     live.textContent = `${mask.id}, ${facts}`;
   };
@@ -86,7 +129,7 @@ function place(card, scatter, row) {
   card.style.top = `${Math.min(clientHeight - 230, Math.max(8, y - 110))}px`;
 }
 
-function listen(scatter, look, signal) {
+function listen(scatter, look, signal, list) {
   const { canvas } = scatter;
   const open = async (row) => {
     const mask = await ask(`masks/${row}`, "", signal);
@@ -121,7 +164,7 @@ function listen(scatter, look, signal) {
     scatter.zoomBy(Math.exp(-event.deltaY / 400), ...placeOf(event));
     look(-1);
   }, { passive: false });
-  canvas.addEventListener("keydown", (event) => keyboard(event, scatter, look, open));
+  canvas.addEventListener("keydown", (event) => keyboard(event, scatter, look, open, list));
   const observer = new ResizeObserver(() => {
     scatter.resize();
     if (scatter.chosen >= 0) look(scatter.chosen);
@@ -140,12 +183,13 @@ function pan(scatter, drag, at) {
   scatter.draw();
 }
 
-function keyboard(event, scatter, look, open) {
+function keyboard(event, scatter, look, open, list) {
   const [right, up] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key] ?? [];
   if (right !== undefined) {
     const next = scatter.chosen < 0 ? scatter.at(scatter.canvas.width / 2, scatter.canvas.height / 2, 4000) : scatter.beside(scatter.chosen, right, up);
     if (next >= 0) look(next);
   } else if (event.key === "Enter" && scatter.chosen >= 0) open(scatter.chosen);
+  else if (event.key === "v") list();
   else if (event.key === "Escape" && scatter.chosen >= 0) look(-1);
   else if (event.key === "+" || event.key === "-") {
     const centre = scatter.chosen >= 0 ? scatter.toCanvas(scatter.x[scatter.chosen] / 65535, scatter.y[scatter.chosen] / 65535) : [];
@@ -156,10 +200,4 @@ function keyboard(event, scatter, look, open) {
     look(scatter.chosen);
   } else return;
   event.preventDefault();
-}
-
-// A colour as one little-endian pixel of a canvas.
-function packed(hex) {
-  const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-  return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 }

@@ -4,7 +4,7 @@ import { address, note } from "../address.js";
 import { ask } from "../api.js";
 import { count, element, percent } from "../dom.js";
 import { histogram } from "../histogram.js";
-import { chip, command, notice, pager, picture, segments } from "../parts.js";
+import { chip, command, name, notice, pager, picture, segments } from "../parts.js";
 
 const EDGE = 320;
 const PER_PAGE = 24;
@@ -110,6 +110,6 @@ function grid({ pictures }, items, threshold) {
     element("a", { class: "tile", href: `?page=image&image=${item.index}&layer=candidates`, "data-item": item.index },
       picture({ photo: pictures.photo(item.index, EDGE), overlay: pictures.outcome(item.index, EDGE, threshold), alt: item.id }),
       element("span", { class: "caption" },
-        element("span", { class: "id", title: item.id }, item.id),
+        name(item.id),
         element("span", { class: "number" }, element("span", { class: "good" }, `${item.kept} kept`), " ", element("span", { class: "bad" }, `${item.lost} lost`)))))));
 }

@@ -4,7 +4,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from maskdistill.pipeline.apps.view.viewed_run import ViewedRun
 from maskdistill.pipeline.plan import Plan
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+TOKEN = "token-of-the-tests"
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +37,10 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def served(plan: Plan) -> Iterator[str]:
+def served(plan: Plan, token: str | None = None, against: Plan | None = None) -> Iterator[str]:
     with bind("127.0.0.1", 0) as listener:
-        app = make_app(ViewedRun(plan), allowed_hosts("127.0.0.1"))
+        other = None if against is None else ViewedRun(against)
+        app = make_app(ViewedRun(plan, edit=token is not None), allowed_hosts("127.0.0.1"), token=token, against=other)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -61,6 +64,27 @@ def runs(
 
 
 @pytest.fixture
+def edited_plan(tmp_path: Path, photo_plan: Callable[[Path], Plan], write_run: Callable[[Plan], None]) -> Plan:
+    """A finished run for one test alone, to be changed."""
+    plan = photo_plan(tmp_path)
+    write_run(plan)
+    return plan
+
+
+@pytest.fixture
+def editor(browser: Any, edited_plan: Plan) -> Iterator[Visitor]:
+    """A visitor who may change that run."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    with served(edited_plan, TOKEN) as address:
+        found = Visitor(context.new_page(), address)
+        found.page.goto(f"{address}#edit={TOKEN}")
+        found.ready()
+        yield found
+        context.close()
+    assert found.faults == []
+
+
+@pytest.fixture
 def visitor(browser: Any, runs: dict[str, str]) -> Iterator[Visitor]:
     """A visitor of the finished run, in a fresh window; no script may fail, and nothing be asked for elsewhere."""
     context = browser.new_context(viewport={"width": 1200, "height": 800})
@@ -68,3 +92,9 @@ def visitor(browser: Any, runs: dict[str, str]) -> Iterator[Visitor]:
     yield found
     context.close()
     assert found.faults == []
+
+
+@pytest.fixture
+def serve() -> Callable[..., AbstractContextManager[str]]:
+    """Serves the page of a plan and gives its address; with `against`, that of two."""
+    return served

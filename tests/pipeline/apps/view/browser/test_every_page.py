@@ -60,7 +60,8 @@ def test_light_and_dark(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["", "?page=image&image=4", "?page=clusters", "?page=cluster", "?page=threshold", "?page=map"]
+    "query",
+    ["", "?page=image&image=4", "?page=clusters", "?page=cluster", "?page=masks", "?page=threshold", "?page=map"],
 )
 def test_nothing_is_wider_than_a_phone(visitor: Visitor, query: str) -> None:
     visitor.page.set_viewport_size({"width": 390, "height": 844})
@@ -87,7 +88,7 @@ def test_a_missing_image_tells_what_is_wrong(visitor: Visitor) -> None:
 def test_an_empty_run_names_the_command_on_every_page(visitor: Visitor, runs: dict[str, str]) -> None:
     visitor.faults.clear()
     page = visitor.page
-    for query in ("", "?page=image&image=1", "?page=clusters", "?page=threshold", "?page=map"):
+    for query in ("", "?page=image&image=1", "?page=clusters", "?page=masks", "?page=threshold", "?page=map"):
         page.goto(runs["empty"] + query)
         visitor.ready()
         assert "maskdistill run -c" in page.inner_text("main"), query

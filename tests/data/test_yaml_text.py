@@ -8,8 +8,8 @@ import pytest
 from maskdistill.data.config import FolderConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.typed import plain
+from maskdistill.data.yaml_text import read_yaml
 from maskdistill.pipeline.config import Config, ConfigSource
-from maskdistill.pipeline.yaml_text import read_yaml
 
 
 def load(tmp_path: Path, text: str = "data: {kind: folder, root: base}", *overrides: str) -> Config:
