@@ -62,6 +62,7 @@ def predict(
     from maskdistill.pipeline.apps.predict.model import MODELS, find_model, model_of_run
     from maskdistill.pipeline.apps.predict.predict import Prediction
     from maskdistill.pipeline.artifacts import ArtifactStore
+    from maskdistill.pipeline.cluster_names import names_beside
     from maskdistill.pipeline.finished import FinishedPlan
     from maskdistill.stages.networks.weights_file import stretch_of
 
@@ -84,9 +85,18 @@ def predict(
     prepare_out(out, paths, force=force)
     console = Console(stderr=True)
     execution = settings.execution if settings else ExecutionConfig()
+    names = names_beside(trained.file.parent)
     with show_progress("predict", console) as progress:
         prediction = Prediction(
-            trained.file, opened, out, overlays, progress, coco=coco, polygons=polygons, execution=execution
+            trained.file,
+            opened,
+            out,
+            overlays,
+            progress,
+            coco=coco,
+            polygons=polygons,
+            execution=execution,
+            names=names,
         )
         try:
             done = prediction.run(trained.stage)

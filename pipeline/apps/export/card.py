@@ -9,7 +9,9 @@ from typing import Any
 
 from maskdistill.data.atomic import write_json
 from maskdistill.data.catalog import SEGMENTER
+from maskdistill.pipeline.apps.export.label_pngs import legend
 from maskdistill.pipeline.apps.outputs import Run
+from maskdistill.pipeline.cluster_names import names_beside
 from maskdistill.pipeline.origins import origins
 from maskdistill.stages.networks.weights_file import read_description
 from maskdistill.stages.weights import WeightsSource
@@ -32,7 +34,7 @@ def describe_model(
         probabilities: Whether it gives these.
     """
     description = read_description(weights)
-    classes = ["background", *(f"cluster {cluster}" for cluster in range(description["n_classes"] - 1))]
+    classes = list(legend(range(description["n_classes"]), names_beside(weights.parent)).values())
     shape = "float32 (1, classes, H, W), probabilities" if probabilities else "uint8 (1, H, W), index of the class"
     card: Json = {
         "file": file,
@@ -113,7 +115,7 @@ def _lines(card: Mapping[str, Any]) -> Iterator[str]:
     if card["input"]["fitted_to_hw"]:
         yield f"| fitted to | images of {card['input']['fitted_to_hw']} px (height, width); others are brought to it |"
     yield f"| gives | `{card['output']['name']}`: {card['output']['type']} |"
-    yield f"| classes | {len(card['classes'])}: background, and clusters, which have numbers and no names |"
+    yield f"| classes | {len(card['classes'])}: {', '.join(card['classes'])} |"
     yield f"| trained | {card['trained'] or 'not known'} |"
     data = card["data"]
     yield f"| data | {_data_line(data) if data else 'not known'} |"

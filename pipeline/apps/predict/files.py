@@ -10,9 +10,10 @@ from PIL import Image
 from maskdistill.data.catalog import CANDIDATES
 from maskdistill.data.errors import InputError
 from maskdistill.data.paths import inside
+from maskdistill.pipeline.apps.export.label_pngs import CLASSES
 
 COCO, CANDIDATES_COCO, POLYGONS = "coco.json", "candidates.json", "polygons.json"
-_WRITTEN = ("labels", "overlays", CANDIDATES.file, COCO, CANDIDATES_COCO, POLYGONS, "failures.json")
+_WRITTEN = ("labels", CLASSES, "overlays", CANDIDATES.file, COCO, CANDIDATES_COCO, POLYGONS, "failures.json")
 
 
 def prepare_out(out: Path, images: Sequence[Path], *, force: bool) -> None:

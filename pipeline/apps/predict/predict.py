@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.atomic import atomic_path, write_json
 from maskdistill.data.catalog import CANDIDATES
-from maskdistill.data.coco.export import write_coco
+from maskdistill.data.coco.export import NO_NAMES, ClusterNames, write_coco
 from maskdistill.data.errors import InputError, UnreadableImage
 from maskdistill.data.sources.files import FileSource
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
@@ -18,6 +19,7 @@ from maskdistill.data.stores.masks import MaskStore
 from maskdistill.data.tally import Tally
 from maskdistill.pipeline.apps.drawing.colours import label_palette
 from maskdistill.pipeline.apps.drawing.overlay import draw_labels, draw_masks
+from maskdistill.pipeline.apps.export.label_pngs import CLASSES, legend
 from maskdistill.pipeline.apps.predict.files import CANDIDATES_COCO, COCO, POLYGONS, png_names, save_png
 from maskdistill.pipeline.apps.predict.images import LoadedImages
 from maskdistill.pipeline.apps.predict.regions import label_regions
@@ -39,6 +41,7 @@ class Prediction:
             a segmenter are the connected regions of its label maps. A detector always writes the codes.
         progress: Told about every image.
         execution: Device and batch size.
+        names: What people call the clusters.
         failures: Gets the reason for each image that cannot be read.
         remarks: Gets what was done to images that were read, such as a stretch of their values.
     """
@@ -51,6 +54,7 @@ class Prediction:
     coco: bool = False
     polygons: bool = False
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+    names: ClusterNames = field(default_factory=lambda: NO_NAMES)
     failures: dict[str, str] = field(default_factory=dict)
     remarks: Tally = field(default_factory=Tally)
 
@@ -124,13 +128,16 @@ class Prediction:
         return tempfile.TemporaryDirectory(dir=self.out, prefix=".predict-")
 
     def _write_labels(self, labels: LabelStore) -> None:
-        names = png_names(labels.image_ids)
+        names, found = png_names(labels.image_ids), set[int]()
         with atomic_path(self.out / "labels") as folder:
             folder.mkdir()
             for index, name in enumerate(names):
-                picture = Image.fromarray(labels.read(index))
+                label_map = labels.read(index)
+                found.update(np.unique(label_map).tolist())
+                picture = Image.fromarray(label_map)
                 picture.putpalette(label_palette())
                 save_png(picture, folder, name)
+        write_json(self.out / CLASSES, legend(found, self.names))
         if self.coco or self.polygons:
             self._write_annotations(label_regions(labels), COCO if self.coco else None)
         self._write_overlays(labels.image_ids, lambda index, pixels: draw_labels(pixels, labels.read(index)))
@@ -154,7 +161,7 @@ class Prediction:
         for name, outlined in {codes: False, POLYGONS if self.polygons else None: True}.items():
             if name is not None:
                 with atomic_path(self.out / name) as path:
-                    write_coco(masks, path, self._size_of, outlined=outlined)
+                    write_coco(masks, path, self._size_of, names=self.names, outlined=outlined)
 
     def _size_of(self, image_id: str) -> tuple[int, int]:
         height, width = self.images.read(self.images.index(image_id)).shape[:2]

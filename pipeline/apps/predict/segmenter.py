@@ -12,11 +12,14 @@ from torch import Tensor
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.catalog import SEGMENTER
+from maskdistill.data.coco.export import NO_NAMES, ClusterNames
 from maskdistill.data.config import SourceConfig
 from maskdistill.data.errors import InputError
 from maskdistill.data.sources.decode import read_image
 from maskdistill.data.sources.stretch import Stretch
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
+from maskdistill.pipeline.apps.export.label_pngs import legend
+from maskdistill.pipeline.cluster_names import names_beside
 from maskdistill.pipeline.integrity import check_file
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.networks.batching import batch_by_shape
@@ -36,12 +39,14 @@ Image = UInt8Array | str | Path
 class Segmenter:
     """A trained segmenter; `Segmenter.load` makes one.
 
-    A label map holds 0 for background and c + 1 for cluster c. Clusters have numbers, no names: no label was ever seen.
+    A label map holds 0 for background and c + 1 for cluster c. Clusters have numbers, and names only where a person has
+    given them some on the page of `maskdistill view --edit`.
 
     Attributes:
         n_classes: Number of values in a label map: the clusters, and background.
         config: The settings that it was trained with.
         stretch: How pictures are read for it, as `data.stretch` had it.
+        names: What each value of a label map is called, by value.
     """
 
     def __init__(
@@ -51,10 +56,12 @@ class Segmenter:
         n_classes: int,
         device: torch.device,
         stretch: str = "auto",
+        cluster_names: ClusterNames = NO_NAMES,
     ) -> None:
         self.n_classes = n_classes
         self.config = config
         self.stretch = stretch
+        self.names = {int(value): name for value, name in legend(range(n_classes), cluster_names).items()}
         self._network, self._device = network, device
 
     @classmethod
@@ -73,7 +80,8 @@ class Segmenter:
         check_file(weights)
         where = resolve_device(ExecutionConfig(device=device))
         network, config = load_segmenter(weights, where)
-        return cls(network, config, read_description(weights)["n_classes"], where, stretch_of(weights))
+        n_classes, names = read_description(weights)["n_classes"], names_beside(weights.parent)
+        return cls(network, config, n_classes, where, stretch_of(weights), names)
 
     @property
     def colours(self) -> UInt8Array:

@@ -18,8 +18,10 @@ from maskdistill.data.errors import InputError, MissingArtifact
 from maskdistill.pipeline.apps.cli import app
 from maskdistill.pipeline.apps.predict.files import png_names
 from maskdistill.pipeline.apps.predict.model import MODELS
+from maskdistill.pipeline.apps.predict.segmenter import Segmenter
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGES
+from maskdistill.pipeline.edits import edits_path
 from maskdistill.pipeline.launch import run_stages
 from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.contract import ExecutionConfig
@@ -76,7 +78,7 @@ def test_segmenter_writes_label_maps_and_goes_on_over_what_it_cannot_read(
     assert "3 images predicted, 2 skipped" in result.output
     assert all(name in result.output for name in ("broken.jpg", "c.bmp"))
     names = {"a.jpg.png", "a.png.png", "deep/b.png"}
-    assert files_below(tmp_path / "out") == {"failures.json"} | {
+    assert files_below(tmp_path / "out") == {"classes.json", "failures.json"} | {
         f"{d}/{n}" for d in ("labels", "overlays") for n in names
     }
     with Image.open(tmp_path / "out" / "labels" / "deep" / "b.png") as picture:
@@ -86,6 +88,24 @@ def test_segmenter_writes_label_maps_and_goes_on_over_what_it_cannot_read(
     assert labels.max() <= 2
     assert set(json.loads((tmp_path / "out" / "failures.json").read_text())) == {"broken.jpg", "c.bmp"}
     assert {path for path in files_below(tmp_path) if not path.startswith("out/")} == before
+
+
+def test_names_that_people_gave_the_clusters_go_with_the_labels(config: Path, images: Path, tmp_path: Path) -> None:
+    plan = Plan(ConfigSource((config,)))
+    edits = edits_path(plan.store.root, plan.stages["cluster"].key)
+    edits.parent.mkdir(exist_ok=True)
+    edits.write_text("clusters: {names: {0: cat, 1: dog}}")
+    try:
+        assert predict(config, images, tmp_path / "out", "--coco").exit_code == 0
+        segmenter = Segmenter.load(plan.path("segment"))
+    finally:
+        edits.unlink()
+    assert segmenter.names == {0: "background", 1: "cat", 2: "dog"}
+    values = {str(value): name for value, name in segmenter.names.items()}
+    legend = json.loads((tmp_path / "out" / "classes.json").read_text())
+    assert legend and legend.items() <= values.items()
+    categories = json.loads((tmp_path / "out" / "coco.json").read_text())["categories"]
+    assert {category["name"] for category in categories} <= {"cat", "dog"}
 
 
 def test_what_is_left_out_of_the_images_is_said(config: Path, images: Path, tmp_path: Path) -> None:
@@ -115,7 +135,7 @@ def test_images_are_named_one_by_one_and_in_folders(config: Path, images: Path, 
     line = ["predict", str(images / "a.png"), str(images / "deep"), "--model", str(trained(config, "segment"))]
     result = CliRunner().invoke(app, [*line, "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
-    assert files_below(tmp_path / "out") == {"labels/a.png", "labels/deep/b.png"}
+    assert files_below(tmp_path / "out") == {"classes.json", "labels/a.png", "labels/deep/b.png"}
     missing = CliRunner().invoke(app, ["predict", str(images / "none.png"), "--model", line[-1]])
     assert isinstance(missing.exception, InputError) and "none.png: there is no such" in str(missing.exception)
     assert "name images" in str(CliRunner().invoke(app, ["predict", "--model", line[-1]]).exception)
@@ -148,7 +168,7 @@ def test_a_prediction_is_replaced_only_by_force_and_nothing_else_is(config: Path
     refused = predict(config, images, out)
     assert isinstance(refused.exception, InputError) and "--force" in str(refused.exception)
     assert predict(config, images, out, "--force").exit_code == 0
-    assert {path.name for path in out.iterdir()} == {"labels", "failures.json", "mine.txt"}
+    assert {path.name for path in out.iterdir()} == {"labels", "classes.json", "failures.json", "mine.txt"}
 
 
 @pytest.mark.parametrize(
