@@ -8,7 +8,7 @@ import pytest
 from helpers.fault_bench import Bench, spread
 from helpers.fault_process import SIGNALS, Fault
 
-SPREAD = [pytest.param(4, id="few"), pytest.param(50, id="many", marks=pytest.mark.faults)]
+SPREAD = [pytest.param(2, id="few"), pytest.param(50, id="many", marks=pytest.mark.faults)]
 
 
 @pytest.mark.parametrize("name", SIGNALS)
@@ -21,7 +21,7 @@ def test_at_a_step_of_a_run(bench: Bench, name: str, n: int) -> None:
 
 
 @pytest.mark.parametrize("name", SIGNALS)
-@pytest.mark.parametrize("n", [pytest.param(2, id="few"), pytest.param(20, id="many", marks=pytest.mark.faults)])
+@pytest.mark.parametrize("n", [pytest.param(1, id="few"), pytest.param(20, id="many", marks=pytest.mark.faults)])
 def test_at_a_step_of_a_forced_run(bench: Bench, name: str, n: int) -> None:
     for step in spread(1, bench.steps // 2, n):
         bench.finished()
@@ -47,7 +47,7 @@ def test_at_a_step_of_gc(bench: Bench, name: str) -> None:
     bench.drop(full)
 
 
-@pytest.mark.parametrize("n", [pytest.param(2, id="few"), pytest.param(30, id="many", marks=pytest.mark.faults)])
+@pytest.mark.parametrize("n", [pytest.param(1, id="few"), pytest.param(30, id="many", marks=pytest.mark.faults)])
 def test_at_any_time(bench: Bench, n: int) -> None:
     bench.empty()
     began = time.monotonic()

@@ -78,5 +78,5 @@ class Bench:
 
 
 def spread(first: int, last: int, n: int) -> list[int]:
-    """So many numbers between two, evenly."""
-    return sorted({first + (last - first) * i // max(1, n - 1) for i in range(n)})
+    """So many numbers between two, in the middle of as many equal parts."""
+    return sorted({first + (last - first) * (2 * i + 1) // (2 * n) for i in range(n)})
