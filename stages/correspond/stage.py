@@ -18,6 +18,7 @@ from maskdistill.stages.networks.weights_file import read_description
 from maskdistill.stages.parts import compute_parts
 from maskdistill.stages.progress import Progress
 from maskdistill.stages.registry import CORRESPONDENCE
+from maskdistill.stages.training.checkpoints import remove_checkpoints
 from maskdistill.stages.training.distributed import count_devices, run_on_devices
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.trainer import CHECKPOINT
@@ -43,7 +44,7 @@ def run(config: CorrespondConfig, inputs: StageInputs, workdir: Path, progress: 
         training, execution = HeadTraining(config, inputs, workdir), inputs.execution
         count = count_devices(execution, config.batch_size, fewest=_FEWEST_IMAGES) if config.own.learns else 1
         run_on_devices(train_head, training, count, execution, progress)
-    (workdir / CHECKPOINT).unlink(missing_ok=True)
+    remove_checkpoints(workdir / CHECKPOINT)
     shutil.rmtree(workdir / PREPARED, ignore_errors=True)
     n_images = len(FEATURES.open(inputs.artifacts))
     progress.start("codes", n_images, "images")

@@ -1,5 +1,6 @@
 """What `import maskdistill` gives: a run, its masks and label maps, and the model that it trained."""
 
+import json
 import subprocess
 import sys
 from importlib.metadata import version
@@ -8,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import maskdistill
 from maskdistill.data.errors import CorruptArtifact, InputError, MissingArtifact, UnreadableImage
 from maskdistill.data.sources.open import open_source
+from maskdistill.pipeline.apps.cli import app
 from maskdistill.pipeline.config import ConfigSource
+from maskdistill.pipeline.edits import edits_path
 from maskdistill.pipeline.results import StageResult
 
 
@@ -114,6 +118,25 @@ def test_colours_are_those_of_the_labels(segmenter: maskdistill.Segmenter) -> No
 
 def test_a_file_of_weights_loads_as_its_folder_does(artifact: Path) -> None:
     assert maskdistill.Segmenter.load(artifact / "segmenter.safetensors", device="cpu").n_classes == 3
+
+
+def test_names_that_people_gave_the_clusters_go_with_the_model(
+    artifact: Path, results: dict[str, StageResult], tmp_path: Path
+) -> None:
+    edits = edits_path(artifact.parents[1], results["cluster"].key)
+    edits.parent.mkdir(exist_ok=True)
+    edits.write_text("clusters: {names: {0: cat, 1: dog}}")
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / "new.png")
+    try:
+        segmenter = maskdistill.Segmenter.load(artifact)
+        line = ["predict", str(tmp_path / "new.png"), "--model", str(artifact), "--out", str(tmp_path / "out")]
+        assert CliRunner().invoke(app, line).exit_code == 0
+    finally:
+        edits.unlink()
+    assert segmenter.names == {0: "background", 1: "cat", 2: "dog"}
+    legend = json.loads((tmp_path / "out" / "classes.json").read_text())
+    assert legend
+    assert legend.items() <= {str(value): name for value, name in segmenter.names.items()}.items()
 
 
 @pytest.mark.parametrize(

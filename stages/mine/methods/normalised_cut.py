@@ -84,4 +84,6 @@ def _by_decomposition(similar: NDArray[np.float32], roots: NDArray[np.float64]) 
     second = len(similar) - 2
     weights = np.where(similar > 0, 1, EPSILON) / roots[:, None] / roots
     _, vectors = eigh(weights, subset_by_index=[second, second])
+    if not vectors.size:  # the solver of single vectors finds none where all eigenvalues are the same
+        vectors = eigh(weights)[1][:, second:]
     return np.asarray(vectors[:, 0])

@@ -77,7 +77,7 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(plan: Plan) -> 
 
 def test_stages_without_masks_or_label_maps_are_refused(plan: Plan) -> None:
     run = Run(plan)
-    with pytest.raises(InputError, match="segment leaves no masks; mine, cluster, distill, filter do"):
+    with pytest.raises(InputError, match="segment leaves no masks; mine, cluster, curate, distill, filter do"):
         run.masks("segment")
     with pytest.raises(InputError, match="mine leaves no label maps; filter, segment, correspond do"):
         run.labels("mine")

@@ -18,10 +18,8 @@ from maskdistill.data.errors import InputError, MissingArtifact
 from maskdistill.pipeline.apps.cli import app
 from maskdistill.pipeline.apps.predict.files import png_names
 from maskdistill.pipeline.apps.predict.model import MODELS
-from maskdistill.pipeline.apps.predict.segmenter import Segmenter
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGES
-from maskdistill.pipeline.edits import edits_path
 from maskdistill.pipeline.launch import run_stages
 from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.contract import ExecutionConfig
@@ -86,26 +84,10 @@ def test_segmenter_writes_label_maps_and_goes_on_over_what_it_cannot_read(
         assert (picture.mode, labels.shape) == ("P", (64, 33))
         assert (picture.getpalette() or [])[:3] == [0, 0, 0]
     assert labels.max() <= 2
+    legend = {"0": "background", "1": "cluster 0", "2": "cluster 1"}
+    assert json.loads((tmp_path / "out" / "classes.json").read_text()).items() <= legend.items()
     assert set(json.loads((tmp_path / "out" / "failures.json").read_text())) == {"broken.jpg", "c.bmp"}
     assert {path for path in files_below(tmp_path) if not path.startswith("out/")} == before
-
-
-def test_names_that_people_gave_the_clusters_go_with_the_labels(config: Path, images: Path, tmp_path: Path) -> None:
-    plan = Plan(ConfigSource((config,)))
-    edits = edits_path(plan.store.root, plan.stages["cluster"].key)
-    edits.parent.mkdir(exist_ok=True)
-    edits.write_text("clusters: {names: {0: cat, 1: dog}}")
-    try:
-        assert predict(config, images, tmp_path / "out", "--coco").exit_code == 0
-        segmenter = Segmenter.load(plan.path("segment"))
-    finally:
-        edits.unlink()
-    assert segmenter.names == {0: "background", 1: "cat", 2: "dog"}
-    values = {str(value): name for value, name in segmenter.names.items()}
-    legend = json.loads((tmp_path / "out" / "classes.json").read_text())
-    assert legend and legend.items() <= values.items()
-    categories = json.loads((tmp_path / "out" / "coco.json").read_text())["categories"]
-    assert {category["name"] for category in categories} <= {"cat", "dog"}
 
 
 def test_what_is_left_out_of_the_images_is_said(config: Path, images: Path, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_library_that_is_not_there_is_named_with_its_remedy(
     ("stage", "kind", "message"),
     [
         ("mine", "png", "masks are masks; label maps are in pseudo-labels, predictions"),
-        ("segment", "coco", "predictions are label maps alone; masks are in masks, clusters, candidates"),
+        ("segment", "coco", "predictions are label maps alone; masks are in masks, clusters, curated, candidates"),
         ("mine", "voc", "--format voc: one of coco, detectron2"),
     ],
 )
