@@ -209,3 +209,15 @@ def test_another_kind_of_store_is_refused(tmp_path: Path) -> None:
     zarr.open_group(tmp_path / "other", mode="w").attrs.update({"maskdistill": "labels", "format": 1})
     with pytest.raises(CorruptArtifact, match="expected a masks store of format 1, found labels"):
         MaskStore.open(tmp_path / "other")
+
+
+def test_an_image_may_have_more_masks_than_a_byte_counts(tmp_path: Path) -> None:
+    """pycocotools itself fails on the areas of 256 masks and more."""
+    masks = np.arange(40)[None, :, None] <= (np.arange(300) % 40)[:, None, None]
+    masks = np.broadcast_to(masks, (300, 40, 50)).copy()
+    builder = MaskStoreBuilder()
+    builder.add("a.jpg", masks, scores=[0.5] * 300, clusters=[0] * 300)
+    builder.build().save(tmp_path / "masks.zarr")
+    store = MaskStore.open(tmp_path / "masks.zarr")
+    np.testing.assert_array_equal(store.area, masks.sum((1, 2)))
+    np.testing.assert_array_equal(store.decode_image(0), masks)
