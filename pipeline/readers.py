@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maskdistill.data.errors import MaskDistillError
+from maskdistill.data.text import printable
 
 _POLL_SECONDS = 0.2
 _LONGEST_NAME = 100
@@ -141,9 +142,8 @@ def _open(file: Path) -> int | None:
 
 def _sign(descriptor: int) -> None:
     command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:_LONGEST_NAME]
-    printable = "".join(char if char.isprintable() else "?" for char in command)
     with suppress(OSError):  # it may be open for reading only
-        os.write(descriptor, f"{os.getpid()} {socket.gethostname()} {printable}\n".encode())
+        os.write(descriptor, f"{os.getpid()} {socket.gethostname()} {printable(command)}\n".encode())
 
 
 def _names(file: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """The command that uses a trained model: `predict`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -21,6 +21,9 @@ from maskdistill.pipeline.config import Config
 from maskdistill.pipeline.dag import DISTILL, SEGMENT
 from maskdistill.pipeline.progress import print_note, show_progress
 from maskdistill.stages.contract import ExecutionConfig
+
+if TYPE_CHECKING:
+    from maskdistill.pipeline.apps.predict.predict import Prediction
 
 _TRAINED = (SEGMENT.name, DISTILL.name)
 MODEL_STAGES = choices(_TRAINED, {word: stage for stage in _TRAINED for word in (stage, NAME_OF[stage])})
@@ -101,10 +104,14 @@ def predict(
         try:
             done = prediction.run(trained.stage)
         finally:
-            for note in opened.notes:
-                print_note(console, note)
-            if prediction.remarks.total:
-                print_note(console, f"of {len(opened)} images: {prediction.remarks}")
-            for image_id, reason in prediction.failures.items():
-                print_note(console, f"skipped {image_id}: {reason}")
+            _say_what_was_left_out(prediction, console)
     print(f"{out}: {len(done)} images predicted, {len(prediction.failures)} skipped")
+
+
+def _say_what_was_left_out(prediction: "Prediction", console: Console) -> None:
+    for note in prediction.images.notes:
+        print_note(console, note)
+    if prediction.remarks.total:
+        print_note(console, f"of {len(prediction.images)} images: {prediction.remarks}")
+    for image_id, reason in prediction.failures.items():
+        print_note(console, f"skipped {image_id}: {reason}")

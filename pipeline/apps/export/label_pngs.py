@@ -1,6 +1,6 @@
 """Label maps as PNGs with a palette, one per image: colours to look at, class indices to read."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -41,10 +41,22 @@ def write_label_pngs(
     Raises:
         InputError: Two images would have the same name, or an id leads out of the folder.
     """
+    found = paint_labels(labels, folder, png_names(labels.image_ids), "export", on_image)
+    write_json(folder / CLASSES, legend(found, names))
+
+
+def paint_labels(
+    labels: LabelStore, folder: Path, file_names: Sequence[str], what: str, on_image: Callable[[], None]
+) -> set[int]:
+    """Write one PNG per image into a new folder, and give the values that are in them.
+
+    Raises:
+        InputError: A name leads out of the folder; `what` begins the text.
+    """
     folder.mkdir()
     palette, found = label_palette(), set[int]()
-    for i, name in enumerate(png_names(labels.image_ids)):
-        path = inside(folder, name, f"export of {labels.image_ids[i]}")
+    for i, name in enumerate(file_names):
+        path = inside(folder, name, f"{what} of {labels.image_ids[i]}")
         path.parent.mkdir(parents=True, exist_ok=True)
         label_map = labels.read(i)
         found.update(np.unique(label_map).tolist())
@@ -52,7 +64,7 @@ def write_label_pngs(
         picture.putpalette(palette)
         picture.save(path)
         on_image()
-    write_json(folder / CLASSES, legend(found, names))
+    return found
 
 
 def legend(values: Iterable[int], names: ClusterNames) -> dict[str, str]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from maskdistill.data.arrays import UInt8Array
@@ -17,9 +16,8 @@ from maskdistill.data.sources.files import FileSource
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.data.tally import Tally
-from maskdistill.pipeline.apps.drawing.colours import label_palette
 from maskdistill.pipeline.apps.drawing.overlay import draw_labels, draw_masks
-from maskdistill.pipeline.apps.export.label_pngs import CLASSES, legend
+from maskdistill.pipeline.apps.export.label_pngs import CLASSES, legend, paint_labels
 from maskdistill.pipeline.apps.predict.files import CANDIDATES_COCO, COCO, POLYGONS, png_names, save_png
 from maskdistill.pipeline.apps.predict.images import LoadedImages
 from maskdistill.pipeline.apps.predict.regions import label_regions
@@ -128,15 +126,8 @@ class Prediction:
         return tempfile.TemporaryDirectory(dir=self.out, prefix=".predict-")
 
     def _write_labels(self, labels: LabelStore) -> None:
-        names, found = png_names(labels.image_ids), set[int]()
         with atomic_path(self.out / "labels") as folder:
-            folder.mkdir()
-            for index, name in enumerate(names):
-                label_map = labels.read(index)
-                found.update(np.unique(label_map).tolist())
-                picture = Image.fromarray(label_map)
-                picture.putpalette(label_palette())
-                save_png(picture, folder, name)
+            found = paint_labels(labels, folder, png_names(labels.image_ids), "prediction", lambda: None)
         write_json(self.out / CLASSES, legend(found, self.names))
         if self.coco or self.polygons:
             self._write_annotations(label_regions(labels), COCO if self.coco else None)
