@@ -3,11 +3,14 @@
 import time
 from pathlib import Path
 
+import numpy as np
+import torch
 from content_hashes import content_hashes
 from rich.console import Console
 
 from helpers.fault_process import steps_so_far
 from helpers.fault_stages import fault_plan
+from maskdistill.data.stores.masks import MaskStore, MaskStoreBuilder
 from maskdistill.pipeline.dag import STAGES
 from maskdistill.pipeline.launch import forced_stages, run_stages
 from maskdistill.pipeline.upkeep.gc import find_garbage, remove_garbage
@@ -20,6 +23,24 @@ def run(config: Path, force: str | None = None, *overrides: str) -> None:
     plan = fault_plan(config, *overrides)
     run_stages(plan, STAGES, Console(), forced=forced_stages(plan, force))
     (config.parent / "steps").write_text(str(steps_so_far()))
+
+
+def run_with_threads(config: Path, threads: int) -> None:
+    """The same with another number of threads."""
+    torch.set_num_threads(threads)
+    run(config)
+
+
+def store_masks_of_one_image(config: Path, n: int) -> None:
+    """Write as many masks of one image, and read them again."""
+    side = np.arange(40)
+    masks = side[None, :, None] <= (np.arange(n) % 40)[:, None, None]
+    builder = MaskStoreBuilder()
+    builder.add("a.jpg", np.broadcast_to(masks, (n, 40, 3)), scores=[0.5] * n, clusters=[0] * n)
+    builder.build().save(config.parent / "many.zarr")
+    found = MaskStore.open(config.parent / "many.zarr")
+    assert found.area.tolist() == [3 * (i % 40 + 1) for i in range(n)]
+    assert (found.decode(n - 1) == masks[n - 1]).all()
 
 
 def collect_garbage(config: Path, *overrides: str) -> None:
