@@ -1,7 +1,8 @@
 """What is known at the end of a run: what each stage made, how long it took, and how good it is where that is known."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from maskdistill.pipeline.formatting import format_seconds
@@ -10,6 +11,8 @@ from maskdistill.pipeline.plan import Plan
 from maskdistill.stages.evaluate.metrics import METRICS
 
 _SCORES = ("purity", "foreground_iou", "corloc", "ap50_agnostic", "miou", "miou_majority")
+_CRF = "_crf"
+"""What metrics of the predictions after the CRF end in."""
 _MOST_SCORES = 5
 """More columns do not fit 120 characters; `maskdistill evaluate` shows every metric."""
 SPLITS = {"train": "training", "val": "validation"}
@@ -66,12 +69,28 @@ class StageResult:
         """How it comes to be in the table: "new", "cached" or "baseline"."""
         return ("cached" if self.cached else "new") if self.key else "baseline"
 
+    @property
+    def with_crf(self) -> "list[StageResult]":
+        """A row for its predictions after the CRF, where there are some."""
+        scores = {
+            split: {name.removesuffix(_CRF): value for name, value in found.items() if name.endswith(_CRF)}
+            for split, found in self.scores.items()
+            if isinstance(found, Mapping)
+        }
+        return [replace(self, stage=f"{self.stage} + CRF", scores=scores)] if any(scores.values()) else []
+
     def score(self, name: str) -> str:
         """A metric on the splits that have ground truth: "0.471/0.504" for training and validation images."""
         values = [self.scores[split].get(name) for split in SPLITS if split in self.scores]
         if all(value is None for value in values):
             return ""
         return "/".join("-" if value is None else f"{value:.3f}" for value in values)
+
+
+def final_miou(metrics: Mapping[str, Any]) -> float | None:
+    """The mIoU of the predictions of a final model, after the CRF where there is one; None where it is not known."""
+    found: float | None = metrics.get(f"miou{_CRF}", metrics.get("miou"))
+    return found
 
 
 def score_names(results: Sequence[StageResult]) -> list[str]:
@@ -91,7 +110,7 @@ def result_rows(results: Sequence[StageResult]) -> list[dict[str, str]]:
             **{METRICS[name].title: result.score(name) for name in names},
             "key": result.key,
         }
-        for result in results
+        for result in chain.from_iterable([result, *result.with_crf] for result in results)
     ]
 
 

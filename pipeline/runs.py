@@ -20,7 +20,7 @@ from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import SEGMENT
 from maskdistill.pipeline.finished import FinishedPlan
 from maskdistill.pipeline.plan import Plan
-from maskdistill.pipeline.results import SPLITS
+from maskdistill.pipeline.results import SPLITS, final_miou
 from maskdistill.stages.curate.config import NONE
 
 LAST = "last"
@@ -122,7 +122,7 @@ def _describe(run: NamedRun) -> dict[str, str]:
 
 
 def _final_score(plan: Plan) -> str:
-    """The mIoU of the final model on training and validation images, as far as it is known."""
+    """The mIoU of the final predictions on training and validation images, as far as it is known."""
     final = plan.stages[SEGMENT.name]
     if plan.manifest(final.name) is None:
         return "not finished"
@@ -131,7 +131,8 @@ def _final_score(plan: Plan) -> str:
         return "no ground truth" if plan.labels_fingerprint is None else "not scored"
     newest = max(evaluations, key=lambda path: path.stat().st_mtime)
     scores = json.loads(newest.read_text())
-    return "/".join(f"{scores[split]['miou']:.3f}" for split in SPLITS if "miou" in scores.get(split, {}))
+    found = [final_miou(scores.get(split, {})) for split in SPLITS]
+    return "/".join(f"{miou:.3f}" for miou in found if miou is not None)
 
 
 def _has_key(run: NamedRun, key: str) -> bool:

@@ -12,6 +12,7 @@ from maskdistill.data.catalog import (
     CLUSTERS,
     LABELS,
     MASKS,
+    PREDICTIONS,
     PREDICTIONS_CRF,
     Folders,
     open_masks,
@@ -135,6 +136,8 @@ class Run:
     def labels(self, stage: str) -> LabelStore:
         """The label maps of `filter` (pseudo-labels), `segment` (predictions) or `correspond`: cluster c is c + 1.
 
+        Those of `segment` are the ones after the CRF, where `segment.crf.predictions` asks for it.
+
         Raises:
             InputError: Another stage, which leaves no label maps.
             MissingArtifact: The stage is not finished.
@@ -142,15 +145,18 @@ class Run:
         """
         if stage not in LABELS:
             raise InputError(f"{stage} leaves no label maps; {', '.join(LABELS)} do")
-        return self.keep(f"labels {stage}", (stage,), lambda: LABELS[stage].open(self._folders((stage,))))
+        file = PREDICTIONS_CRF if stage == PREDICTIONS_CRF.stage and self._has_crf() else LABELS[stage]
+        return self.keep(f"labels {stage}", (stage,), lambda: file.open(self._folders((stage,))))
 
-    def labels_after_crf(self) -> LabelStore | None:
-        """The predictions as the CRF refined them; None where it was not asked for. Raises as `labels` does."""
-        stages = (PREDICTIONS_CRF.stage,)
-        folders = self._folders(stages)
-        if not PREDICTIONS_CRF.path(folders).exists():
+    def labels_before_crf(self) -> LabelStore | None:
+        """The predictions before the CRF; None where there is no CRF. Raises as `labels` does."""
+        if not self._has_crf():
             return None
-        return self.keep("labels after CRF", stages, lambda: PREDICTIONS_CRF.open(folders))
+        stages = (PREDICTIONS.stage,)
+        return self.keep("labels before CRF", stages, lambda: PREDICTIONS.open(self._folders(stages)))
+
+    def _has_crf(self) -> bool:
+        return PREDICTIONS_CRF.path(self._folders((PREDICTIONS_CRF.stage,))).exists()
 
     def clusters(self) -> ClusterStore:
         """Embedding, cluster and distance to its centroid of each mined mask. Raises as `masks` does."""

@@ -9,4 +9,5 @@ class SegmentCrfConfig(CrfConfig):
     rounds: bool = False
     """Whether the label maps that a further round learns from pass through it."""
     predictions: bool = False
-    """Whether the final predictions pass through it as well, into a store of their own, `predictions_crf.zarr`."""
+    """Whether the final predictions pass through it, as `predictions_crf.zarr`; those before it stay beside them.
+    Whatever shows, exports or predicts then takes those after it."""

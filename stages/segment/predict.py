@@ -1,6 +1,6 @@
 """Class scores of images of a source, and the label maps that they become."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -61,12 +61,10 @@ def predict_part(
     device: torch.device,
     advance: Advance,
     path: Path,
-    *,
-    with_crf: bool = False,
 ) -> None:
-    """Write a LabelStore of some images at `path`; as `score_images`."""
+    """Write a LabelStore of some images at `path`, after the CRF where the run had one; as `score_images`."""
     scored = score_images(model, source, image_ids, config, batch_size, device)
-    write_scored(scored, image_ids, config, advance, path, with_crf=with_crf)
+    write_scored(scored, image_ids, config, advance, {path: config.crf.predictions})
 
 
 def write_scored(
@@ -74,16 +72,16 @@ def write_scored(
     image_ids: Sequence[str],
     config: SegmentConfig,
     advance: Advance,
-    path: Path,
-    *,
-    with_crf: bool,
+    stores: Mapping[Path, bool],
 ) -> None:
-    """Write a LabelStore at `path` of images whose scores come in any order."""
-    found: dict[str, UInt8Array] = {}
+    """Write LabelStores of images whose scores come in any order; of each store, whether the CRF refines its maps."""
+    found: dict[Path, dict[str, UInt8Array]] = {path: {} for path in stores}
     for image in scored:
-        found[image.image_id] = to_labels(image.scores, image.pixels, config, with_crf=with_crf)
+        for path, with_crf in stores.items():
+            found[path][image.image_id] = to_labels(image.scores, image.pixels, config, with_crf=with_crf)
         advance(1)
-    write_labels(path, [(image_id, found[image_id]) for image_id in image_ids])
+    for path, labels in found.items():
+        write_labels(path, [(image_id, labels[image_id]) for image_id in image_ids])
 
 
 def to_labels(scores: list[Tensor], pixels: UInt8Array, config: SegmentConfig, *, with_crf: bool) -> UInt8Array:

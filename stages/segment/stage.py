@@ -1,7 +1,7 @@
 """The segment stage: pseudo-labels in, a segmentation model and its predictions out."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,10 +66,12 @@ def run(config: SegmentConfig, inputs: StageInputs, workdir: Path, progress: Pro
         labels = folder / PSEUDO_LABELS.file
     last = SegmenterTraining(config, inputs, labels, workdir, n_classes, config.rounds)
     train(last, progress)
-    predictions = predict(last, image_ids, PREDICTIONS.file, progress)
+    stores = {PREDICTIONS.file: False, PREDICTIONS_CRF.file: True}
+    predict(last, image_ids, stores if config.crf.predictions else {PREDICTIONS.file: False}, progress)
+    predictions = LabelStore.open(workdir / PREDICTIONS.file)
     metrics |= {"losses": final_losses(workdir / TRAINING_LOG), **describe(predictions, n_classes)}
     if config.crf.predictions:
-        refined = predict(last, image_ids, PREDICTIONS_CRF.file, progress, with_crf=True)
+        refined = LabelStore.open(workdir / PREDICTIONS_CRF.file)
         metrics["with_crf"] = {**describe(refined, n_classes), "changed": share_changed(predictions, refined)}
     return StageOutputs(items=len(predictions), unit="label maps", metrics=metrics)
 
@@ -80,7 +82,8 @@ def run_round(training: SegmenterTraining, progress: Progress) -> LabelStore:
     train(training, progress)
     learnt = LabelStore.open(training.labels)
     image_ids = [learnt.image_ids[index] for index in training_images(training.inputs.source, learnt)]
-    return predict(training, image_ids, PSEUDO_LABELS.file, progress, with_crf=training.config.crf.rounds)
+    predict(training, image_ids, {PSEUDO_LABELS.file: training.config.crf.rounds}, progress)
+    return LabelStore.open(training.folder / PSEUDO_LABELS.file)
 
 
 def train(training: SegmenterTraining, progress: Progress) -> None:
@@ -93,19 +96,28 @@ def train(training: SegmenterTraining, progress: Progress) -> None:
 
 
 def predict(
-    training: SegmenterTraining, image_ids: Sequence[str], name: str, progress: Progress, *, with_crf: bool = False
-) -> LabelStore:
-    """Label maps of some images as the store `name`, in parts that a killed run does not lose."""
+    training: SegmenterTraining, image_ids: Sequence[str], stores: Mapping[str, bool], progress: Progress
+) -> None:
+    """Write those of the stores that are not there yet, in parts that a killed run does not lose.
+
+    Args:
+        training: The finished training.
+        image_ids: The images to predict.
+        stores: By name, whether the CRF refines the label maps.
+        progress: Shows how far it is.
+    """
     folder, inputs = training.folder, training.inputs
-    parts = folder / f"parts of {name}"
-    if not (folder / name).exists():
-        progress.start("predict with CRF" if with_crf else "predict", len(image_ids), "images")
-        job = PredictJob(training.config, inputs, folder / SEGMENTER.file, tuple(image_ids), with_crf)
+    missing = {name: with_crf for name, with_crf in stores.items() if not (folder / name).exists()}
+    if missing:
+        parts = folder / f"parts of {' and '.join(missing)}"
+        progress.start("predict with CRF" if any(missing.values()) else "predict", len(image_ids), "images")
+        job = PredictJob(training.config, inputs, folder / SEGMENTER.file, tuple(image_ids), missing)
         part_size = inputs.execution.part_size
         made = compute_parts(job, parts, len(image_ids), part_size, inputs.engine, progress.advance)
-        merge_label_parts([part / PREDICTIONS.file for part in made.folders], folder / name)
-    shutil.rmtree(parts, ignore_errors=True)
-    return LabelStore.open(folder / name)
+        for name in missing:
+            merge_label_parts([part / name for part in made.folders], folder / name)
+    for parts in folder.glob("parts of *"):
+        shutil.rmtree(parts, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -116,7 +128,7 @@ class PredictJob:
     inputs: StageInputs
     weights: Path
     image_ids: tuple[str, ...]
-    with_crf: bool
+    stores: Mapping[str, bool]
 
     def open(self) -> "PredictWorker":
         """Load the segmenter."""
@@ -143,8 +155,8 @@ class PredictWorker:
         else:
             batch_size = job.inputs.execution.batch_size
             scored = score_images(self.model, source, image_ids, job.config, batch_size, self.device)
-        path = folder / PREDICTIONS.file
-        write_scored(scored, image_ids, job.config, advance, path, with_crf=job.with_crf)
+        stores = {folder / name: with_crf for name, with_crf in job.stores.items()}
+        write_scored(scored, image_ids, job.config, advance, stores)
         return PartReport(len(items))
 
 

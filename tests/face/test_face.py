@@ -69,11 +69,11 @@ def test_paths_and_lists_are_settings_too(tmp_path: Path) -> None:
         maskdistill.run("images", {"data.root": tmp_path / "nowhere", "evaluate.classes": ["cat"]}, quiet=True)
 
 
-@pytest.mark.parametrize("with_crf", [False, True])
+@pytest.mark.parametrize("with_crf", [False, True, None])
 def test_the_segmenter_predicts_what_the_run_predicted(
-    config_file: Path, artifact: Path, segmenter: maskdistill.Segmenter, with_crf: bool
+    config_file: Path, artifact: Path, segmenter: maskdistill.Segmenter, with_crf: bool | None
 ) -> None:
-    store = maskdistill.LabelStore.open(f"{artifact}/predictions{'_crf' if with_crf else ''}.zarr")
+    store = maskdistill.LabelStore.open(f"{artifact}/predictions{'' if with_crf is False else '_crf'}.zarr")
     source = open_source(ConfigSource((config_file,)).load().data)
     for index, image_id in enumerate(store.image_ids):
         pixels = source.read(source.index(image_id))

@@ -5,7 +5,7 @@ from io import StringIO
 from rich.console import Console
 
 from maskdistill.pipeline.apps.tables.results import print_results
-from maskdistill.pipeline.results import StageResult, result_rows
+from maskdistill.pipeline.results import StageResult, final_miou, result_rows
 
 MINE = StageResult("mine", "k1", 7, "masks", 3.0, True, {"train": {"foreground_iou": 0.5}, "val": {}}, failures=2)
 CLUSTER = StageResult("cluster", "k2", 7, "masks", 75.0, False, {"train": {"miou": 0.25}, "val": {"miou": 0.125}})
@@ -54,3 +54,11 @@ def test_the_widest_table_fits_120_columns() -> None:
     print_results([long], Console(width=120, file=output), "")
     assert output.getvalue().count("0.123/0.123") == 5
     assert "2998 candidates" in output.getvalue()
+
+
+def test_predictions_after_the_crf_are_a_row_of_their_own() -> None:
+    scores = {"train": {"miou": 0.5, "miou_crf": 0.625}, "val": {"miou": 0.25, "miou_crf": 0.5}}
+    rows = result_rows([CLUSTER, StageResult("segment", "k5", 7, "label maps", 3.0, False, scores)])
+    assert [(row["stage"], row["mIoU"]) for row in rows] == [
+        ("cluster", "0.250/0.125"), ("segment", "0.500/0.250"), ("segment + CRF", "0.625/0.500")]  # fmt: skip
+    assert (final_miou(scores["val"]), final_miou({"miou": 0.25}), final_miou({})) == (0.5, 0.25, None)

@@ -73,7 +73,7 @@ def _left_out(config: Mapping[str, Any]) -> Iterator[str]:
     if config.get("whole_regions"):
         yield "whole_regions: the stage gives each connected region one class"
     if (config.get("crf") or {}).get("predictions"):
-        yield "crf: a CRF draws the outlines of a second set of predictions"
+        yield "crf: the stage lets a CRF draw the outlines of its predictions"
 
 
 def _origins(run: Run) -> Iterator[Json]:

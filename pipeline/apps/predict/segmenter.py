@@ -103,12 +103,13 @@ class Segmenter:
             raise InputError("this segmenter remembers no prototypes; train one with segment.head=mcibi")
         return memory.float().cpu().numpy()  # type: ignore[no-any-return]
 
-    def predict(self, image: Image, *, with_crf: bool = False) -> UInt8Array:
+    def predict(self, image: Image, *, with_crf: bool | None = None) -> UInt8Array:
         """The label of each pixel of an image.
 
         Args:
             image: Pixels uint8 (H, W, 3) RGB, or the path of an image file.
-            with_crf: Whether a CRF then draws outlines along edges of the image, as `segment.crf` has it.
+            with_crf: Whether a CRF then draws outlines along edges of the image, as `segment.crf` has it; None = as the
+                run did, which `segment.crf.predictions` says.
 
         Returns:
             uint8 (H, W), 0 to `n_classes` - 1.
@@ -118,9 +119,9 @@ class Segmenter:
             UnreadableImage: The file cannot be read.
         """
         pixels = self._read(image)
-        return to_labels(self._scores([pixels])[0], pixels, self.config, with_crf=with_crf)
+        return to_labels(self._scores([pixels])[0], pixels, self.config, with_crf=self._crf(with_crf))
 
-    def probabilities(self, image: Image, *, with_crf: bool = False) -> NDArray[np.float32]:
+    def probabilities(self, image: Image, *, with_crf: bool | None = None) -> NDArray[np.float32]:
         """The probability of each label at each pixel of an image.
 
         The label of `predict` is the one of the highest, but for `segment.whole_regions`, which gives one to a region.
@@ -130,11 +131,11 @@ class Segmenter:
         """
         pixels = self._read(image)
         with torch.inference_mode():
-            full = full_scores(self._scores([pixels])[0], pixels, self.config, with_crf=with_crf)
+            full = full_scores(self._scores([pixels])[0], pixels, self.config, with_crf=self._crf(with_crf))
             return full.softmax(dim=0).cpu().numpy()
 
     def predict_many(
-        self, images: Iterable[Image], *, batch_size: int = 8, with_crf: bool = False
+        self, images: Iterable[Image], *, batch_size: int = 8, with_crf: bool | None = None
     ) -> Iterator[UInt8Array]:
         """The label maps of many images, in their order; those of one size go through the network together.
 
@@ -149,7 +150,10 @@ class Segmenter:
         waiting = iter(images)
         while batch := [self._read(image) for image in islice(waiting, batch_size)]:
             for pixels, scores in zip(batch, self._scores(batch), strict=True):
-                yield to_labels(scores, pixels, self.config, with_crf=with_crf)
+                yield to_labels(scores, pixels, self.config, with_crf=self._crf(with_crf))
+
+    def _crf(self, asked: bool | None) -> bool:
+        return self.config.crf.predictions if asked is None else asked
 
     def _scores(self, batch: Sequence[UInt8Array]) -> list[list[Tensor]]:
         """The scores (C, h', w') of each view of each image."""

@@ -24,7 +24,7 @@ from maskdistill.pipeline.apps.tables.numbers import count, share
 from maskdistill.pipeline.apps.tables.table import EMPTY
 from maskdistill.pipeline.formatting import format_seconds
 from maskdistill.pipeline.plan import Plan
-from maskdistill.pipeline.results import Page
+from maskdistill.pipeline.results import Page, final_miou
 
 _MOST_CHANGES = 4
 """Changed settings that are named below the title; all of them stand among the settings."""
@@ -88,12 +88,12 @@ def _subtitle(run: ReportedRun) -> str:
 
 def _tiles(run: ReportedRun) -> list[Tile]:
     source, config, made = run.source, run.plan.config, run.manifests
-    miou = run.metrics(FINAL).get("miou")
+    miou = final_miou(run.metrics(FINAL))
     n_classes = len(config.evaluate.classes or run.class_names[1:])
     n_clusters = str(run.plan.n_clusters or EMPTY)
     commits = sorted({(one.environment.get("commit") or "unknown")[:10] for one in made.values()})
     return [
-        Tile("mIoU of the final model", share(miou), run.split_name if miou is not None else "not measured"),
+        Tile("mIoU of the final predictions", share(miou), run.split_name if miou is not None else "not measured"),
         Tile(
             f"images, {config.data.kind}",
             count(len(source)),

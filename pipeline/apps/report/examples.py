@@ -66,8 +66,8 @@ def _stages(run: ReportedRun, image_id: str, image: UInt8Array) -> dict[str, UIn
     masks = {"mined mask": run.mined(), "candidates": run.masks("distill") if run.has("distill") else None}
     labels = {
         "pseudo-labels": run.labels("filter") if run.has("filter") else None,
+        "prediction before the CRF": run.labels_before_crf() if run.has(FINAL) else None,
         "prediction": run.labels(FINAL) if run.has(FINAL) else None,
-        "after the CRF": run.labels_after_crf() if run.has(FINAL) else None,
     }
     drawn = {
         name: draw_stored_masks(store, image_id, image)

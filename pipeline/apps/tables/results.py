@@ -34,7 +34,7 @@ def describe_run(plan: Plan, results: Collection[StageResult], picture: Path | N
         lines.append(f"detector: {plan.config.distill.backend}")
     if picture is not None:
         lines.append(f"picture: {picture}")
-    if plan.config.mine.uses_seed():
+    if plan.config.mine.own.looks_with_vit and plan.config.mine.weights.origin == "untrained":
         lines.append("mine.weights is random: masks of an untrained ViT mean nothing, nor does what follows from them")
     return "\n".join([*lines, *_what_next(plan, results, run)])
 

@@ -44,7 +44,7 @@ def test_masks_and_label_maps_of_every_stage_that_has_some(finished: Run) -> Non
     assert finished.clusters().k == K
     for stage in ("filter", "segment"):
         assert finished.labels(stage).image_ids == finished.source.ids
-    assert finished.labels_after_crf() is None
+    assert finished.labels_before_crf() is None
 
 
 def test_each_is_opened_once_and_again_when_it_was_made_anew(finished: Run, quiet: Console) -> None:
@@ -71,7 +71,7 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(plan: Plan) -> 
         with pytest.raises(MissingArtifact, match=r"the test needs .* stage distill(.|\n)*--to distill"):
             ask("distill")
     with pytest.raises(MissingArtifact, match="--to segment"):
-        run.labels_after_crf()
+        run.labels_before_crf()
     assert run.scores("segment") == {}
 
 

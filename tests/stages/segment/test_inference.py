@@ -1,15 +1,19 @@
 """Windows, scales and mirror images at prediction, on a tiny model of random weights."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from helpers.sources import BlobSource
 from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.stores.labels import LabelStore
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.inference import combine_views, view_scores, views_of, window_scores, window_starts
 from maskdistill.stages.segment.model import Segmenter
-from maskdistill.stages.segment.predict import to_labels
+from maskdistill.stages.segment.predict import predict_part, to_labels
 
 PLAIN = SegmentConfig(backbone="resnet18", output_stride=16, precision="fp32")
 
@@ -98,3 +102,25 @@ def test_crf_works_on_a_smaller_copy_of_large_images() -> None:
     assert labels.shape == (60, 200)
     assert ((labels == 1) == (pixels[..., 0] > 100)).mean() > 0.98
     assert to_labels([scores], pixels, PLAIN, with_crf=False).mean() == pytest.approx(100 * 40 / 12000)
+
+
+class Unsure(Segmenter):
+    """Knows bright pixels, and errs in every other column."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        errs = torch.arange(images.shape[3]) % 2 * -4.0
+        return torch.stack([torch.zeros(images[:, 0].shape), images.float().mean(dim=1) / 40 - 2 + errs], dim=1)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_predictions_pass_through_the_crf_where_the_run_asked_for_it(asked: bool, tmp_path: Path) -> None:
+    config = PLAIN.model_copy(update={"crf": PLAIN.crf.model_copy(update={"predictions": asked})})
+    source, unsure = BlobSource(2, 2), Unsure(PLAIN, 2, None).eval()
+    predict_part(unsure, source, source.ids, config, 1, torch.device("cpu"), lambda n: None, tmp_path / "labels.zarr")
+    found = LabelStore.open(tmp_path / "labels.zarr").read(1)
+    pixels = source.read(1)
+    expected = [
+        to_labels(list(unsure(torch.from_numpy(pixels).permute(2, 0, 1)[None])), pixels, config, with_crf=with_crf)
+        for with_crf in (asked, not asked)
+    ]
+    assert (np.array_equal(found, expected[0]), np.array_equal(found, expected[1])) == (True, False)
