@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import Any
 
 from maskdistill.pipeline.formatting import format_seconds
@@ -99,19 +98,24 @@ def score_names(results: Sequence[StageResult]) -> list[str]:
 
 
 def result_rows(results: Sequence[StageResult]) -> list[dict[str, str]]:
-    """The table as plain text by column."""
+    """The table as plain text by column; predictions after the CRF have a row of their own."""
     names = score_names(results)
-    return [
-        {
-            "stage": result.stage,
-            "made": f"{result.items} {result.unit}" + (f", {result.failures} skipped" if result.failures else ""),
-            "time": format_seconds(result.seconds),
-            "state": result.state,
-            **{METRICS[name].title: result.score(name) for name in names},
-            "key": result.key,
-        }
-        for result in chain.from_iterable([result, *result.with_crf] for result in results)
-    ]
+    rows = []
+    for result in results:
+        rows.append(_row(result, names))
+        rows += [{**_row(refined, names), "made": "", "time": "", "state": ""} for refined in result.with_crf]
+    return rows
+
+
+def _row(result: StageResult, names: Sequence[str]) -> dict[str, str]:
+    return {
+        "stage": result.stage,
+        "made": f"{result.items} {result.unit}" + (f", {result.failures} skipped" if result.failures else ""),
+        "time": format_seconds(result.seconds),
+        "state": result.state,
+        **{METRICS[name].title: result.score(name) for name in names},
+        "key": result.key,
+    }
 
 
 @dataclass(frozen=True)
