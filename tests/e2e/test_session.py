@@ -1,0 +1,151 @@
+"""docs/session.md, typed and clicked as it says, in a fresh clone: from a folder of photos to a model in ONNX.
+
+Nothing is downloaded: the ViT of the run lies in a cache of Hugging Face, as the page says of machines without a network.
+It is a stand-in of the same shape, in place of weights that were trained.
+"""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from helpers.fresh_install import build_wheel, copy_source, install, run
+from helpers.markdown import blocks, commands
+from helpers.paths import ROOT
+from helpers.sources import write_image
+from helpers.standin_vit import fill_cache
+from helpers.visitor import Visitor
+from maskdistill.data.config import ScenesConfig
+from maskdistill.data.sources.open import open_source
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
+SESSION = ROOT / "docs" / "session.md"
+N_PHOTOS, N_NEW = 24, 4
+_AGREEMENT = """
+import sys
+import numpy as np, maskdistill
+from PIL import Image
+from pathlib import Path
+segmenter = maskdistill.Segmenter.load(sys.argv[1], device="cpu")
+for photo in sorted(Path("NEW").iterdir()):
+    written = np.asarray(Image.open(f"labels/labels/{photo.stem}.png"))
+    exported = np.asarray(Image.open(f"{photo.stem}.onnx.png"))
+    own = segmenter.probabilities(photo).argmax(axis=0)
+    print((segmenter.predict(photo) == written).mean(), (exported == own).mean(), len(np.unique(exported)))
+"""
+
+
+class Terminal:
+    """A stranger's terminal: types the commands of the page in a folder, and keeps what they print."""
+
+    def __init__(self, folder: Path, python: Path, environment: dict[str, str]) -> None:
+        self.folder, self.python, self.environment = folder, python, environment
+        self.model = ""
+        """The file that the last run has printed."""
+
+    def words(self, command: str) -> list[str | Path]:
+        """A command as it is typed, with KEY filled in."""
+        typed = re.sub(r"artifacts/segment/KEY/\S+", self.model, command)
+        return [self.python.with_name("maskdistill"), *shlex.split(typed)[1:]]
+
+    def type(self, command: str) -> str:
+        """Type a command that has to succeed; gives what it printed."""
+        printed = run(self.words(command), self.folder, self.environment)
+        if found := re.search(r"^model: (.+)$", printed, re.MULTILINE):
+            self.model = found[1]
+        return printed
+
+    @contextmanager
+    def page(self, command: str) -> Iterator[str]:
+        """Type `view`; gives the address that it prints, and ends it with Ctrl-C."""
+        words = [*self.words(command), "--port", "0"]
+        environment = {**os.environ, **self.environment}
+        with subprocess.Popen(words, cwd=self.folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            try:
+                yield process.stdout.readline().split()[0]
+            finally:
+                process.send_signal(signal.SIGINT)
+                threading.Timer(60, process.kill).start()
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """Photos, a fresh clone of this checkout that is installed, and a cache with the stand-in."""
+    folder = tmp_path_factory.mktemp("session")
+    clone = folder / "clone"
+    if (ROOT / ".git").exists():
+        run(["git", "clone", "-q", ROOT, clone], folder)
+    else:
+        copy_source(clone)
+    python = install(build_wheel(clone, folder / "dist"), folder / "environment")
+    scenes = open_source(ScenesConfig(kind="scenes", n_train=N_PHOTOS + N_NEW, n_val=0, size=96))
+    for index in range(N_PHOTOS + N_NEW):
+        name = "PHOTOS" if index < N_PHOTOS else "NEW"
+        write_image(folder / "desk" / name / f"{index:02d}.png", scenes.read(index))
+    fill_cache(folder / "huggingface")
+    return Terminal(folder / "desk", python, {"HF_HOME": str(folder / "huggingface"), "CUDA_VISIBLE_DEVICES": ""})
+
+
+def test_from_photos_to_a_model(terminal: Terminal, browser: Any) -> None:
+    typed = list(commands(SESSION))
+    assert not any(re.search(r"\s-(s|c)\s|--set|--config", command) for command in typed)
+    first_run, look, second_run, *rest = typed
+    first = terminal.type(first_run)
+    assert f"{N_PHOTOS} label maps" in first
+    assert "look: maskdistill view" in first and "use: maskdistill predict" in first
+    before = terminal.model
+    with terminal.page(look) as address:
+        exclude_and_merge(Visitor(browser.new_page(), address.partition("#")[0]), address)
+    second = terminal.type(second_run)
+    assert terminal.model != before
+    assert made(second)["mine"] == "cached" and made(second)["segment"] != "cached"
+    assert f"{N_PHOTOS - 10} masks" in made(second)["curate"]
+    for command in rest:
+        terminal.type(command)
+    [code] = [block.code for block in blocks(SESSION) if block.language == "python"]
+    run([terminal.python, "-c", code], terminal.folder)
+    printed = run([terminal.python, "-c", _AGREEMENT, terminal.model], terminal.folder, terminal.environment)
+    rows = np.array([line.split() for line in printed.splitlines()], dtype=float)
+    assert len(rows) == N_NEW
+    assert rows[:, 0].min() == 1
+    assert rows[:, 1].mean() >= 0.999
+    assert rows[:, 2].max() > 1  # maps of one value would agree with anything
+
+
+def exclude_and_merge(visitor: Visitor, address: str) -> None:
+    """The keys of the page, as the document has them."""
+    page = visitor.page
+    page.goto(address)
+    visitor.ready()
+    for key in ("g", "k"):
+        page.keyboard.press(key)
+    visitor.wait_until(lambda: len(visitor.tiles()) == N_PHOTOS)
+    visitor.ready()
+    for key in ("j", "x", *["Shift+ArrowRight"] * 9, "e"):
+        page.keyboard.press(key)
+    visitor.wait_until(lambda: len(page.query_selector_all("[data-tag=excluded]")) == 10)
+    for key in ("g", "c"):
+        page.keyboard.press(key)
+    visitor.wait_until(lambda: len(visitor.tiles()) == 6)
+    visitor.ready()
+    for key in ("j", "x", "j", "x", "m"):
+        page.keyboard.press(key)
+    visitor.wait_until(lambda: len(visitor.tiles()) == 5)
+    assert visitor.faults == []
+
+
+def made(printed: str) -> dict[str, str]:
+    """What each stage made, from the table that a run prints."""
+    rows = [re.split(r"\s{2,}", line.strip()) for line in printed.splitlines()]
+    return {row[0]: " ".join(row[1:]) for row in rows if len(row) > 1}
