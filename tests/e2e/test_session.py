@@ -1,7 +1,7 @@
 """docs/session.md, typed and clicked as it says, in a fresh clone: from a folder of photos to a model in ONNX.
 
-Nothing is downloaded: the ViT of the run lies in a cache of Hugging Face, as the page says of machines without a network.
-It is a stand-in of the same shape, in place of weights that were trained.
+Nothing is downloaded: the ViT of the run lies in a cache of Hugging Face, as the page says of machines without a
+network. It is a stand-in of the same shape, in place of weights that were trained.
 """
 
 import os
@@ -109,18 +109,20 @@ def test_from_photos_to_a_model(terminal: Terminal, browser: Any) -> None:
         exclude_and_merge(Visitor(browser.new_page(), address.partition("#")[0]), address)
     second = terminal.type(second_run)
     assert terminal.model != before
-    assert made(second)["mine"] == "cached" and made(second)["segment"] != "cached"
-    assert f"{N_PHOTOS - 10} masks" in made(second)["curate"]
+    rows = {line.split()[0]: line for line in second.splitlines() if line.strip()}
+    assert f"{N_PHOTOS} masks" in rows["mine"] and "cached" in rows["mine"]
+    assert f"{N_PHOTOS - 10} masks" in rows["curate"] and "new" in rows["curate"]
+    assert "new" in rows["segment"]
     for command in rest:
         terminal.type(command)
     [code] = [block.code for block in blocks(SESSION) if block.language == "python"]
     run([terminal.python, "-c", code], terminal.folder)
     printed = run([terminal.python, "-c", _AGREEMENT, terminal.model], terminal.folder, terminal.environment)
-    rows = np.array([line.split() for line in printed.splitlines()], dtype=float)
-    assert len(rows) == N_NEW
-    assert rows[:, 0].min() == 1
-    assert rows[:, 1].mean() >= 0.999
-    assert rows[:, 2].max() > 1  # maps of one value would agree with anything
+    written, exported, values = np.array([line.split() for line in printed.splitlines()], dtype=float).T
+    assert len(written) == N_NEW
+    assert written.min() == 1
+    assert exported.mean() >= 0.999
+    assert values.max() > 1  # maps of one value would agree with anything
 
 
 def exclude_and_merge(visitor: Visitor, address: str) -> None:
@@ -143,9 +145,3 @@ def exclude_and_merge(visitor: Visitor, address: str) -> None:
         page.keyboard.press(key)
     visitor.wait_until(lambda: len(visitor.tiles()) == 5)
     assert visitor.faults == []
-
-
-def made(printed: str) -> dict[str, str]:
-    """What each stage made, from the table that a run prints."""
-    rows = [re.split(r"\s{2,}", line.strip()) for line in printed.splitlines()]
-    return {row[0]: " ".join(row[1:]) for row in rows if len(row) > 1}

@@ -38,7 +38,7 @@ def build_wheel(source: Path, out: Path) -> Path:
 
 
 def install(wheel: Path, environment: Path) -> Path:
-    """Python of a new environment that holds a wheel, and the dependencies of this one, but not its editable install."""
+    """Python of a new environment that holds a wheel, and the dependencies of this one without its editable install."""
     run([*_UV, "venv", "-q", "--offline", "--python", sys.executable, environment], wheel.parent)
     python = environment / "bin" / "python"
     run([*_UV, "pip", "install", "-q", "--offline", "--no-deps", "--python", python, wheel], wheel.parent)
