@@ -64,6 +64,10 @@ export function iou(value) {
   return element("span", { class: "number iou", title: "IoU with the ground truth" }, `IoU ${value.toFixed(2)}`);
 }
 
+export function disagreement(share) {
+  return element("span", { class: "number", title: "so much of it is another cluster to the final model" }, `${percent(share)} otherwise`);
+}
+
 // What people call a cluster, or else its number.
 export function clusterLabel(run, cluster) {
   return run.names[cluster] ?? `cluster ${cluster}`;
