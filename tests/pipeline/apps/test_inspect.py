@@ -88,7 +88,7 @@ def test_statistics_of_label_maps(run: Run) -> None:
     found = summarise(run, "segment")
     assert found["pixel_share"] == {0: 330 / 400, 3: 50 / 400, 255: 20 / 400}
     assert found["images_with"] == {0: 2, 3: 1, 255: 1}
-    assert as_json(found) is found
+    assert as_json(found) == found
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
