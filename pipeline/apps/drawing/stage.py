@@ -98,6 +98,6 @@ def _find(image_id: str, store: MaskStore | LabelStore) -> int:
 
 
 def caption(cluster: int, score: float, names: Mapping[int, str]) -> str:
-    """What stands on a mask: name or number of its cluster, where it has one, and its score, where that says anything."""
+    """What stands on a mask: name or number of its cluster, if it has one, and its score, if that says anything."""
     parts = [names.get(cluster, f"c{cluster}")] if cluster >= 0 else []
     return " ".join([*parts, f"{score:.2f}"]) if score < 1 or parts else ""

@@ -40,9 +40,8 @@ def examples_section(run: ReportedRun) -> Section:
 
 def _legend(run: ReportedRun) -> list[tuple[str, str]]:
     """The colour of each class: that of the cluster it was matched to, with the name that people gave that."""
-    matched = [
-        (css_colour(int(cluster)), _called(run, int(cluster), name)) for cluster, name in _class_of_cluster(run).items()
-    ]
+    clusters = {int(cluster): name for cluster, name in _class_of_cluster(run).items()}
+    matched = [(css_colour(cluster), _called(run, cluster, name)) for cluster, name in clusters.items()]
     return [*matched, (css_colour(-1), "class without a cluster")]
 
 
