@@ -1,13 +1,12 @@
 """The commands that make artifacts: `run` and `stage`."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from maskdistill.data.errors import InputError, Stopped
+from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.commands.options import (
     ConfigOption,
     JsonOption,
@@ -28,12 +27,15 @@ from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import SEGMENT, find_stage
 from maskdistill.pipeline.finish import finish_stage
+from maskdistill.pipeline.interrupt import interruptible
 from maskdistill.pipeline.launch import chosen_stages, forced_stages, run_stages, run_with_prefect
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import error_console
 from maskdistill.pipeline.results import Page, StageResult
 from maskdistill.pipeline.runs import NamedRun, describe_runs, record_run
 from maskdistill.pipeline.storage import explain_storage
+
+STOPPED = "stopped; the same command goes on from here"
 
 
 def run(
@@ -71,7 +73,7 @@ def run(
         recorded = _record(plan, name, needed=bool(waiting))
     if waiting:
         console.print(describe_choices(plan), highlight=False)
-    with _stoppable():
+    with interruptible(STOPPED):
         if prefect and waiting:
             results = run_with_prefect(plan, stages, console, forced=forced, overview=_overview)
         else:
@@ -90,15 +92,6 @@ def _record(plan: Plan, name: str | None, *, needed: bool) -> NamedRun | None:
         if needed:
             raise
         return None
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Say what Ctrl-C means here."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Stopped("stopped; the same command goes on from here") from None
 
 
 def _source(
@@ -151,7 +144,7 @@ def stage(
     plan = Plan(config_source(config, overrides, run_name))
     for needed in plan.stages[name].inputs:
         plan.require(needed, f"stage {name}")
-    with _stoppable():
+    with interruptible(STOPPED):
         result = finish_stage(plan, name, error_console(), force=force)
     print_results([result], output(), f"artifact: {plan.path(name)}")
 
