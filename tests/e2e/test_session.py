@@ -4,15 +4,7 @@ Nothing is downloaded: the ViT of the run lies in a cache of Hugging Face, as th
 network. It is a stand-in of the same shape, in place of weights that were trained.
 """
 
-import os
 import re
-import shlex
-import signal
-import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +13,9 @@ import pytest
 from helpers.fresh_install import build_wheel, copy_source, install, run
 from helpers.markdown import blocks, commands
 from helpers.paths import ROOT
-from helpers.sources import write_image
 from helpers.standin_vit import fill_cache
+from helpers.terminal import Terminal, put_photos
 from helpers.visitor import Visitor
-from maskdistill.data.config import ScenesConfig
-from maskdistill.data.sources.open import open_source
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -45,40 +35,6 @@ for photo in sorted(Path("NEW").iterdir()):
 """
 
 
-class Terminal:
-    """A stranger's terminal: types the commands of the page in a folder, and keeps what they print."""
-
-    def __init__(self, folder: Path, python: Path, environment: dict[str, str]) -> None:
-        self.folder, self.python, self.environment = folder, python, environment
-        self.model = ""
-        """The file that the last run has printed."""
-
-    def words(self, command: str) -> list[str | Path]:
-        """A command as it is typed, with KEY filled in."""
-        typed = re.sub(r"artifacts/segment/KEY/\S+", self.model, command)
-        return [self.python.with_name("maskdistill"), *shlex.split(typed)[1:]]
-
-    def type(self, command: str) -> str:
-        """Type a command that has to succeed; gives what it printed."""
-        printed = run(self.words(command), self.folder, self.environment)
-        if found := re.search(r"^model: (.+)$", printed, re.MULTILINE):
-            self.model = found[1]
-        return printed
-
-    @contextmanager
-    def page(self, command: str) -> Iterator[str]:
-        """Type `view`; gives the address that it prints, and ends it with Ctrl-C."""
-        words = [*self.words(command), "--port", "0"]
-        environment = {**os.environ, **self.environment}
-        with subprocess.Popen(words, cwd=self.folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            try:
-                yield process.stdout.readline().split()[0]
-            finally:
-                process.send_signal(signal.SIGINT)
-                threading.Timer(60, process.kill).start()
-
-
 @pytest.fixture(scope="module")
 def terminal(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     """Photos, a fresh clone of this checkout that is installed, and a cache with the stand-in."""
@@ -89,10 +45,7 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     else:
         copy_source(clone)
     python = install(build_wheel(clone, folder / "dist"), folder / "environment")
-    scenes = open_source(ScenesConfig(kind="scenes", n_train=N_PHOTOS + N_NEW, n_val=0, size=96))
-    for index in range(N_PHOTOS + N_NEW):
-        name = "PHOTOS" if index < N_PHOTOS else "NEW"
-        write_image(folder / "desk" / name / f"{index:02d}.png", scenes.read(index))
+    put_photos(folder / "desk", N_PHOTOS, N_NEW)
     fill_cache(folder / "huggingface")
     return Terminal(folder / "desk", python, {"HF_HOME": str(folder / "huggingface"), "CUDA_VISIBLE_DEVICES": ""})
 
