@@ -11,7 +11,7 @@ from maskdistill.pipeline.apps.view.disagreement import disagreement_of_masks
 from maskdistill.pipeline.apps.view.lasso import inside
 from maskdistill.pipeline.apps.view.layers import Columns
 from maskdistill.pipeline.apps.view.layouts import LayoutName
-from maskdistill.pipeline.apps.view.query import MaskFilter
+from maskdistill.pipeline.apps.view.query import MaskFilter, Split, match_images
 from maskdistill.pipeline.apps.view.truth import truth_of
 from maskdistill.pipeline.apps.view.viewed_run import NotThere, ViewedRun
 
@@ -21,7 +21,7 @@ class MaskQuery(MaskFilter):
 
     name: str = Field("", max_length=500)
     """Part of the image's id, in any case."""
-    split: Literal["all", "train", "val"] = "all"
+    split: Split = "all"
     tag: Literal["any", "flagged", "excluded", "none"] = "any"
     """By what was done to the mask by hand; its image does not count."""
     lasso: Annotated[tuple[Annotated[float, Field(ge=-1, le=2)], ...], Field(max_length=400)] = ()
@@ -43,13 +43,8 @@ class MaskQuery(MaskFilter):
 
 def find_mined(query: MaskQuery, run: ViewedRun) -> NDArray[np.int64]:
     """Rows of the masks that meet a query, in the order asked for, int64 (n,). Raises MissingArtifact."""
-    columns, source = run.layer("clusters").columns, run.source
-    keep = query.match(columns)
-    if query.split != "all":
-        keep &= (columns.image < source.n_train) == (query.split == "train")
-    if query.name:
-        part = query.name.casefold()
-        keep &= np.fromiter((part in image_id.casefold() for image_id in source.ids), bool, len(source))[columns.image]
+    columns = run.layer("clusters").columns
+    keep = query.match(columns) & match_images(query.name, query.split, run.source)[columns.image]
     if query.tag != "any":
         keep &= _tagged(query, run)
     if query.lasso:

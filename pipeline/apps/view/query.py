@@ -15,6 +15,7 @@ from maskdistill.pipeline.apps.view.layers import NO_MASKS, Columns, Layer
 LayerName = Literal["masks", "clusters", "curated", "candidates", "pseudo-labels", "predictions", "patches"]
 """One of `apps.views.VIEWS`."""
 
+Split = Literal["all", "train", "val"]
 RATED = ("iou", "disagreement")
 """Orders by a number that has to be computed for each image."""
 
@@ -59,7 +60,7 @@ class ImageQuery(MaskFilter):
     layer: LayerName = "masks"
     name: str = Field("", max_length=500)
     """Part of the image's id, in any case."""
-    split: Literal["all", "train", "val"] = "all"
+    split: Split = "all"
     having: Literal["any", "some", "none"] = "any"
     """Images with masks, without masks, or both."""
     sort: Literal["order", "name", "score", "area", "count", "iou", "disagreement"] = "order"
@@ -108,7 +109,7 @@ def find_images(
     columns = layer.columns if layer is not None and counted else NO_MASKS
     matching = columns.take(query.match(columns))
     counts = np.bincount(matching.image, minlength=len(source))
-    keep = _match_images(query, source)
+    keep = match_images(query.name, query.split, source)
     if layer is not None and (not query.is_empty or query.having == "some"):
         keep &= counts > 0
     if layer is not None and query.having == "none":
@@ -122,12 +123,13 @@ def find_images(
     return Found(images, counts, int(counts[images].sum())) if counted else Found(images, None, None)
 
 
-def _match_images(query: ImageQuery, source: ImageSource) -> NDArray[np.bool_]:
+def match_images(name: str, split: Split, source: ImageSource) -> NDArray[np.bool_]:
+    """Which images have a part of their id in common with `name`, in any case, and are of a split, bool (I,)."""
     keep = np.ones(len(source), dtype=bool)
-    if query.split != "all":
-        keep &= (np.arange(len(source)) < source.n_train) == (query.split == "train")
-    if query.name:
-        part = query.name.casefold()
+    if split != "all":
+        keep &= (np.arange(len(source)) < source.n_train) == (split == "train")
+    if name:
+        part = name.casefold()
         keep &= np.fromiter((part in image_id.casefold() for image_id in source.ids), dtype=bool, count=len(source))
     return keep
 
