@@ -16,12 +16,13 @@ from rich.console import Console
 
 from maskdistill.data.errors import Stopped
 
+_STOPPED = "stopped; the same command goes on from here"
 _SIGINT = {signal.SIGINT}
 
 
 @contextmanager
-def interruptible(text: str) -> Iterator[None]:
-    """Within this block Ctrl-C prints a line and ends the process with its exit code, 130.
+def interruptible(text: str = _STOPPED) -> Iterator[None]:
+    """Within this block, or the function that this decorates, Ctrl-C prints a line and ends the process with code 130.
 
     Worker processes that are started within it are spared Ctrl-C, and are ended with it. Where Ctrl-C is ignored, as in
     the background of a shell, or somebody else handles it, or this is no main thread, nothing is changed.

@@ -35,9 +35,8 @@ from maskdistill.pipeline.results import Page, StageResult
 from maskdistill.pipeline.runs import NamedRun, describe_runs, record_run
 from maskdistill.pipeline.storage import explain_storage
 
-STOPPED = "stopped; the same command goes on from here"
 
-
+@interruptible()
 def run(
     images: Annotated[
         Path | None,
@@ -73,13 +72,12 @@ def run(
         recorded = _record(plan, name, needed=bool(waiting))
     if waiting:
         console.print(describe_choices(plan), highlight=False)
-    with interruptible(STOPPED):
-        if prefect and waiting:
-            results = run_with_prefect(plan, stages, console, forced=forced, overview=_overview)
-        else:
-            results = run_stages(plan, stages, console, forced=forced)
-        baselines = StageResult.of_baselines(evaluate_baselines(plan, console))
-        picture = _draw_picture(plan, results)
+    if prefect and waiting:
+        results = run_with_prefect(plan, stages, console, forced=forced, overview=_overview)
+    else:
+        results = run_stages(plan, stages, console, forced=forced)
+    baselines = StageResult.of_baselines(evaluate_baselines(plan, console))
+    picture = _draw_picture(plan, results)
     note = describe_run(plan, results, picture, recorded)
     print_results([*results, *baselines], output(), note)
 
@@ -129,6 +127,7 @@ def _draw_picture(plan: Plan, results: Iterable[StageResult]) -> Path | None:
     return keep_gallery(Run(plan), anew=not last.cached)
 
 
+@interruptible()
 def stage(
     name: Annotated[str, typer.Argument(help="The stage.", **STAGES)],
     config: ConfigOption = None,
@@ -144,8 +143,7 @@ def stage(
     plan = Plan(config_source(config, overrides, run_name))
     for needed in plan.stages[name].inputs:
         plan.require(needed, f"stage {name}")
-    with interruptible(STOPPED):
-        result = finish_stage(plan, name, error_console(), force=force)
+    result = finish_stage(plan, name, error_console(), force=force)
     print_results([result], output(), f"artifact: {plan.path(name)}")
 
 
