@@ -1,7 +1,7 @@
 // Parts that several pages share.
 
 import { reason } from "./api.js";
-import { element } from "./dom.js";
+import { element, percent } from "./dom.js";
 
 // A photo with an overlay on it; where the photo cannot be read, the reason stands in its place.
 export function picture({ photo, overlay = null, alt, square = false, lazy = true }) {

@@ -38,8 +38,9 @@ export async function show({ run, query, signal, pictures }) {
   return [
     element("div", { class: "bar" }, element("h1", {}, "Map of the masks"), element("p", { class: "muted number", role: "status" }, describe(about, layout))),
     element("div", { class: "bar" },
-      choice("Laid out by", "layout", about.layouts.map((one) => [one, LAYOUTS[one]]), layout, query),
-      choice("Coloured by", "by", about.colours.map((one) => [one, one]), by, query),
+      element("span", { class: "looks" },
+        choice("Laid out by", "layout", about.layouts.map((one) => [one, LAYOUTS[one]]), layout, query),
+        choice("Coloured by", "by", about.colours.map((one) => [one, one]), by, query)),
       listed ? element("span", { class: "looks" }, drawing, element("button", { type: "button", class: "button", onclick: () => list(view(scatter)) }, "Masks in view")) : null),
     box,
     colours.legend,
