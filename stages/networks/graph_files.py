@@ -73,7 +73,7 @@ def write_torchscript(network: PixelNetwork, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that sizes within the network are fixed, and that torch means to replace it
         traced = torch.jit.trace(network, (_blank(network.size_hw),), check_trace=False)  # type: ignore[no-untyped-call]
-        torch.jit.save(traced, path)  # type: ignore[no-untyped-call]
+        torch.jit.save(traced, path)
 
 
 def _rounding() -> Any:
