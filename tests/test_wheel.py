@@ -1,21 +1,15 @@
 """What is published works where no checkout is: built, installed into an environment of its own, and run."""
 
-import os
-import site
-import subprocess
-import sys
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
-from shutil import copytree, ignore_patterns
 
 import pytest
 
+from helpers.fresh_install import build_wheel, copy_source, install, run
 from helpers.paths import ROOT
 
 FOREIGN = ("data", "stages", "pipeline", "configs")
 """Packages that a project of a user may well have, under the names of the folders of this checkout."""
-NOT_SOURCE = ignore_patterns(".*", "artifacts", "build", "dist", "shared", "*.egg-info", "__pycache__")
 
 CONFIG = """
 data: {kind: scenes, n_train: 3, n_val: 1, size: 32}
@@ -27,37 +21,18 @@ execution: {device: cpu}
 """
 
 
-def run(line: Sequence[str | Path], folder: Path) -> str:
-    """Standard output of a command that has to succeed."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    result = subprocess.run(line, cwd=folder, env=clean, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from the source distribution, which in turn is built from the files of the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    copytree(ROOT, folder / "source", ignore=NOT_SOURCE)
-    options = ["--offline", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(folder / "dist")]
-    run([sys.executable, "-m", "uv", "build", "-q", *options], folder / "source")
-    [built] = (folder / "dist").glob("*.whl")
-    return built
+    copy_source(folder / "source")
+    return build_wheel(folder / "source", folder / "dist")
 
 
 @pytest.fixture(scope="module")
 def python(wheel: Path) -> Path:
-    """Python of an environment that holds the wheel, and the dependencies of this one, but not its editable install."""
-    environment = wheel.parents[1] / "environment"
-    uv = [sys.executable, "-m", "uv"]
-    run([*uv, "venv", "-q", "--offline", "--python", sys.executable, environment], wheel.parent)
-    python = environment / "bin" / "python"
-    run([*uv, "pip", "install", "-q", "--offline", "--no-deps", "--python", python, wheel], wheel.parent)
-    # Folders that a .pth file names are searched for modules, but not for further .pth files: those make it editable.
-    [packages] = environment.glob("lib/python*/site-packages")
-    (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()))
-    return python
+    """Python of an environment that holds the wheel."""
+    return install(wheel, wheel.parents[1] / "environment")
 
 
 @pytest.fixture(scope="module")

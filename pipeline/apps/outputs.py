@@ -91,6 +91,15 @@ class Run:
         """The stages that a whole run consists of, in order, made or not."""
         return tuple(spec.name for spec in self.plan.specs)
 
+    @property
+    def cluster_names(self) -> Mapping[int, str]:
+        """What people call the clusters, by number; those that have been given no name are not there."""
+        return self.plan.edits.clusters.names
+
+    def name_of(self, cluster: int) -> str:
+        """What a cluster is called: the name that people gave it, or "cluster" and its number."""
+        return self.cluster_names.get(cluster, f"cluster {cluster}")
+
     def has(self, *stages: str) -> bool:
         """Whether all of these stages are finished."""
         return all(self.manifest(stage) for stage in stages)

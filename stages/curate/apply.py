@@ -6,7 +6,7 @@ Shapes: M masks, D embedding dimensions, K clusters.
 import numpy as np
 from numpy.typing import NDArray
 
-from maskdistill.data.edits import ClusterEdits, Edits
+from maskdistill.data.edits import ClusterEdits, Edits, Split
 from maskdistill.data.errors import InputError
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.mask_columns import MaskColumns
@@ -40,26 +40,15 @@ def regroup(store: ClusterStore, edits: ClusterEdits) -> ClusterStore:
     space = whiten(store.embedding, store.scale)
     cluster, centroids = store.cluster.copy(), [*store.centroids]
     for split in edits.split:
-        _check(split.cluster, len(centroids), "clusters.split")
-        parts, found = _parts(space, np.flatnonzero(cluster == split.cluster), split.cluster, split.into)
-        numbers = [split.cluster, *range(len(centroids), len(centroids) + split.into - 1)]
-        for number, rows, centroid in zip(numbers, parts, found, strict=True):
-            cluster[rows] = number
-            if number < len(centroids):
-                centroids[number] = centroid
-            else:
-                centroids.append(centroid)
+        _split(space, cluster, centroids, split)
     _check_groups(edits.merged, len(centroids))
     for group in edits.merged:
-        members = np.isin(cluster, group)
-        cluster[members] = min(group)
-        if members.any():
-            centroids[min(group)] = space[members].mean(axis=0)
+        _merge(space, cluster, centroids, group)
     stacked = np.asarray(centroids, dtype=np.float32)
     distance = np.linalg.norm(space - stacked[cluster], axis=1).astype(np.float32)
-    moved = cluster != store.cluster
+    # Where nothing was changed, distances stay what they are to the last bit.
     touched = np.isin(cluster, [*(split.cluster for split in edits.split), *map(min, edits.merged)])
-    distance = np.where(moved | touched, distance, store.distance)
+    distance = np.where(touched | (cluster != store.cluster), distance, store.distance)
     return ClusterStore(store.embedding, cluster, distance, stacked, store.scale)
 
 
@@ -73,16 +62,35 @@ def group_of(edits: ClusterEdits, n_clusters: int) -> list[int]:
     return numbers
 
 
-def _parts(
-    space: NDArray[np.float32], rows: NDArray[np.int64], cluster: int, into: int
-) -> tuple[list[NDArray[np.int64]], list[NDArray[np.float32]]]:
-    """Rows and centroid of each part of a cluster, the largest first."""
-    if len(rows) < into:
-        raise InputError(f"clusters.split: cluster {cluster} has only {len(rows)} masks, and {into} parts are wanted")
-    centroids, _ = fit(space[rows], into, batch_size=None, n_init=_STARTS, max_iter=_PASSES, seed=_SEED)
-    part, _ = assign(space[rows], centroids)
-    order = np.argsort(-np.bincount(part, minlength=into), kind="stable").tolist()
-    return [rows[part == one] for one in order], [centroids[one] for one in order]
+def _split(
+    space: NDArray[np.float32], cluster: NDArray[np.int32], centroids: list[NDArray[np.float32]], split: Split
+) -> None:
+    """Take a cluster apart, in place: its largest part keeps the number, and the others get the next ones."""
+    _check(split.cluster, len(centroids), "clusters.split")
+    rows = np.flatnonzero(cluster == split.cluster)
+    if len(rows) < split.into:
+        few = f"cluster {split.cluster} has only {len(rows)} masks"
+        raise InputError(f"clusters.split: {few}, and {split.into} parts are wanted")
+    found, _ = fit(space[rows], split.into, batch_size=None, n_init=_STARTS, max_iter=_PASSES, seed=_SEED)
+    part, _ = assign(space[rows], found)
+    first, *others = np.argsort(-np.bincount(part, minlength=split.into), kind="stable").tolist()
+    centroids[split.cluster] = found[first]
+    for one in others:
+        cluster[rows[part == one]] = len(centroids)
+        centroids.append(found[one])
+
+
+def _merge(
+    space: NDArray[np.float32],
+    cluster: NDArray[np.int32],
+    centroids: list[NDArray[np.float32]],
+    group: tuple[int, ...],
+) -> None:
+    """Make one of several clusters, in place: the one of the lowest number."""
+    members = np.isin(cluster, group)
+    cluster[members] = min(group)
+    if members.any():
+        centroids[min(group)] = space[members].mean(axis=0)
 
 
 def _check_groups(merged: tuple[tuple[int, ...], ...], n_clusters: int) -> None:

@@ -15,9 +15,11 @@ from maskdistill.pipeline.apps.commands.options import (
     output,
     print_line,
 )
+from maskdistill.pipeline.interrupt import interruptible
 from maskdistill.pipeline.plan import Plan
 
 
+@interruptible()
 def ablate(
     config: ConfigOption = None,
     overrides: SetOption = None,

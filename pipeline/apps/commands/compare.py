@@ -14,9 +14,11 @@ from maskdistill.pipeline.apps.commands.options import (
     config_source,
     output,
 )
+from maskdistill.pipeline.interrupt import interruptible
 from maskdistill.pipeline.plan import Plan
 
 
+@interruptible()
 def compare(
     config: ConfigOption = None,
     overrides: SetOption = None,

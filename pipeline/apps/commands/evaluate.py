@@ -15,9 +15,11 @@ from maskdistill.pipeline.apps.commands.options import (
     print_json,
 )
 from maskdistill.pipeline.dag import STAGE_NAMES, find_stage
+from maskdistill.pipeline.interrupt import interruptible
 from maskdistill.pipeline.plan import Plan
 
 
+@interruptible()
 def evaluate(
     config: ConfigOption = None,
     overrides: SetOption = None,

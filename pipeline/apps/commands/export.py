@@ -13,7 +13,7 @@ from maskdistill.pipeline.apps.commands.options import (
     config_source,
     print_line,
 )
-from maskdistill.pipeline.apps.commands.words import views
+from maskdistill.pipeline.apps.commands.words import MODEL_STAGES, views
 from maskdistill.pipeline.apps.output_names import MODEL, VIEWS, stage_of
 from maskdistill.pipeline.artifacts import ArtifactStore
 from maskdistill.pipeline.config import ConfigSource
@@ -45,8 +45,12 @@ def export(
             "too. Without it: that of the configuration.",
         ),
     ] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="Of a model: whose, segment (the default) or distill.", **MODEL_STAGES)
+    ] = None,
     size: Annotated[
-        str | None, typer.Option(metavar="HxW", help="Of torchscript: the size, px, of the images that it is for.")
+        str | None,
+        typer.Option(metavar="HxW", help="Of torchscript, and of a Mask R-CNN: the size, px, of the images it is for."),
     ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Of a model: it gives the probability of each class, not labels.")
@@ -59,7 +63,7 @@ def export(
 
     source = config_source(config, overrides, run_name)
     if view == MODEL:
-        _export_model(source, artifact, kind, out, size, probabilities, force)
+        _export_model(source, artifact, stage, kind, out, size, probabilities, force)
         return
     stage = stage_of(view, "export", {**VIEWS, MODEL: SEGMENT.name})
     if artifact is None:
@@ -74,21 +78,29 @@ def export(
 
 
 def _export_model(
-    source: ConfigSource, artifact: str | None, kind: str, out: Path, size: str | None, probabilities: bool, force: bool
+    source: ConfigSource,
+    artifact: str | None,
+    stage: str | None,
+    kind: str,
+    out: Path,
+    size: str | None,
+    probabilities: bool,
+    force: bool,
 ) -> None:
     from maskdistill.pipeline.apps.export.model import ModelExport, export_model, read_size
     from maskdistill.pipeline.apps.outputs import Run
-    from maskdistill.pipeline.apps.predict.model import find_model, model_of_run
+    from maskdistill.pipeline.apps.predict.model import check_model_stage, find_model, model_of_run
     from maskdistill.pipeline.manifest import read_manifest
 
+    check_model_stage(stage)
     export = ModelExport(kind, out, read_size(size) if size else None, probabilities, force)
     run: Run | None
     if artifact is None:
-        plan = FinishedPlan(source, SEGMENT.name)
-        file, run = model_of_run(plan, SEGMENT.name).file, Run(plan, "export model")
+        plan = FinishedPlan(source, stage or SEGMENT.name)
+        model, run = model_of_run(plan, stage or SEGMENT.name), Run(plan, "export model")
     else:
-        file = find_model(artifact, ArtifactStore(source.load().artifacts), SEGMENT.name, "--artifact").file
-        manifest = read_manifest(file.parent)
-        run = Run(FinishedPlan.of_artifact(file.parent, manifest), "export model") if manifest else None
-    export_model(file, run, export)
+        model = find_model(artifact, ArtifactStore(source.load().artifacts), stage, "--artifact")
+        manifest = read_manifest(model.file.parent)
+        run = Run(FinishedPlan.of_artifact(model.file.parent, manifest), "export model") if manifest else None
+    export_model(model, run, export)
     print_line(out)

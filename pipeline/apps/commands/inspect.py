@@ -67,9 +67,9 @@ def inspect(
     elif k is not None:
         _judge_numbers(run, k, as_json)
     elif as_json:
-        print_json(statistics_json(summarise(run, stage)))
+        print_json(statistics_json(summarise(run, stage), run.cluster_names))
     else:
-        print_summary(view, summarise(run, stage), output())
+        print_summary(view, summarise(run, stage), output(), run.cluster_names)
 
 
 def _judge_numbers(run: "Run", k: str, as_json: bool) -> None:

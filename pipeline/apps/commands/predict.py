@@ -15,18 +15,14 @@ from maskdistill.pipeline.apps.commands.options import (
     artifacts_folder,
     config_source,
 )
-from maskdistill.pipeline.apps.commands.words import choices
-from maskdistill.pipeline.apps.output_names import NAME_OF
+from maskdistill.pipeline.apps.commands.words import MODEL_STAGES
 from maskdistill.pipeline.config import Config
-from maskdistill.pipeline.dag import DISTILL, SEGMENT
+from maskdistill.pipeline.dag import SEGMENT
 from maskdistill.pipeline.progress import print_note, show_progress
 from maskdistill.stages.contract import ExecutionConfig
 
 if TYPE_CHECKING:
     from maskdistill.pipeline.apps.predict.predict import Prediction
-
-_TRAINED = (SEGMENT.name, DISTILL.name)
-MODEL_STAGES = choices(_TRAINED, {word: stage for stage in _TRAINED for word in (stage, NAME_OF[stage])})
 
 
 def predict(
@@ -62,23 +58,22 @@ def predict(
     """Run a trained model on images that it has not seen: a label map of each, as PNG with a palette."""
     from maskdistill.pipeline.apps.predict.files import check_names, prepare_out
     from maskdistill.pipeline.apps.predict.images import open_images
-    from maskdistill.pipeline.apps.predict.model import MODELS, find_model, model_of_run
+    from maskdistill.pipeline.apps.predict.model import check_model_stage, find_model, model_of_run
     from maskdistill.pipeline.apps.predict.predict import Prediction
     from maskdistill.pipeline.artifacts import ArtifactStore
     from maskdistill.pipeline.cluster_names import names_beside
     from maskdistill.pipeline.finished import FinishedPlan
     from maskdistill.stages.networks.weights_file import stretch_of
 
-    if stage not in (*MODELS, None):
-        raise InputError(f"--stage {stage}: one of {', '.join(MODELS)}")
+    check_model_stage(stage)
     paths = [*(images or ()), *([] if image_dir is None else [image_dir])]
     if not paths:
         raise InputError("predict: name images, or a folder of them")
     source = config_source(config, overrides, run_name)
     if model is None:
-        plan = FinishedPlan(source, stage or "segment")
+        plan = FinishedPlan(source, stage or SEGMENT.name)
         settings: Config | None = plan.config
-        trained = model_of_run(plan, stage or "segment")
+        trained = model_of_run(plan, stage or SEGMENT.name)
     else:
         settings = source.load() if config or overrides or run_name else None
         store = ArtifactStore(settings.artifacts if settings else artifacts_folder(None))

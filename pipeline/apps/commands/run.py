@@ -1,13 +1,12 @@
 """The commands that make artifacts: `run` and `stage`."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from maskdistill.data.errors import InputError, Stopped
+from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.commands.options import (
     ConfigOption,
     JsonOption,
@@ -28,6 +27,7 @@ from maskdistill.pipeline.baselines import evaluate_baselines
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import SEGMENT, find_stage
 from maskdistill.pipeline.finish import finish_stage
+from maskdistill.pipeline.interrupt import interruptible
 from maskdistill.pipeline.launch import chosen_stages, forced_stages, run_stages, run_with_prefect
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import error_console
@@ -36,6 +36,7 @@ from maskdistill.pipeline.runs import NamedRun, describe_runs, record_run
 from maskdistill.pipeline.storage import explain_storage
 
 
+@interruptible()
 def run(
     images: Annotated[
         Path | None,
@@ -71,13 +72,12 @@ def run(
         recorded = _record(plan, name, needed=bool(waiting))
     if waiting:
         console.print(describe_choices(plan), highlight=False)
-    with _stoppable():
-        if prefect and waiting:
-            results = run_with_prefect(plan, stages, console, forced=forced, overview=_overview)
-        else:
-            results = run_stages(plan, stages, console, forced=forced)
-        baselines = StageResult.of_baselines(evaluate_baselines(plan, console))
-        picture = _draw_picture(plan, results)
+    if prefect and waiting:
+        results = run_with_prefect(plan, stages, console, forced=forced, overview=_overview)
+    else:
+        results = run_stages(plan, stages, console, forced=forced)
+    baselines = StageResult.of_baselines(evaluate_baselines(plan, console))
+    picture = _draw_picture(plan, results)
     note = describe_run(plan, results, picture, recorded)
     print_results([*results, *baselines], output(), note)
 
@@ -90,15 +90,6 @@ def _record(plan: Plan, name: str | None, *, needed: bool) -> NamedRun | None:
         if needed:
             raise
         return None
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Say what Ctrl-C means here."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Stopped("stopped; the same command goes on from here") from None
 
 
 def _source(
@@ -136,6 +127,7 @@ def _draw_picture(plan: Plan, results: Iterable[StageResult]) -> Path | None:
     return keep_gallery(Run(plan), anew=not last.cached)
 
 
+@interruptible()
 def stage(
     name: Annotated[str, typer.Argument(help="The stage.", **STAGES)],
     config: ConfigOption = None,
@@ -151,8 +143,7 @@ def stage(
     plan = Plan(config_source(config, overrides, run_name))
     for needed in plan.stages[name].inputs:
         plan.require(needed, f"stage {name}")
-    with _stoppable():
-        result = finish_stage(plan, name, error_console(), force=force)
+    result = finish_stage(plan, name, error_console(), force=force)
     print_results([result], output(), f"artifact: {plan.path(name)}")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TypedDict
 
 from maskdistill.pipeline.apps.output_names import INSPECTED, NAME_OF, VIEWS
-from maskdistill.pipeline.dag import ALL_STAGES
+from maskdistill.pipeline.dag import ALL_STAGES, DISTILL, SEGMENT
 
 
 class Choices(TypedDict):
@@ -28,6 +28,10 @@ STAGES: Choices = choices(
     tuple(spec.name for spec in ALL_STAGES), {**{spec.name: spec.name for spec in ALL_STAGES}, **VIEWS}
 )
 """A stage, by its name or by that of what it leaves."""
+
+_TRAINED = (SEGMENT.name, DISTILL.name)
+MODEL_STAGES = choices(_TRAINED, {word: stage for stage in _TRAINED for word in (stage, NAME_OF[stage])})
+"""The stage whose model is meant."""
 
 
 def views(names: Mapping[str, str] = INSPECTED, *others: str) -> Choices:

@@ -6,6 +6,7 @@ from PIL import Image
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.atomic import atomic_path
+from maskdistill.data.paths import inside
 
 SizeHW = tuple[int, int]
 """Height and width, px."""
@@ -21,6 +22,17 @@ def fit(picture: UInt8Array, side: int) -> Image.Image:
     """A picture, uint8 (height, width, 3) RGB, resized so that its long side is `side` px."""
     height, width = fit_size((picture.shape[0], picture.shape[1]), side)
     return Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
+
+
+def save_below(picture: Image.Image, folder: Path, name: str, what: str) -> None:
+    """Write a picture as PNG below a folder that is itself being made in one step.
+
+    Raises:
+        InputError: The name leads out of the folder; `what` begins the text.
+    """
+    path = inside(folder, name, what)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path, format="PNG")
 
 
 def save_png(picture: Image.Image, out: Path) -> None:

@@ -45,7 +45,8 @@ def save_gallery(run: Run, out: Path, n_images: int = 8) -> None:
     scores = run.scores(SEGMENT.name)
     matched = (scores.get("val") or scores.get("train") or {}).get("class_of_cluster", {})
     columns = [Column(view, run, stage) for view, stage in _views(run).items()]
-    draw_columns(columns, out, n_images, matched, run.plan.n_clusters or 0)
+    legend = [run.cluster_names.get(i) or matched.get(str(i), f"cluster {i}") for i in range(run.plan.n_clusters or 0)]
+    draw_columns(columns, out, n_images, matched, legend)
 
 
 def draw_columns(
@@ -53,7 +54,7 @@ def draw_columns(
     out: Path,
     n_images: int,
     class_of_cluster: Mapping[str, str] | None = None,
-    n_clusters: int = 0,
+    legend: Sequence[str] = (),
 ) -> None:
     """Write a picture as PNG: the image, all columns, and the ground truth where there is any.
 
@@ -62,7 +63,7 @@ def draw_columns(
         out: The file.
         n_images: Rows; images spread evenly over the validation images, or over all without any.
         class_of_cluster: Gives the ground truth the colours of clusters; None = each class its own.
-        n_clusters: How many clusters the legend names.
+        legend: Names of the clusters that stand below.
 
     Raises:
         InputError: No image is there any more, or a stage made nothing of one.
@@ -77,8 +78,7 @@ def draw_columns(
     if not rows:
         raise InputError(f"gallery: none of the {len(chosen)} images of the picture is there any more; put some back")
     titles = ["image", *(column.title for column in columns), *(["ground truth"] if source.class_names else [])]
-    legend = draw_legend(n_clusters, class_of_cluster or {}, _width(titles))
-    save_png(_assemble(titles, rows, legend), out)
+    save_png(_assemble(titles, rows, draw_legend(legend, _width(titles))), out)
 
 
 def keep_gallery(run: Run, *, anew: bool) -> Path | None:

@@ -1,6 +1,6 @@
 """What the colours of a picture mean: a square of each cluster's colour, and its name beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
@@ -22,15 +22,13 @@ class Entry:
     top: int
 
 
-def draw_legend(n_clusters: int, class_of_cluster: Mapping[str, str], width: int) -> Image.Image:
+def draw_legend(names: Sequence[str], width: int) -> Image.Image:
     """A strip with all clusters, over as many lines as they need.
 
     Args:
-        n_clusters: How many there are; of none the strip is 0 px high.
-        class_of_cluster: Metric of that name: name of the class by number of the cluster. Others have their number.
+        names: Of all clusters, in order; of none the strip is 0 px high.
         width: Of the strip, px.
     """
-    names = [class_of_cluster.get(str(cluster), f"cluster {cluster}") for cluster in range(n_clusters)]
     entries = place(names, width)
     strip = Image.new("RGB", (width, entries[-1].top + _LINE if entries else 0), _PAPER)
     draw = ImageDraw.Draw(strip)
@@ -42,7 +40,7 @@ def draw_legend(n_clusters: int, class_of_cluster: Mapping[str, str], width: int
     return strip
 
 
-def place(names: list[str], width: int) -> list[Entry]:
+def place(names: Sequence[str], width: int) -> list[Entry]:
     """Where the names go: from left to right, and on to the next line where one would end beyond `width` px."""
     measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     entries: list[Entry] = []

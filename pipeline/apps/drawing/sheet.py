@@ -71,7 +71,7 @@ def _save_cluster_sheet(run: Run, out: Path, per_cluster: int) -> None:
 
 def _cluster_row(run: Run, cluster: int, ranked: list[int], count: int) -> Iterator[Cell]:
     masks, clusters = run.masks(CLUSTERS.stage), run.clusters()
-    yield Cell(f"cluster {cluster}\n{len(ranked):,} masks", cluster=cluster)
+    yield Cell(f"{run.name_of(cluster)}\n{len(ranked):,} masks", cluster=cluster)
     for row in ranked[:count]:
         image_id, mask = masks.image_ids[masks.image[row]], masks.decode(row)
         image = _read(run, image_id, mask.shape)

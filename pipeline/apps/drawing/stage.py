@@ -31,7 +31,8 @@ def draw_stage(run: Run, stage: str, image_id: str, image: UInt8Array, *, captio
     """
     if stage in LABELS:
         return draw_stored_labels(run.labels(stage), image_id, image)
-    return draw_stored_masks(run.masks(stage), image_id, image, captions=captions)
+    names = run.cluster_names if captions else None
+    return draw_stored_masks(run.masks(stage), image_id, image, captions=names)
 
 
 def save_stage_picture(run: Run, stage: str, image_id: str, out: Path) -> None:
@@ -47,12 +48,25 @@ def save_stage_picture(run: Run, stage: str, image_id: str, out: Path) -> None:
     save_png(Image.fromarray(picture), out)
 
 
-def draw_stored_masks(masks: MaskStore, image_id: str, image: UInt8Array, *, captions: bool = False) -> UInt8Array:
-    """An image with its masks of a store. Raises InputError where the store does not hold the image."""
+def draw_stored_masks(
+    masks: MaskStore, image_id: str, image: UInt8Array, *, captions: Mapping[int, str] | None = None
+) -> UInt8Array:
+    """An image with its masks of a store.
+
+    Args:
+        masks: The store.
+        image_id: Id of the image.
+        image: Its pixels, uint8 (height, width, 3) RGB.
+        captions: Names of clusters: cluster and score stand on each mask; None = nothing stands there.
+
+    Raises:
+        InputError: The store does not hold the image.
+    """
     position = _find(image_id, masks)
     rows = masks.rows_of(position)
-    texts = [_caption(int(masks.cluster[row]), float(masks.score[row])) for row in rows] if captions else []
-    return draw_masks(image, masks.decode_image(position), masks.cluster[rows].tolist(), texts)
+    clusters, scores = masks.cluster[rows].tolist(), masks.score[rows].tolist()
+    texts = [] if captions is None else [caption(*one, captions) for one in zip(clusters, scores, strict=True)]
+    return draw_masks(image, masks.decode_image(position), clusters, texts)
 
 
 def draw_stored_labels(labels: LabelStore, image_id: str, image: UInt8Array) -> UInt8Array:
@@ -83,6 +97,7 @@ def _find(image_id: str, store: MaskStore | LabelStore) -> int:
         raise InputError(f"--image {image_id}: not in this store; it holds {examples}, ...") from None
 
 
-def _caption(cluster: int, score: float) -> str:
-    parts = [f"c{cluster}"] if cluster >= 0 else []
+def caption(cluster: int, score: float, names: Mapping[int, str]) -> str:
+    """What stands on a mask: name or number of its cluster, if it has one, and its score, if that says anything."""
+    parts = [names.get(cluster, f"c{cluster}")] if cluster >= 0 else []
     return " ".join([*parts, f"{score:.2f}"]) if score < 1 or parts else ""

@@ -1,19 +1,16 @@
 """The card of a model, `model.json` and `README.md`: what it takes and gives, what it learned from, how good it is, and
 the licence of the weights that it started from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from maskdistill.data.atomic import write_json
-from maskdistill.data.catalog import SEGMENTER
-from maskdistill.pipeline.apps.export.label_pngs import legend
 from maskdistill.pipeline.apps.outputs import Run
-from maskdistill.pipeline.cluster_names import names_beside
 from maskdistill.pipeline.origins import origins
-from maskdistill.stages.networks.weights_file import read_description
 from maskdistill.stages.weights import WeightsSource
 
 Json = dict[str, Any]
@@ -21,32 +18,48 @@ _LICENCE = "Apache-2.0"
 _UNKNOWN = "not known: ask who made the file"
 
 
-def describe_model(
-    weights: Path, run: Run | None, file: str, size_hw: tuple[int, int] | None, *, probabilities: bool
-) -> Json:
+@dataclass(frozen=True)
+class NetworkFacts:
+    """What a card says of the network in a file.
+
+    Attributes:
+        stage: The stage that trained it.
+        task: What it does.
+        size_hw: The size, px, that it is fixed to; None = any.
+        outputs: What each of its outputs is, by name.
+        classes: Names of what it tells apart, in the order of its outputs.
+        left_out: What the stage does to its predictions, and the network does not.
+        settings: Of the stage.
+    """
+
+    stage: str
+    task: str
+    size_hw: tuple[int, int] | None
+    outputs: Mapping[str, str]
+    classes: Sequence[str]
+    left_out: Sequence[str]
+    settings: Mapping[str, Any]
+
+
+def describe_model(facts: NetworkFacts, run: Run | None, file: str) -> Json:
     """Everything on the card, ready for JSON.
 
     Args:
-        weights: The SEGMENTER file.
+        facts: About the network.
         run: The run that made it; None = not known, so that the card says nothing of data, scores and origin.
         file: Name of the network's file.
-        size_hw: The size that the network is fixed to; None = any.
-        probabilities: Whether it gives these.
     """
-    description = read_description(weights)
-    classes = list(legend(range(description["n_classes"]), names_beside(weights.parent)).values())
-    shape = "float32 (1, classes, H, W), probabilities" if probabilities else "uint8 (1, H, W), index of the class"
     card: Json = {
         "file": file,
-        "task": "semantic segmentation, learned without labels",
+        "task": f"{facts.task}, learned without labels",
         "made_by": f"maskdistill {version('maskdistill')}",
-        "input": {"name": "image", "type": "uint8 (1, 3, H, W), RGB, 0-255", "fitted_to_hw": size_hw},
-        "output": {"name": "probabilities" if probabilities else "labels", "type": shape},
-        "classes": classes,
-        "left_out": list(_left_out(description["config"])),
-        "settings": _without_folders({"segment": description["config"]}),
+        "input": {"name": "image", "type": "uint8 (1, 3, H, W), RGB, 0-255", "fitted_to_hw": facts.size_hw},
+        "outputs": [{"name": name, "type": text} for name, text in facts.outputs.items()],
+        "classes": list(facts.classes),
+        "left_out": list(facts.left_out),
+        "settings": _without_folders({facts.stage: facts.settings}),
     }
-    manifest = run.manifest(SEGMENTER.stage) if run else None
+    manifest = run.manifest(facts.stage) if run else None
     if run is None or manifest is None:
         return {**card, "trained": None, "data": None, "scores": None, "weights": None}
     data = _without_folders(manifest.config["data"])
@@ -54,8 +67,8 @@ def describe_model(
         "trained": manifest.started,
         "environment": manifest.environment,
         "data": {**data, "images": len(run.source), "training_images": run.source.n_train},
-        "scores": run.scores(SEGMENTER.stage) or None,
-        "weights": list(_origins(run)),
+        "scores": run.scores(facts.stage) or None,
+        "weights": list(_origins(run, facts.stage)),
         "settings": _without_folders(manifest.config),
     }
 
@@ -66,19 +79,9 @@ def write_card(card: Mapping[str, Any], folder: Path) -> None:
     (folder / "README.md").write_text("\n".join(_lines(card)), encoding="utf-8")
 
 
-def _left_out(config: Mapping[str, Any]) -> Iterator[str]:
-    """What the stage does to its predictions, and the network in the file does not."""
-    if config.get("window"):
-        yield f"windows: the stage predicts in windows of {config['window']} px, the network sees whole images"
-    if config.get("whole_regions"):
-        yield "whole_regions: the stage gives each connected region one class"
-    if (config.get("crf") or {}).get("predictions"):
-        yield "crf: the stage lets a CRF draw the outlines of its predictions"
-
-
-def _origins(run: Run) -> Iterator[Json]:
+def _origins(run: Run, stage: str) -> Iterator[Json]:
     """Where the weights come from that the stages of a run started from, each once."""
-    for origin in origins(run.plan, run.plan.upstream(SEGMENTER.stage)):
+    for origin in origins(run.plan, run.plan.upstream(stage)):
         licence = _licence(origin.source, origin.network)
         yield {"setting": f"{origin.stage}.weights", "network": origin.network, **licence}
 
@@ -113,8 +116,9 @@ def _lines(card: Mapping[str, Any]) -> Iterator[str]:
     yield "| | |\n|---|---|"
     yield f"| takes | `{card['input']['name']}`: {card['input']['type']} |"
     if card["input"]["fitted_to_hw"]:
-        yield f"| fitted to | images of {card['input']['fitted_to_hw']} px (height, width); others are brought to it |"
-    yield f"| gives | `{card['output']['name']}`: {card['output']['type']} |"
+        yield f"| fitted to | images of {card['input']['fitted_to_hw']} px (height, width) |"
+    for output in card["outputs"]:
+        yield f"| gives | `{output['name']}`: {output['type']} |"
     yield f"| classes | {len(card['classes'])}: {', '.join(card['classes'])} |"
     yield f"| trained | {card['trained'] or 'not known'} |"
     data = card["data"]

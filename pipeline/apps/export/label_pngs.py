@@ -1,5 +1,6 @@
 """Label maps as PNGs with a palette, one per image: colours to look at, class indices to read."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -10,27 +11,30 @@ from maskdistill.data.arrays import IGNORE
 from maskdistill.data.atomic import write_json
 from maskdistill.data.coco.export import NO_NAMES, ClusterNames
 from maskdistill.data.errors import InputError
-from maskdistill.data.paths import inside
 from maskdistill.data.stores.labels import LabelStore
+from maskdistill.pipeline.apps.drawing.cells import save_below
 from maskdistill.pipeline.apps.drawing.colours import label_palette
 
 CLASSES = "classes.json"
 """What the values in the PNGs beside it stand for."""
 
 
-def png_names(image_ids: tuple[str, ...]) -> list[str]:
-    """Name of each image's PNG: its id, with the suffix .png in place of its own, as `data.labels` reads them.
+def png_names(image_ids: Sequence[str]) -> list[str]:
+    """A PNG's name for each image: its id with the suffix .png, put behind its own where two would be the same."""
+    plain = _plain_names(image_ids)
+    shared = {name for name, count in Counter(plain).items() if count > 1}
+    return [f"{image_id}.png" if name in shared else name for image_id, name in zip(image_ids, plain, strict=True)]
 
-    Raises:
-        InputError: Two images would have the same.
-    """
-    names = [PurePosixPath(image_id).with_suffix(".png").as_posix() for image_id in image_ids]
+
+def distinct_png_names(image_ids: Sequence[str]) -> list[str]:
+    """Each id with the suffix .png in place of its own, as `data.labels` finds them. Raises InputError where two would
+    be the same."""
     taken: dict[str, str] = {}
-    for image_id, name in zip(image_ids, names, strict=True):
+    for image_id, name in zip(image_ids, _plain_names(image_ids), strict=True):
         if name in taken:
             raise InputError(f"export: {taken[name]} and {image_id} would both be written as {name}; rename one image")
         taken[name] = image_id
-    return names
+    return list(taken)
 
 
 def write_label_pngs(
@@ -41,7 +45,7 @@ def write_label_pngs(
     Raises:
         InputError: Two images would have the same name, or an id leads out of the folder.
     """
-    found = paint_labels(labels, folder, png_names(labels.image_ids), "export", on_image)
+    found = paint_labels(labels, folder, distinct_png_names(labels.image_ids), "export", on_image)
     write_json(folder / CLASSES, legend(found, names))
 
 
@@ -56,13 +60,11 @@ def paint_labels(
     folder.mkdir()
     palette, found = label_palette(), set[int]()
     for i, name in enumerate(file_names):
-        path = inside(folder, name, f"{what} of {labels.image_ids[i]}")
-        path.parent.mkdir(parents=True, exist_ok=True)
         label_map = labels.read(i)
         found.update(np.unique(label_map).tolist())
         picture = Image.fromarray(label_map)
         picture.putpalette(palette)
-        picture.save(path)
+        save_below(picture, folder, name, f"{what} of {labels.image_ids[i]}")
         on_image()
     return found
 
@@ -71,3 +73,7 @@ def legend(values: Iterable[int], names: ClusterNames) -> dict[str, str]:
     """What the values of label maps stand for, by value."""
     known = {0: "background", IGNORE: "ignored"}
     return {str(value): known.get(value) or names.get(value - 1, f"cluster {value - 1}") for value in sorted(values)}
+
+
+def _plain_names(image_ids: Sequence[str]) -> list[str]:
+    return [PurePosixPath(image_id).with_suffix(".png").as_posix() for image_id in image_ids]

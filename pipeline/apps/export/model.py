@@ -1,20 +1,20 @@
-"""The final model for other programs: a folder with the network, and a card that says what it is."""
+"""A trained model for other programs: a folder with the network, and a card that says what it is."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from maskdistill.data.atomic import atomic_path, write_json
-from maskdistill.data.catalog import SEGMENTER
+from maskdistill.data.catalog import DETECTOR, SEGMENTER
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.export.card import describe_model, write_card
 from maskdistill.pipeline.apps.export.formats import RECORD, check_target
 from maskdistill.pipeline.apps.output_names import MODEL
 from maskdistill.pipeline.apps.outputs import Run
+from maskdistill.pipeline.apps.predict.model import TrainedModel
 
-NETWORKS: Mapping[str, str] = {"onnx": "segmenter.onnx", "torchscript": "segmenter.torchscript.pt"}
-"""The file of each format."""
+_ONNX, _TORCHSCRIPT = "onnx", "torchscript"
+_SUFFIXES = {_ONNX: ".onnx", _TORCHSCRIPT: ".torchscript.pt"}
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class ModelExport:
     """What is to be written.
 
     Attributes:
-        kind: A key of NETWORKS.
+        kind: "onnx" or "torchscript".
         out: The folder.
-        size_hw: Size, px, of the images that a TorchScript file works best for; None = square.
-        probabilities: Whether the network gives these in place of labels.
+        size_hw: Size, px, of the images that the file is for; None = any, or square ones where it has to be fixed.
+        probabilities: Whether a segmenter's network gives these in place of labels.
         force: Replace the folder where an earlier export wrote it.
     """
 
@@ -44,44 +44,43 @@ def read_size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def export_model(weights: Path, run: Run | None, export: ModelExport) -> None:
+def export_model(model: TrainedModel, run: Run | None, export: ModelExport) -> None:
     """Write the network and its card.
 
     Args:
-        weights: The SEGMENTER file.
+        model: A segmenter or a detector.
         run: The run that made it, for the card; None = not known.
         export: What is to be written.
 
     Raises:
-        InputError: No such format, a library is missing, or something is in the way.
+        InputError: No such format, a library is missing, the model has no such form, or something is in the way.
     """
-    if export.kind not in NETWORKS:
-        raise InputError(f"--format {export.kind}: a model is written as {' or '.join(NETWORKS)}")
-    if export.size_hw is not None and export.kind == "onnx":
-        raise InputError("--size: an ONNX file takes images of any size; leave it away")
-    if export.kind == "onnx" and not (find_spec("onnx") and find_spec("onnxscript")):
+    if export.kind not in _SUFFIXES:
+        raise InputError(f"--format {export.kind}: a model is written as {' or '.join(_SUFFIXES)}")
+    of_segmenter = model.stage == SEGMENTER.stage
+    if of_segmenter and export.size_hw is not None and export.kind == _ONNX:
+        raise InputError("--size: an ONNX file of a segmenter takes images of any size; leave it away")
+    if export.probabilities and not of_segmenter:
+        raise InputError("--probabilities: of a segmenter; leave it away, a detector's network has its own outputs")
+    if export.kind == _ONNX and not (find_spec("onnx") and find_spec("onnxscript")):
         raise InputError("--format onnx: the package onnxscript is needed; install maskdistill[export]")
     check_target(export.out, force=export.force)
     with atomic_path(export.out) as folder:
         folder.mkdir()
-        size_hw = _write_network(weights, folder / NETWORKS[export.kind], export)
-        card = describe_model(weights, run, NETWORKS[export.kind], size_hw, probabilities=export.probabilities)
-        write_card(card, folder)
-        write_json(folder / RECORD, {"view": MODEL, "format": export.kind, "stage": SEGMENTER.stage})
+        _write(model, run, export, folder)
+        write_json(folder / RECORD, {"view": MODEL, "format": export.kind, "stage": model.stage})
 
 
-def _write_network(weights: Path, path: Path, export: ModelExport) -> tuple[int, int] | None:
-    """Write the network; gives the size that it is fixed to, if any."""
-    import torch
+def _write(model: TrainedModel, run: Run | None, export: ModelExport, folder: Path) -> None:
+    # They load torch.
+    from maskdistill.pipeline.apps.export.networks import detector_network, segmenter_network
+    from maskdistill.stages.networks.graph_files import write_onnx, write_torchscript
 
-    from maskdistill.stages.segment.graph import PixelsToLabels, write_onnx, write_torchscript
-    from maskdistill.stages.segment.train import load_segmenter
-
-    segmenter, config = load_segmenter(weights, torch.device("cpu"))
-    if export.kind == "onnx":
-        write_onnx(PixelsToLabels(segmenter, config, probabilities=export.probabilities), path)
-        return None
-    side = config.image_size or config.crop
-    size_hw = export.size_hw or (side, side)
-    write_torchscript(PixelsToLabels(segmenter, config, size_hw, probabilities=export.probabilities), path)
-    return size_hw
+    fixed = export.kind == _TORCHSCRIPT
+    if model.stage == DETECTOR.stage:
+        network, facts = detector_network(model.file, export.size_hw, fixed=fixed)
+    else:
+        network, facts = segmenter_network(model.file, export.size_hw, fixed=fixed, probabilities=export.probabilities)
+    name = f"{model.file.stem}{_SUFFIXES[export.kind]}"
+    (write_torchscript if fixed else write_onnx)(network, folder / name)
+    write_card(describe_model(facts, run, name), folder)

@@ -1,16 +1,13 @@
 """The files that a prediction writes, all below one folder."""
 
 import shutil
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
-
-from PIL import Image
+from pathlib import Path
 
 from maskdistill.data.catalog import CANDIDATES
 from maskdistill.data.errors import InputError
 from maskdistill.data.paths import inside
-from maskdistill.pipeline.apps.export.label_pngs import CLASSES
+from maskdistill.pipeline.apps.export.label_pngs import CLASSES, png_names
 
 COCO, CANDIDATES_COCO, POLYGONS = "coco.json", "candidates.json", "polygons.json"
 _WRITTEN = ("labels", CLASSES, "overlays", CANDIDATES.file, COCO, CANDIDATES_COCO, POLYGONS, "failures.json")
@@ -41,21 +38,7 @@ def prepare_out(out: Path, images: Sequence[Path], *, force: bool) -> None:
             path.unlink(missing_ok=True)
 
 
-def png_names(image_ids: Sequence[str]) -> list[str]:
-    """A PNG's name for each image: its id with the suffix .png, put behind its own where two would be the same."""
-    plain = [PurePosixPath(image_id).with_suffix(".png").as_posix() for image_id in image_ids]
-    shared = {name for name, count in Counter(plain).items() if count > 1}
-    return [f"{image_id}.png" if name in shared else name for image_id, name in zip(image_ids, plain, strict=True)]
-
-
 def check_names(out: Path, image_ids: Sequence[str]) -> None:
     """Raise InputError where the file of an image would not lie in the folder: before anything is computed."""
     for name in png_names(image_ids):
         inside(out, name, "predict")
-
-
-def save_png(picture: Image.Image, folder: Path, name: str) -> None:
-    """Write a picture below a folder. Raises InputError where the name leads out of it."""
-    path = inside(folder, name, "predict")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path)

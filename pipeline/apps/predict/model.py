@@ -27,6 +27,12 @@ class TrainedModel:
     file: Path
 
 
+def check_model_stage(stage: str | None) -> None:
+    """Raise InputError where a stage is named that trains no model."""
+    if stage not in (*MODELS, None):
+        raise InputError(f"--stage {stage}: one of {', '.join(MODELS)}")
+
+
 def model_of_run(plan: FinishedPlan, stage: str) -> TrainedModel:
     """The model that a stage of a run has trained. Raises MissingArtifact with the command that trains it."""
     return TrainedModel(stage, Run(plan, "predict").folder(stage) / MODELS[stage].file)

@@ -16,9 +16,11 @@ from maskdistill.data.sources.files import FileSource
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.data.stores.masks import MaskStore
 from maskdistill.data.tally import Tally
+from maskdistill.pipeline.apps.drawing.cells import save_below
 from maskdistill.pipeline.apps.drawing.overlay import draw_labels, draw_masks
-from maskdistill.pipeline.apps.export.label_pngs import CLASSES, legend, paint_labels
-from maskdistill.pipeline.apps.predict.files import CANDIDATES_COCO, COCO, POLYGONS, png_names, save_png
+from maskdistill.pipeline.apps.drawing.stage import caption
+from maskdistill.pipeline.apps.export.label_pngs import CLASSES, legend, paint_labels, png_names
+from maskdistill.pipeline.apps.predict.files import CANDIDATES_COCO, COCO, POLYGONS
 from maskdistill.pipeline.apps.predict.images import LoadedImages
 from maskdistill.pipeline.apps.predict.regions import label_regions
 from maskdistill.stages.contract import ExecutionConfig
@@ -140,9 +142,7 @@ class Prediction:
         def draw(index: int, pixels: UInt8Array) -> UInt8Array:
             rows = candidates.rows_of(index)
             clusters, scores = candidates.cluster[rows].tolist(), candidates.score[rows].tolist()
-            captions = [
-                f"c{c} {score:.2f}" if c >= 0 else f"{score:.2f}" for c, score in zip(clusters, scores, strict=True)
-            ]
+            captions = [caption(*one, self.names) for one in zip(clusters, scores, strict=True)]
             return draw_masks(pixels, candidates.decode_image(index), clusters, captions)
 
         self._write_overlays(candidates.image_ids, draw)
@@ -166,5 +166,5 @@ class Prediction:
             folder.mkdir()
             for index, name in enumerate(png_names(image_ids)):
                 pixels = self.images.read(self.images.index(image_ids[index]))
-                save_png(Image.fromarray(draw(index, pixels)), folder, name)
+                save_below(Image.fromarray(draw(index, pixels)), folder, name, "predict")
                 self.progress.advance()

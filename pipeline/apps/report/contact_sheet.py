@@ -39,7 +39,7 @@ def _card(run: ReportedRun, cluster: int, ranked: list[int], class_name: str | N
             picture = cut_out(image, masks.decode(row), masks.bbox_xywh[row].tolist(), cluster)
         except UnreadableImage:  # gone since the run was made
             continue
-        name = f"mask of cluster {cluster} in {image_id}"
+        name = f"mask of {run.name_of(cluster)} in {image_id}"
         tiles.append(embed(picture, name, _SIDE))
-    title = f"cluster {cluster}" + (f" · {class_name}" if class_name else "")
+    title = run.name_of(cluster) + (f" · {class_name}" if class_name else "")
     return Card(title, tiles, f"{count(len(ranked))} masks", css_colour(cluster))

@@ -39,9 +39,15 @@ def examples_section(run: ReportedRun) -> Section:
 
 
 def _legend(run: ReportedRun) -> list[tuple[str, str]]:
-    """The colour of each class: that of the cluster it was matched to."""
-    matched = [(css_colour(int(cluster)), name) for cluster, name in _class_of_cluster(run).items()]
+    """The colour of each class: that of the cluster it was matched to, with the name that people gave that."""
+    clusters = {int(cluster): name for cluster, name in _class_of_cluster(run).items()}
+    matched = [(css_colour(cluster), _called(run, cluster, name)) for cluster, name in clusters.items()]
     return [*matched, (css_colour(-1), "class without a cluster")]
+
+
+def _called(run: ReportedRun, cluster: int, class_name: str) -> str:
+    own = run.cluster_names.get(cluster, class_name)
+    return class_name if own == class_name else f"{class_name} ({own})"
 
 
 def _class_of_cluster(run: ReportedRun) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Prints statistics of what a stage made: counts, a table of quantiles, and bars as wide as the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.bar import Bar
@@ -9,6 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from maskdistill.data.arrays import IGNORE
+from maskdistill.data.coco.export import NO_NAMES
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 from maskdistill.pipeline.apps.inspect.histogram import Histogram
 from maskdistill.pipeline.apps.inspect.statistics import QUANTILES, Statistics
@@ -22,29 +23,30 @@ Row = tuple[str, float, str, str]
 """What a bar stands for, its length, the number beside it, and its colour."""
 
 
-def print_summary(title: str, statistics: Statistics, console: Console) -> None:
-    """Print what `summarise` gives, under a title."""
+def print_summary(title: str, statistics: Statistics, console: Console, names: Mapping[int, str] = NO_NAMES) -> None:
+    """Print what `summarise` gives, under a title; `names` are those that people gave clusters."""
     counts = [(name, value) for name, value in statistics.items() if isinstance(value, int)]
     text = "  ".join(f"[bold]{value:,}[/bold] {_name(name)}" for name, value in counts)
     console.print(f"[bold]{title}[/bold]  {text}", highlight=False)
     quantiles = {name: value for name, value in statistics.items() if isinstance(value, dict) and "median" in value}
     if quantiles:
         console.print(_quantile_table(quantiles))
-    console.print(_side_by_side(list(_charts(statistics)), console.width))
+    console.print(_side_by_side(list(_charts(statistics, names)), console.width))
 
 
-def _charts(statistics: Statistics) -> Iterable[RenderableType]:
+def _charts(statistics: Statistics, names: Mapping[int, str]) -> Iterable[RenderableType]:
     for name, histogram in statistics.get("histograms", {}).items():
         # Where all values are the same, the table of quantiles has said it.
         if statistics[name] and statistics[name]["min"] < statistics[name]["max"]:
             yield _chart(name, _histogram_rows(histogram))
     if sizes := statistics.get("cluster_sizes"):
-        yield _chart("cluster_sizes", [_cluster_row(cluster, size) for cluster, size in _largest_first(sizes)])
+        yield _chart("cluster_sizes", [_cluster_row(cluster, size, names) for cluster, size in _largest_first(sizes)])
     if shares := statistics.get("pixel_share"):
-        rows = [(_label_name(value), share, f"{share:.1%}", _label_colour(value)) for value, share in shares.items()]
+        called = {value: _label_name(value, names) for value in shares}
+        rows = [(called[value], share, f"{share:.1%}", _label_colour(value)) for value, share in shares.items()]
         yield _chart("pixel_share", rows)
         images = statistics["images_with"]
-        yield _chart("images_with", [(_label_name(v), n, f"{n:,}", _label_colour(v)) for v, n in images.items()])
+        yield _chart("images_with", [(called[v], n, f"{n:,}", _label_colour(v)) for v, n in images.items()])
 
 
 def _quantile_table(quantiles: dict[str, dict[str, float]]) -> Table:
@@ -63,8 +65,8 @@ def _histogram_rows(histogram: Histogram) -> list[Row]:
     ]
 
 
-def _cluster_row(cluster: int, size: int) -> Row:
-    return (str(cluster), size, f"{size:,}", _rgb(cluster))
+def _cluster_row(cluster: int, size: int, names: Mapping[int, str]) -> Row:
+    return (names.get(cluster, str(cluster)), size, f"{size:,}", _rgb(cluster))
 
 
 def _chart(name: str, rows: Sequence[Row]) -> RenderableType:
@@ -92,8 +94,9 @@ def _largest_first(sizes: dict[int, int]) -> list[tuple[int, int]]:
     return sorted(sizes.items(), key=lambda item: -item[1])
 
 
-def _label_name(value: int) -> str:
-    return {0: "background", IGNORE: "ignored"}.get(value, f"cluster {value - 1}")
+def _label_name(value: int, names: Mapping[int, str]) -> str:
+    known = {0: "background", IGNORE: "ignored"}
+    return known.get(value) or names.get(value - 1, f"cluster {value - 1}")
 
 
 def _label_colour(value: int) -> str:

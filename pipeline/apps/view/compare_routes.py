@@ -3,14 +3,13 @@
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from maskdistill.data.settings import Settings
-from maskdistill.pipeline.apps.view.comparison import Comparison
 from maskdistill.pipeline.apps.view.descriptions import describe_image
 from maskdistill.pipeline.apps.view.query import LayerName
-from maskdistill.pipeline.apps.view.viewed_run import NotThere
+from maskdistill.pipeline.apps.view.state import BothRuns
 
 router = APIRouter(prefix="/api/compare")
 """The routes of a page that was started with `--against`."""
@@ -26,11 +25,8 @@ class ComparePage(Settings):
 
 
 @router.get("")
-def list_pairs(request: Request, query: Annotated[ComparePage, Query()]) -> dict[str, Any]:
+def list_pairs(comparison: BothRuns, query: Annotated[ComparePage, Query()]) -> dict[str, Any]:
     """One page of pairs, the most different ones first; those of different size come last."""
-    comparison: Comparison | None = request.app.state.comparison
-    if comparison is None:
-        raise NotThere("start the page with `maskdistill view --against RUN` to compare two runs")
     found = comparison.differences(query.layer)
     order = np.argsort(-found.share, kind="stable") if query.sort == "difference" else np.arange(len(found.images))
     shown = order[query.page * query.per_page : (query.page + 1) * query.per_page].tolist()

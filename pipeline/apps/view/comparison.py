@@ -9,8 +9,9 @@ from maskdistill.data.arrays import IGNORE
 from maskdistill.data.catalog import stages_read
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.output_names import VIEWS
+from maskdistill.pipeline.apps.view.embedding_map import EmbeddingMap, project_together
 from maskdistill.pipeline.apps.view.maps import maps_of
-from maskdistill.pipeline.apps.view.viewed_run import ViewedRun
+from maskdistill.pipeline.apps.view.viewed_run import NotThere, ViewedRun
 from maskdistill.stages.evaluate.confusion import ConfusionMatrix
 from maskdistill.stages.evaluate.matching import hungarian
 
@@ -56,6 +57,19 @@ class Comparison:
         """Where they differ in a layer. Raises MissingArtifact where one of them has not made it."""
         version = self.other.version(*stages_read(VIEWS[layer]))
         return self.run.keep(f"compare {layer} {version}", stages_read(VIEWS[layer]), lambda: self._compare(layer))
+
+    def joint_map(self) -> EmbeddingMap:
+        """The masks of both runs on one map, those of the first one first.
+
+        Raises:
+            MissingArtifact: One of them has not clustered its masks.
+            NotThere: Their embeddings are of different length, as those of different ViTs are.
+        """
+        one, other = self.run.stored_clusters(), self.other.stored_clusters()
+        if one.embedding.shape[1] != other.embedding.shape[1]:
+            raise NotThere("the embeddings of the two runs are of different length; a map of both needs the same ViT")
+        version = self.other.version("mine", "cluster")
+        return self.run.keep(f"map of both {version}", ("mine", "cluster"), lambda: project_together(one, other))
 
     def _compare(self, layer: str) -> Differences:
         first, second, ids = maps_of(self.run, layer), maps_of(self.other, layer), self.run.source.ids

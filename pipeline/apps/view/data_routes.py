@@ -13,6 +13,7 @@ from maskdistill.data.settings import Settings
 from maskdistill.pipeline.apps.output_names import VIEWS
 from maskdistill.pipeline.apps.view.cluster_pages import pick_masks, summarise_clusters
 from maskdistill.pipeline.apps.view.descriptions import describe_image, describe_mask
+from maskdistill.pipeline.apps.view.disagreement import disagreement_of_images
 from maskdistill.pipeline.apps.view.layers import Layer
 from maskdistill.pipeline.apps.view.query import ImageQuery, LayerName, find_images
 from maskdistill.pipeline.apps.view.state import TheRun
@@ -56,14 +57,15 @@ def describe_run(run: TheRun, request: Request) -> dict[str, Any]:
 def list_images(run: TheRun, query: Annotated[ImagePage, Query()]) -> dict[str, Any]:
     """One page of the images that meet a query."""
     layer, missing = _layer_or_reason(run, query.layer)
-    found = find_images(query, layer, run.source, _ious(run, query))
+    rated = _rated(run, query)
+    found = find_images(query, layer, run.source, rated)
     shown = found.images[query.page * query.per_page : (query.page + 1) * query.per_page].tolist()
-    ious = _ious(run, query) if query.sort == "iou" and layer is not None else None
+    ratings = rated() if rated is not None and layer is not None else None
     items = [
         {
             **describe_image(run, i),
             "count": None if found.counts is None else int(found.counts[i]),
-            "iou": None if ious is None or np.isnan(iou := ious()[i]) else float(iou),
+            "rating": None if ratings is None or np.isnan(ratings[i]) else float(ratings[i]),
         }
         for i in shown
     ]
@@ -75,7 +77,7 @@ def show_image(run: TheRun, image: int, query: Annotated[ImageQuery, Query()]) -
     """The masks of one image by layer, and its neighbours among the images that meet the query."""
     check_number("image", image, len(run.source))
     layer, _ = _layer_or_reason(run, query.layer)
-    images = find_images(query, layer, run.source, _ious(run, query)).images
+    images = find_images(query, layer, run.source, _rated(run, query)).images
     places = np.flatnonzero(images == image)
     place = int(places[0]) if len(places) else None
     return {
@@ -132,9 +134,11 @@ def try_threshold(run: TheRun, query: Annotated[ThresholdPage, Query()]) -> dict
     return {**what_if.summarise(query.threshold), "items": items}
 
 
-def _ious(run: ViewedRun, query: ImageQuery) -> Callable[[], NDArray[np.floating]] | None:
-    """Gives the IoU of every image in the layer of a query; None without ground truth."""
-    truth = truth_of(run)
+def _rated(run: ViewedRun, query: ImageQuery) -> Callable[[], NDArray[np.floating]] | None:
+    """Gives the number of every image that a query sorts by, in its layer; None where there is none."""
+    if query.sort == "disagreement":
+        return lambda: disagreement_of_images(run, query.layer)
+    truth = truth_of(run) if query.sort == "iou" else None
     return None if truth is None else lambda: truth.images(query.layer)
 
 

@@ -30,14 +30,21 @@ class EmbeddingMap:
 
 
 def project(store: ClusterStore, seed: int = 0) -> EmbeddingMap:
-    """Lay the masks out on the two directions in which their whitened embeddings differ most.
+    """Lay the masks out on the two directions in which their whitened embeddings differ most."""
+    return _project(whiten(store.embedding, store.scale), seed)
 
-    The directions are fitted to at most 20,000 masks, drawn at random, and applied to all.
-    """
-    if len(store) < 2 or store.embedding.shape[1] < 2:
-        return EmbeddingMap(np.zeros((len(store), 2), dtype=np.uint16), (0.0, 0.0))
-    space = whiten(store.embedding, store.scale)
-    chosen = np.random.default_rng(seed).permutation(len(store))[:_FITTED]
+
+def project_together(store: ClusterStore, other: ClusterStore, seed: int = 0) -> EmbeddingMap:
+    """The masks of two runs on one map, those of the first one first, whitened as that one has it."""
+    both = np.concatenate([store.embedding, other.embedding])
+    return _project(whiten(both, store.scale), seed)
+
+
+def _project(space: NDArray[np.float32], seed: int) -> EmbeddingMap:
+    """Two principal components, fitted to at most 20,000 rows, drawn at random, and applied to all."""
+    if min(space.shape) < 2:
+        return EmbeddingMap(np.zeros((len(space), 2), dtype=np.uint16), (0.0, 0.0))
+    chosen = np.random.default_rng(seed).permutation(len(space))[:_FITTED]
     pca = PCA(n_components=2, svd_solver="covariance_eigh").fit(space[chosen])
     points = pca.transform(space)
     explained = np.nan_to_num(pca.explained_variance_ratio_)

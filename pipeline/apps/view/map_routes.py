@@ -7,70 +7,94 @@ from fastapi import APIRouter, Query, Response
 from numpy.typing import NDArray
 
 from maskdistill.data.settings import Settings
+from maskdistill.pipeline.apps.view.comparison import Comparison
+from maskdistill.pipeline.apps.view.embedding_map import EmbeddingMap
 from maskdistill.pipeline.apps.view.layouts import LayoutName, available_layouts
-from maskdistill.pipeline.apps.view.state import TheRun
+from maskdistill.pipeline.apps.view.state import MaybeBoth, TheRun
 from maskdistill.pipeline.apps.view.truth import truth_of
 from maskdistill.pipeline.apps.view.viewed_run import NotThere, ViewedRun
 
 _TOP = 65_535
-ColourBy = Literal["cluster", "distance", "score", "area", "class"]
+ColourBy = Literal["cluster", "distance", "score", "area", "class", "run"]
+MapName = LayoutName | Literal["both"]
 router = APIRouter(prefix="/api/map")
 """The routes of the map."""
 
 
 class LayoutQuery(Settings):
-    """Which map."""
+    """Which map; `both` = that of the masks of this run and then of the one that it is compared with."""
 
-    layout: LayoutName = "pca"
+    layout: MapName = "pca"
 
 
-class ColourQuery(Settings):
-    """What points are coloured by."""
+class ColourQuery(LayoutQuery):
+    """What its points are coloured by."""
 
     by: ColourBy = "cluster"
 
 
 @router.get("")
-def describe_map(run: TheRun, query: Annotated[LayoutQuery, Query()]) -> dict[str, Any]:
+def describe_map(run: TheRun, both: MaybeBoth, query: Annotated[LayoutQuery, Query()]) -> dict[str, Any]:
     """Size and axes of a map, and whether it is there already; asking for it begins to compute it."""
-    found = run.embedding_map(query.layout)
+    runs, found = _laid_out(run, both, query.layout)
     colours: list[ColourBy] = ["cluster", "distance", "score", "area"]
     return {
-        "masks": len(run.clusters()),
+        "masks": sum(len(one.clusters()) for one in runs),
+        "own": len(run.clusters()),
         "ready": found is not None,
         "explained": found.explained if found is not None else (0.0, 0.0),
-        "layouts": available_layouts(),
-        "colours": [*colours, *(["class"] if truth_of(run) else [])],
+        "layouts": [*available_layouts(), *(["both"] if both else [])],
+        "colours": [*(["run"] if len(runs) > 1 else []), *colours, *(["class"] if truth_of(run) else [])],
     }
 
 
 @router.get("/points")
-def map_points(run: TheRun, query: Annotated[LayoutQuery, Query()]) -> Response:
+def map_points(run: TheRun, both: MaybeBoth, query: Annotated[LayoutQuery, Query()]) -> Response:
     """x, y and cluster of all masks, three uint16 arrays one after the other, little-endian."""
-    found = run.embedding_map(query.layout)
+    runs, found = _laid_out(run, both, query.layout)
     if found is None:
         raise NotThere(f"the map by {query.layout} is still being computed")
-    return _binary(found.points[:, 0], found.points[:, 1], run.clusters().cluster)
+    return _binary(found.points[:, 0], found.points[:, 1], np.concatenate([one.clusters().cluster for one in runs]))
 
 
 @router.get("/values")
-def map_values(run: TheRun, query: Annotated[ColourQuery, Query()]) -> Response:
-    """What all masks are coloured by, uint16: a number from low, 0, to high, 65535; or a class, 65535 for none."""
-    if query.by == "cluster":
-        return _binary(run.clusters().cluster)
-    if query.by == "class":
+def map_values(run: TheRun, both: MaybeBoth, query: Annotated[ColourQuery, Query()]) -> Response:
+    """What all masks are coloured by, uint16: a number from low, 0, to high, 65535; or the number of a cluster, a class
+    (65535 for none) or a run."""
+    runs = _runs(run, both, query.layout)
+    if query.by == "run":
+        return _binary(np.repeat(np.arange(len(runs)), [len(one.clusters()) for one in runs]))
+    values = np.concatenate([_values_of(one, query.by) for one in runs])
+    return _binary(values if query.by in ("cluster", "class") else _scaled(values))
+
+
+def _runs(run: ViewedRun, both: Comparison | None, layout: MapName) -> list[ViewedRun]:
+    """The runs whose masks are on a map."""
+    if layout != "both":
+        return [run]
+    if both is None:
+        raise NotThere("start the page with `maskdistill view --against RUN` for a map of two runs")
+    return [both.run, both.other]
+
+
+def _laid_out(run: ViewedRun, both: Comparison | None, layout: MapName) -> tuple[list[ViewedRun], EmbeddingMap | None]:
+    """The runs on a map, and the map; None while it is being computed."""
+    runs = _runs(run, both, layout)
+    if layout == "both" and both is not None:
+        return runs, both.joint_map()
+    return runs, run.embedding_map(layout)
+
+
+def _values_of(run: ViewedRun, by: ColourBy) -> NDArray[Any]:
+    if by == "class":
         truth = truth_of(run)
         if truth is None:
             raise NotThere("the data has no ground truth")
-        return _binary(np.where(truth.mined()[1] < 0, _TOP, truth.mined()[1]))
-    return _binary(_scaled(_numbers(run, query.by)))
-
-
-def _numbers(run: ViewedRun, by: str) -> NDArray[np.floating]:
-    values: NDArray[np.floating] = (
-        run.clusters().distance if by == "distance" else getattr(run.layer("clusters").columns, by)
-    )
-    return values
+        return np.where(truth.mined()[1] < 0, _TOP, truth.mined()[1])
+    store = run.clusters()
+    if by in ("cluster", "distance"):
+        return store.cluster if by == "cluster" else store.distance
+    return np.asarray(getattr(run.layer("clusters").columns, by))
 
 
 def _scaled(values: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from maskdistill.data.stores.named_masks import find_masks
+from maskdistill.pipeline.apps.view.disagreement import disagreement_of_masks
 from maskdistill.pipeline.apps.view.lasso import inside
+from maskdistill.pipeline.apps.view.layers import Columns
 from maskdistill.pipeline.apps.view.layouts import LayoutName
-from maskdistill.pipeline.apps.view.query import MaskFilter
+from maskdistill.pipeline.apps.view.query import MaskFilter, Split, match_images
 from maskdistill.pipeline.apps.view.truth import truth_of
 from maskdistill.pipeline.apps.view.viewed_run import NotThere, ViewedRun
 
@@ -19,16 +21,16 @@ class MaskQuery(MaskFilter):
 
     name: str = Field("", max_length=500)
     """Part of the image's id, in any case."""
-    split: Literal["all", "train", "val"] = "all"
+    split: Split = "all"
     tag: Literal["any", "flagged", "excluded", "none"] = "any"
     """By what was done to the mask by hand; its image does not count."""
     lasso: Annotated[tuple[Annotated[float, Field(ge=-1, le=2)], ...], Field(max_length=400)] = ()
     """Corners of a polygon on the map: x and y of each, from 0 to 1."""
     layout: LayoutName = "pca"
     """Of that map."""
-    sort: Literal["order", "distance", "area", "score", "iou"] = "order"
-    """By place in the data set, distance to the centroid, fraction of the image, score, or IoU with the ground truth;
-    without any, that is the place in the data set."""
+    sort: Literal["order", "distance", "area", "score", "iou", "disagreement"] = "order"
+    """By place in the data set, distance to the centroid, fraction of the image, score, IoU with the ground truth (if
+    there is none, by place), or how much of it the final model gives to another cluster."""
     descending: bool = False
 
     @field_validator("lasso")
@@ -41,13 +43,8 @@ class MaskQuery(MaskFilter):
 
 def find_mined(query: MaskQuery, run: ViewedRun) -> NDArray[np.int64]:
     """Rows of the masks that meet a query, in the order asked for, int64 (n,). Raises MissingArtifact."""
-    columns, source = run.layer("clusters").columns, run.source
-    keep = query.match(columns)
-    if query.split != "all":
-        keep &= (columns.image < source.n_train) == (query.split == "train")
-    if query.name:
-        part = query.name.casefold()
-        keep &= np.fromiter((part in image_id.casefold() for image_id in source.ids), bool, len(source))[columns.image]
+    columns = run.layer("clusters").columns
+    keep = query.match(columns) & match_images(query.name, query.split, run.source)[columns.image]
     if query.tag != "any":
         keep &= _tagged(query, run)
     if query.lasso:
@@ -55,14 +52,22 @@ def find_mined(query: MaskQuery, run: ViewedRun) -> NDArray[np.int64]:
         if found is None:
             raise NotThere(f"the map by {query.layout} is still being computed; try again in a moment")
         keep &= inside(found.points / 65_535, np.reshape(query.lasso, (-1, 2)))
-    rows, truth = np.flatnonzero(keep), truth_of(run)
-    if query.sort == "order" or (query.sort == "iou" and truth is None):
+    rows, values = np.flatnonzero(keep), _values(query.sort, run, columns)
+    if values is None:
         return rows[:: -1 if query.descending else 1]
-    if query.sort == "iou" and truth is not None:
-        values: NDArray[np.floating] = truth.mined()[0]
-    else:
-        values = run.clusters().distance if query.sort == "distance" else getattr(columns, query.sort)
     return rows[np.argsort(-values[rows] if query.descending else values[rows], kind="stable")]
+
+
+def _values(sort: str, run: ViewedRun, columns: Columns) -> NDArray[np.floating] | None:
+    """What masks are sorted by, float (M,); None = by their place in the data set."""
+    if sort == "iou":
+        truth = truth_of(run)
+        return None if truth is None else truth.mined()[0]
+    if sort == "disagreement":
+        return disagreement_of_masks(run)
+    if sort == "distance":
+        return run.clusters().distance
+    return None if sort == "order" else np.asarray(getattr(columns, sort))
 
 
 def _tagged(query: MaskQuery, run: ViewedRun) -> NDArray[np.bool_]:

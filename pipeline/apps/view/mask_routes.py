@@ -2,10 +2,12 @@
 
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Query
 from pydantic import Field
 
 from maskdistill.pipeline.apps.view.descriptions import describe_mask
+from maskdistill.pipeline.apps.view.disagreement import disagreement_of_masks
 from maskdistill.pipeline.apps.view.mask_query import MaskQuery, find_mined
 from maskdistill.pipeline.apps.view.state import TheRun
 from maskdistill.pipeline.apps.view.truth import truth_of
@@ -35,6 +37,10 @@ def list_masks(run: TheRun, query: Annotated[MaskPage, Query()]) -> dict[str, An
             one = int(classes[item["row"]])
             if one >= 0:
                 item.update({"iou": float(ious[item["row"]]), "class": truth.class_names[one]})
+    if query.sort == "disagreement":
+        shares = disagreement_of_masks(run)
+        for item in items:
+            item["disagreement"] = None if np.isnan(shares[item["row"]]) else float(shares[item["row"]])
     return {"masks": len(rows), "items": items}
 
 

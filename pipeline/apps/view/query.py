@@ -15,6 +15,10 @@ from maskdistill.pipeline.apps.view.layers import NO_MASKS, Columns, Layer
 LayerName = Literal["masks", "clusters", "curated", "candidates", "pseudo-labels", "predictions", "patches"]
 """One of `apps.views.VIEWS`."""
 
+Split = Literal["all", "train", "val"]
+RATED = ("iou", "disagreement")
+"""Orders by a number that has to be computed for each image."""
+
 
 class MaskFilter(Settings):
     """Conditions that a mask has to meet, all of them; None and () ask for nothing."""
@@ -56,12 +60,12 @@ class ImageQuery(MaskFilter):
     layer: LayerName = "masks"
     name: str = Field("", max_length=500)
     """Part of the image's id, in any case."""
-    split: Literal["all", "train", "val"] = "all"
+    split: Split = "all"
     having: Literal["any", "some", "none"] = "any"
     """Images with masks, without masks, or both."""
-    sort: Literal["order", "name", "score", "area", "count", "iou"] = "order"
-    """By place in the data set, id, best score or largest area of the masks that match, their number, or how well what
-    the layer has on the image fits the ground truth."""
+    sort: Literal["order", "name", "score", "area", "count", "iou", "disagreement"] = "order"
+    """By place in the data set, id, best score or largest area of the masks that match, their number, how well what the
+    layer has on the image fits the ground truth, or how much of it the final model sees otherwise."""
     descending: bool = False
 
     @property
@@ -89,7 +93,7 @@ def find_images(
     query: ImageQuery,
     layer: Layer | None,
     source: ImageSource,
-    ious: Callable[[], NDArray[np.floating]] | None = None,
+    rated: Callable[[], NDArray[np.floating]] | None = None,
 ) -> Found:
     """Answer a query.
 
@@ -98,33 +102,34 @@ def find_images(
         layer: The layer that it names; None where that has not been made: then no image has masks, and conditions for
             masks are not applied.
         source: The images.
-        ious: Gives the IoU of every image with its ground truth, nan where it has none, if it is asked for; None = the
-            order is then that of the data set.
+        rated: Gives a number for every image, nan where it has none, that the query sorts by; None = the order is then
+            that of the data set.
     """
     counted = layer is not None and (layer.quick or query.asks_for_masks)
     columns = layer.columns if layer is not None and counted else NO_MASKS
     matching = columns.take(query.match(columns))
     counts = np.bincount(matching.image, minlength=len(source))
-    keep = _match_images(query, source)
+    keep = match_images(query.name, query.split, source)
     if layer is not None and (not query.is_empty or query.having == "some"):
         keep &= counts > 0
     if layer is not None and query.having == "none":
         keep &= np.bincount(columns.image, minlength=len(source)) == 0
     images = np.flatnonzero(keep)
-    if query.sort == "iou" and ious is not None and layer is not None:
-        values = ious()[images] * (-1 if query.descending else 1)
+    if query.sort in RATED and rated is not None and layer is not None:
+        values = rated()[images] * (-1 if query.descending else 1)
         images = images[np.argsort(values, kind="stable")]  # nan comes last
     else:
         images = images[_order(query, matching, counts, source, images)]
     return Found(images, counts, int(counts[images].sum())) if counted else Found(images, None, None)
 
 
-def _match_images(query: ImageQuery, source: ImageSource) -> NDArray[np.bool_]:
+def match_images(name: str, split: Split, source: ImageSource) -> NDArray[np.bool_]:
+    """Which images have a part of their id in common with `name`, in any case, and are of a split, bool (I,)."""
     keep = np.ones(len(source), dtype=bool)
-    if query.split != "all":
-        keep &= (np.arange(len(source)) < source.n_train) == (query.split == "train")
-    if query.name:
-        part = query.name.casefold()
+    if split != "all":
+        keep &= (np.arange(len(source)) < source.n_train) == (split == "train")
+    if name:
+        part = name.casefold()
         keep &= np.fromiter((part in image_id.casefold() for image_id in source.ids), dtype=bool, count=len(source))
     return keep
 
@@ -132,7 +137,7 @@ def _match_images(query: ImageQuery, source: ImageSource) -> NDArray[np.bool_]:
 def _order(
     query: ImageQuery, matching: Columns, counts: NDArray[np.int64], source: ImageSource, images: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    if query.sort in ("order", "iou"):
+    if query.sort in ("order", *RATED):
         return np.arange(len(images))[:: -1 if query.descending else 1]
     if query.sort == "name":
         ids = source.ids

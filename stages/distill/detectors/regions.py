@@ -60,24 +60,30 @@ class RegionDetector:
 
     def detect(self, images: Sequence[Tensor]) -> list[Detections]:
         """Candidates of images of any size."""
-        return [self.of_tokens(self.tokens(self._resize(image)[None]), image.shape[1:]) for image in images]
+        sizes = [(image.shape[1], image.shape[2]) for image in images]
+        tokens = [self.tokens(self.resize(image[None], size)) for image, size in zip(images, sizes, strict=True)]
+        return [self.of_tokens(own, size_hw) for own, size_hw in zip(tokens, sizes, strict=True)]
 
     def of_tokens(self, tokens: Tensor, size_hw: Sequence[int], mirrored: Tensor | None = None) -> Detections:
         """Candidates of an image from its tokens (1, D, h, w) and, where given, from those of its mirror image."""
+        full = self.probabilities(tokens, size_hw, mirrored)[0]
+        return candidates_of(full.cpu().numpy(), self.own.min_area, self.config.min_score, self.config.max_candidates)
+
+    def probabilities(self, tokens: Tensor, size_hw: Sequence[int], mirrored: Tensor | None = None) -> Tensor:
+        """Probability of each class at each pixel, float32 (B, C, *size_hw); as `of_tokens`."""
         probability = self.layer(tokens).float().softmax(dim=1)
         if mirrored is not None:
             probability = (probability + self.layer(mirrored).float().softmax(dim=1).flip(-1)) / 2
-        full = F.interpolate(probability, size=tuple(size_hw), mode="bilinear", align_corners=False)[0]
-        return candidates_of(full.cpu().numpy(), self.own.min_area, self.config.min_score, self.config.max_candidates)
+        return F.interpolate(probability, size=tuple(size_hw), mode="bilinear", align_corners=False)
 
     def padded_hw(self, size_hw: tuple[int, int]) -> tuple[int, int]:
         """Size after resizing, in whole patches."""
         resized = resized_hw(size_hw, self.config.image_size, _NEVER_REACHED)
         return whole_patches(resized, self.tokens.vit.patch_size)
 
-    def _resize(self, image: Tensor) -> Tensor:
-        size_hw = self.padded_hw((image.shape[1], image.shape[2]))
-        return F.interpolate(image[None].float(), size=size_hw, mode="bilinear", antialias=True)[0]
+    def resize(self, images: Tensor, size_hw: tuple[int, int]) -> Tensor:
+        """Images (B, 3, H, W) at the size that one of `size_hw` gets, float32."""
+        return F.interpolate(images.float(), size=self.padded_hw(size_hw), mode="bilinear", antialias=True)
 
 
 def candidates_of(

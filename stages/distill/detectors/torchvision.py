@@ -53,7 +53,7 @@ class TorchvisionDetector:
             {"boxes": target["boxes_xyxy"], "labels": target["clusters"] + 1, "masks": target["masks"].byte()}
             for target in targets
         ]
-        batch = _batch([self._normalise(image) for image in images])
+        batch = _batch([self.normalise(image) for image in images])
         features = self._model.backbone(batch.tensors)
         proposals, rpn_losses = self._model.rpn(batch, features, named)
         _, box_losses = self._model.roi_heads(features, proposals, batch.image_sizes, named)
@@ -61,21 +61,26 @@ class TorchvisionDetector:
 
     def detect(self, images: Sequence[Tensor]) -> list[Detections]:
         """Candidates of a batch; the images must share their padded size for their results not to depend on it."""
-        batch = _batch([self._resize(self._normalise(image)) for image in images])
-        features = self._model.backbone(batch.tensors)
-        proposals, _ = self._model.rpn(batch, features)
-        found, _ = self._model.roi_heads(features, proposals, batch.image_sizes)
+        batch = _batch([self._resize(self.normalise(image)) for image in images])
         return [
             self._to_image(result, inner_hw, (image.shape[1], image.shape[2]))
-            for result, inner_hw, image in zip(found, batch.image_sizes, images, strict=True)
+            for result, inner_hw, image in zip(self.find(batch), batch.image_sizes, images, strict=True)
         ]
+
+    def find(self, batch: ImageList) -> list[dict[str, Tensor]]:
+        """Boxes, labels, scores and small masks of images that are normalised, resized and padded, as torchvision has
+        them: label 0 is background."""
+        features = self._model.backbone(batch.tensors)
+        proposals, _ = self._model.rpn(batch, features)
+        found: list[dict[str, Tensor]] = self._model.roi_heads(features, proposals, batch.image_sizes)[0]
+        return found
 
     def padded_hw(self, size_hw: tuple[int, int]) -> tuple[int, int]:
         """Size after resizing and padding."""
         height, width = resized_hw(size_hw, self.config.image_size, self.config.max_size)
         return ceil(height / _DIVISOR) * _DIVISOR, ceil(width / _DIVISOR) * _DIVISOR
 
-    def _normalise(self, image: Tensor) -> Tensor:
+    def normalise(self, image: Tensor) -> Tensor:
         """uint8 (3, H, W) to float32 with zero mean and unit deviation."""
         mean, std = (image.new_tensor(values, dtype=torch.float32)[:, None, None] for values in self.pixels)
         return (image.float() / 255 - mean) / std

@@ -18,7 +18,7 @@ from maskdistill.data.stores.masks import MaskStoreBuilder
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 from maskdistill.pipeline.apps.drawing.cut import cut_out
 from maskdistill.pipeline.apps.drawing.sheet import save_sheet
-from maskdistill.pipeline.apps.drawing.stage import draw_stage, save_stage_picture
+from maskdistill.pipeline.apps.drawing.stage import caption, draw_stage, save_stage_picture
 from maskdistill.pipeline.apps.inspect.histogram import Histogram
 from maskdistill.pipeline.apps.inspect.statistics import as_json, summarise
 from maskdistill.pipeline.apps.inspect.typical import by_distance, largest_clusters
@@ -88,7 +88,7 @@ def test_statistics_of_label_maps(run: Run) -> None:
     found = summarise(run, "segment")
     assert found["pixel_share"] == {0: 330 / 400, 3: 50 / 400, 255: 20 / 400}
     assert found["images_with"] == {0: 2, 3: 1, 255: 1}
-    assert as_json(found) is found
+    assert as_json(found) == found
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
@@ -110,6 +110,17 @@ def test_charts_show_counts_and_leave_out_what_is_constant(run: Run) -> None:
     assert sizes.index("\n4 ██") < sizes.index("\n1 ██") < sizes.index("\n0 █")
     assert "\nscore\n" not in shown
     assert "\ndistance\n" in shown
+
+
+def test_clusters_go_by_the_names_that_people_gave_them(run: Run) -> None:
+    names = {4: "dog", 2: "cat"}
+    for stage, expected in (("cluster", "\ndog ██"), ("segment", "\n       cat █")):
+        output = io.StringIO()
+        print_summary(stage, summarise(run, stage), Console(width=80, file=output), names)
+        assert expected in output.getvalue()
+    assert as_json(summarise(run, "cluster"), names)["cluster_names"] == names
+    assert "cluster_names" not in as_json(summarise(run, "cluster"))
+    assert (caption(4, 0.5, names), caption(1, 1.0, names)) == ("dog 0.50", "c1 1.00")
 
 
 def test_a_store_without_masks_has_statistics_too(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from maskdistill.pipeline.apps.drawing.legend import draw_legend, place
 
 @pytest.mark.parametrize("width", [150, 400, 1400])
 def test_every_cluster_is_there_in_its_colour(width: int) -> None:
-    strip = draw_legend(8, {"0": "cross", "7": "star"}, width)
+    strip = draw_legend(["cross", *(f"cluster {i}" for i in range(1, 8))], width)
     assert strip.width == width
     pixels = {tuple(pixel) for pixel in np.asarray(strip).reshape(-1, 3).tolist()}
     assert {cluster_colour(cluster) for cluster in range(8)} <= pixels
@@ -24,4 +24,4 @@ def test_names_go_on_to_the_next_line() -> None:
 
 
 def test_without_clusters_there_is_no_strip() -> None:
-    assert draw_legend(0, {}, 300).size == (300, 0)
+    assert draw_legend([], 300).size == (300, 0)

@@ -16,7 +16,7 @@ from maskdistill.data.catalog import CANDIDATES
 from maskdistill.data.config import SourceConfig
 from maskdistill.data.errors import InputError, MissingArtifact
 from maskdistill.pipeline.apps.cli import app
-from maskdistill.pipeline.apps.predict.files import png_names
+from maskdistill.pipeline.apps.export.label_pngs import png_names
 from maskdistill.pipeline.apps.predict.model import MODELS
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.dag import STAGES

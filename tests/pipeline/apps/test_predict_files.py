@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from maskdistill.data.errors import InputError
-from maskdistill.pipeline.apps.predict.files import check_names, png_names, prepare_out
+from maskdistill.pipeline.apps.export.label_pngs import png_names
+from maskdistill.pipeline.apps.predict.files import check_names, prepare_out
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from maskdistill.data.arrays import UInt8Array
+from maskdistill.stages.networks.graph_files import write_onnx, write_torchscript
 from maskdistill.stages.networks.vit import build_backbone
 from maskdistill.stages.networks.vit_weights import Architecture
 from maskdistill.stages.segment.config import SegmentConfig
-from maskdistill.stages.segment.graph import PixelsToLabels, write_onnx, write_torchscript
+from maskdistill.stages.segment.graph import PixelsToLabels
 from maskdistill.stages.segment.inference import view_scores, views_of
 from maskdistill.stages.segment.model import Segmenter
 from maskdistill.stages.segment.predict import to_labels

@@ -22,7 +22,7 @@ export function drawBar() {
   const tags = !what || what === "clusters" ? [] : TAGS.map(([key, tag, text, title]) => button(key, text, title, () => tagConcerned(tag)));
   const merge = what === "clusters" ? [button("m", "Merge", "make one cluster of them", mergeConcerned)] : [];
   bar.replaceChildren(
-    element("span", { class: "number", role: "status" }, chosen.length ? `${count(chosen.length, what.slice(0, -1))} chosen` : "nothing chosen"),
+    element("span", { class: "number", role: "status" }, chosen.length ? `${count(chosen.length, what.slice(0, -1))} chosen` : what ? "nothing chosen" : ""),
     ...tags, ...merge,
     button("u", `Undo (${state.undoable})`, "take the last change back", undo, !state.undoable),
     element("span", { class: "muted summary", title: state.file }, state.summary),

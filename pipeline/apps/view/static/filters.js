@@ -59,6 +59,7 @@ function sortSelect(run, query, known) {
     "area-": "area, large to small",
     "area": "area, small to large",
     ...(run.classes.length ? { "iou": "ground truth, worst first", "iou-": "ground truth, best first" } : {}),
+    ...(run.stages.some((stage) => stage.layer === "predictions" && stage.made) ? { "disagreement-": "stages disagree most first", "disagreement": "stages agree most first" } : {}),
     "count-": "masks, many to few",
     "count": "masks, few to many",
   };

@@ -70,6 +70,8 @@ function drawNavigation(current) {
       element("a", { href: `?page=${name}`, "aria-current": name === current ? "page" : null }, page.title),
     );
   document.getElementById("nav").replaceChildren(...links);
+  // On a phone the pages do not fit side by side.
+  links.find((link) => link.hasAttribute("aria-current"))?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 // What looks wrong in what the stages have made; folded, and not there where nothing does.

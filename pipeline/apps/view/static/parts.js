@@ -1,7 +1,7 @@
 // Parts that several pages share.
 
 import { reason } from "./api.js";
-import { element } from "./dom.js";
+import { element, percent } from "./dom.js";
 
 // A photo with an overlay on it; where the photo cannot be read, the reason stands in its place.
 export function picture({ photo, overlay = null, alt, square = false, lazy = true }) {
@@ -62,6 +62,10 @@ export function name(id) {
 // How well something fits the ground truth, 0 to 1.
 export function iou(value) {
   return element("span", { class: "number iou", title: "IoU with the ground truth" }, `IoU ${value.toFixed(2)}`);
+}
+
+export function disagreement(share) {
+  return element("span", { class: "number", title: "so much of it is another cluster to the final model" }, `${percent(share)} otherwise`);
 }
 
 // What people call a cluster, or else its number.

@@ -8,9 +8,13 @@ const RAMP = ["#46327e", "#365c8d", "#1fa187", "#4ac16d", "#a0da39", "#fde725"];
 const STEPS = 64;
 const NONE = 0xff808080;
 
-export async function colouring(run, by, clusters, signal) {
+export async function colouring(run, layout, by, clusters, signal) {
   if (by === "cluster") return { values: clusters, palette: run.colours.slice(1).map(packed), legend: null };
-  const values = new Uint16Array(await ask("map/values", new URLSearchParams({ by }), signal));
+  const values = new Uint16Array(await ask("map/values", new URLSearchParams({ layout, by }), signal));
+  if (by === "run") {
+    const chips = ["this run", "the other run"].map((name, i) => element("span", { class: "chip swatch", "--colour": colour(run, i) }, name));
+    return { values, palette: [0, 1].map((i) => packed(colour(run, i))), legend: element("div", { class: "chips" }, chips) };
+  }
   if (by === "class") {
     const palette = run.classes.map((_, i) => (i ? packed(colour(run, i - 1)) : NONE));
     const chips = run.classes.slice(1).map((name, i) => element("span", { class: "chip swatch", "--colour": colour(run, i) }, name));

@@ -7,9 +7,13 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
+from helpers.small_vit import save_small_vit
 from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.cli import app
 from maskdistill.pipeline.apps.export.model import read_size
+from maskdistill.stages.distill.config import DistillConfig
+from maskdistill.stages.distill.detectors.build import create_detector
+from maskdistill.stages.distill.start import describe_start, find_start
 from maskdistill.stages.networks.weights_file import save_weights
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.model import Segmenter
@@ -58,6 +62,33 @@ def test_what_cannot_be_written_is_said(file: Path, tmp_path: Path, options: tup
     result = export("--artifact", str(file), "--out", str(tmp_path / "out"), *options)
     assert isinstance(result.exception, InputError) and message in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def detector_file(tmp_path: Path) -> Path:
+    """A detector of regions without a run."""
+    own = {"backend": "regions", "backbone": "vit", "weights": save_small_vit(tmp_path / "vit.safetensors"),
+           "vit": {"model": "-"}, "regions": {"blocks": (1, -1)}, "image_size": 64}  # fmt: skip
+    config = DistillConfig.model_validate(own)
+    start = find_start(config, {}, seed=0)
+    described = {"config": config.model_dump(mode="json"), "n_clusters": 2, **describe_start(start)}
+    path = tmp_path / "detector.safetensors"
+    save_weights(path, create_detector(config, 2, start).module, described)
+    return path
+
+
+def test_a_detector_is_written_too(detector_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = export("--artifact", str(detector_file), "--format", "onnx", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    assert (out / "detector.onnx").stat().st_size > 0
+    card = json.loads((out / "model.json").read_text())
+    assert [output["name"] for output in card["outputs"]] == ["probabilities"]
+    assert card["classes"] == ["background", "cluster 0", "cluster 1"]
+    assert "candidate of each connected region" in (out / "README.md").read_text()
+    refused = export("--artifact", str(detector_file), "--format", "onnx", "--out", str(out), "--force",
+                     "--stage", "segment")  # fmt: skip
+    assert isinstance(refused.exception, InputError) and "a model of distill" in str(refused.exception)
 
 
 def test_sizes_are_height_and_width() -> None:

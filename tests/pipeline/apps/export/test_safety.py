@@ -12,7 +12,7 @@ from maskdistill.data.catalog import PSEUDO_LABELS
 from maskdistill.data.errors import InputError
 from maskdistill.data.stores.labels import write_labels
 from maskdistill.pipeline.apps.export.formats import LABEL_FORMATS, MASK_FORMATS, export_stage
-from maskdistill.pipeline.apps.export.label_pngs import png_names
+from maskdistill.pipeline.apps.export.label_pngs import distinct_png_names
 from maskdistill.pipeline.apps.outputs import Run
 from maskdistill.stages.progress import Silent
 
@@ -21,7 +21,7 @@ Export = Callable[..., Path]
 
 def test_images_that_differ_in_their_suffix_alone_cannot_be_pngs() -> None:
     with pytest.raises(InputError, match=r"a\.jpg and a\.png would both be written as a\.png"):
-        png_names(("a.jpg", "a.png"))
+        distinct_png_names(("a.jpg", "a.png"))
 
 
 def test_an_id_that_climbs_writes_nothing(run: Run, tmp_path: Path) -> None:

@@ -45,6 +45,12 @@ def test_a_finished_run_has_every_section(report_of: Report, labelled: None) -> 
         assert plan.stages[spec.name].key in markdown
 
 
+def test_clusters_go_by_the_names_that_people_gave_them(report_of: Report, labelled: None) -> None:
+    page, _, _ = report_of(names={0: "blue <cup>", 1: "red cup"})
+    assert "blue &lt;cup&gt;" in page
+    assert "mask of cluster 0" not in page and "mask of red cup in" in page
+
+
 def test_steps_funnel_and_settings_hold_the_numbers(report_of: Report, labelled: None) -> None:
     _, markdown, _ = report_of()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines() if "|" in line]

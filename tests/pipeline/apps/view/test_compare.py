@@ -56,6 +56,24 @@ def test_what_differs_most_comes_first(finished_plan: Plan, other_plan: Plan) ->
     assert client.get("/other/api/images/4/overlay/predictions").status_code == 200
 
 
+def test_the_masks_of_both_runs_lie_on_one_map(finished_plan: Plan, other_plan: Plan) -> None:
+    client = pair(finished_plan, other_plan)
+    about = client.get("/api/map?layout=both").json()
+    assert (about["masks"], about["own"], about["colours"][0]) == (22, 11, "run")
+    assert "both" in about["layouts"]
+    x, y, cluster = np.frombuffer(client.get("/api/map/points?layout=both").content, "<u2").reshape(3, 22)
+    assert np.array_equal(x[:11], x[11:]) and np.array_equal(y[:11], y[11:])  # the same embeddings
+    assert len(np.unique(x)) > 1 and np.array_equal(cluster[:11], cluster[11:])
+    values = np.frombuffer(client.get("/api/map/values?layout=both&by=run").content, "<u2")
+    assert values.tolist() == [0] * 11 + [1] * 11
+    assert len(client.get("/api/map/values?layout=both&by=area").content) == 2 * 22
+
+
+def test_a_map_of_both_needs_another_run(client: TestClient) -> None:
+    assert "both" not in client.get("/api/map").json()["layouts"]
+    assert client.get("/api/map/points?layout=both").status_code == 404
+
+
 def test_the_other_run_may_only_be_read(finished_plan: Plan, other_plan: Plan) -> None:
     client = pair(finished_plan, other_plan)
     assert client.post("/other/api/edits/undo", json={}).status_code == 403

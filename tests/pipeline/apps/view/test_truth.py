@@ -38,12 +38,12 @@ def test_clusters_go_by_the_class_of_most_of_their_masks(scored: TestClient) -> 
 
 
 def test_the_worst_come_first(scored: TestClient) -> None:
-    for path, items in (("images?layer=predictions", 6), ("masks?name=", 6)):
-        ious = [item["iou"] for item in scored.get(f"/api/{path}&sort=iou").json()["items"]]
+    for path, items, name in (("images?layer=predictions", 6, "rating"), ("masks?name=", 6, "iou")):
+        ious = [item[name] for item in scored.get(f"/api/{path}&sort=iou").json()["items"]]
         assert len(ious) == items
         assert ious == sorted(ious)
         backwards = scored.get(f"/api/{path}&sort=iou&descending=true").json()["items"]
-        assert [item["iou"] for item in backwards] == sorted(ious, reverse=True)
+        assert [item[name] for item in backwards] == sorted(ious, reverse=True)
 
 
 def test_without_ground_truth_there_is_none(client: TestClient) -> None:

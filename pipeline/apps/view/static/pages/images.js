@@ -5,7 +5,7 @@ import { IMAGE_QUERY, ask } from "../api.js";
 import { count, element } from "../dom.js";
 import { filters } from "../filters.js";
 import { opacitySlider } from "../opacity.js";
-import { iou, name, notice, pager, picture, segments, stages } from "../parts.js";
+import { disagreement, iou, name, notice, pager, picture, segments, stages } from "../parts.js";
 import { mark, pickable } from "../selection.js";
 
 const PER_PAGE = 48;
@@ -78,7 +78,7 @@ function grid({ pictures }, items, layer, query) {
         "span",
         { class: "caption" },
         name(item.id),
-        item.iou !== null ? iou(item.iou) : item.count === null ? null : element("span", { class: "muted number" }, String(item.count)),
+        item.rating !== null ? (query.get("sort") === "iou" ? iou : disagreement)(item.rating) : item.count === null ? null : element("span", { class: "muted number" }, String(item.count)),
       ),
     );
     return element("li", {}, pickable("images", item.index, tile, item.id));

@@ -1,26 +1,26 @@
 // The map of the mined masks: near each other where the ViT sees them alike.
 
 import { address, note, visit } from "../address.js";
-import { ask } from "../api.js";
+import { Pictures, ask } from "../api.js";
 import { count, element, percent } from "../dom.js";
 import { asParameters, lasso, view } from "../lasso.js";
 import { clusterLabel, colour, picture } from "../parts.js";
 import { colouring, label } from "../point_colours.js";
 import { Scatter } from "../scatter.js";
 
-const LAYOUTS = { pca: "principal components", tsne: "t-SNE", umap: "UMAP" };
+const LAYOUTS = { pca: "principal components", tsne: "t-SNE", umap: "UMAP", both: "principal components of both runs" };
 const POLL_MS = 1500;
 
 export async function show({ run, query, signal, pictures }) {
   const layout = query.get("layout") in LAYOUTS ? query.get("layout") : "pca";
-  const by = query.get("by") ?? "cluster";
   const about = await ask("map", new URLSearchParams({ layout }), signal);
+  const by = about.colours.includes(query.get("by")) ? query.get("by") : about.colours[0];
   const shown = about.ready ? layout : "pca";
   if (!about.ready) waitFor(layout, signal);
   const buffer = await ask("map/points", new URLSearchParams({ layout: shown }), signal);
   const columns = [0, 1, 2].map((i) => new Uint16Array(buffer, i * about.masks * 2, about.masks));
-  const colours = await colouring(run, by, columns[2], signal);
-  const clusters = [...new Set(run.groups)];
+  const colours = await colouring(run, shown, by, columns[2], signal);
+  const clusters = layout === "both" ? [...new Set(columns[2])].sort((a, b) => a - b) : [...new Set(run.groups)];
   const canvas = element("canvas", { class: "map", tabindex: 0, role: "application", "aria-label": `Map of ${count(about.masks, "mask")}. Arrow keys go from mask to mask, plus and minus zoom, Enter opens, v lists the masks in view.` });
   const scatter = new Scatter(canvas, { x: columns[0], y: columns[1], cluster: columns[2] }, colours);
   const card = element("div", { class: "map-card", hidden: true });
@@ -28,17 +28,20 @@ export async function show({ run, query, signal, pictures }) {
   const box = element("div", { class: "map-box" }, canvas, card, live);
 
   restore(scatter, query);
-  const list = (corners) => visit(address(new URLSearchParams({ page: "masks" }), { lasso: asParameters(corners), layout: shown === "pca" ? null : shown, cluster: scatter.shown ? [...scatter.shown] : null }));
+  const listed = layout !== "both"; // masks of two runs are no list
+  const list = (corners) => listed && visit(address(new URLSearchParams({ page: "masks" }), { lasso: asParameters(corners), layout: shown === "pca" ? null : shown, cluster: scatter.shown ? [...scatter.shown] : null }));
   const drawing = element("button", { type: "button", class: "button", "aria-pressed": "false", title: "draw around masks to list them; or hold Shift" }, "Lasso");
-  lasso(box, scatter, drawing, list);
-  const look = inspector(run, scatter, card, live, pictures, signal);
-  listen(scatter, look, signal, () => list(view(scatter)));
+  if (listed) lasso(box, scatter, drawing, list);
+  const masks = await masksOf(run, about.own, pictures, layout, signal);
+  const look = inspector(scatter, card, live, masks);
+  listen(scatter, look, masks, signal, () => list(view(scatter)));
   return [
     element("div", { class: "bar" }, element("h1", {}, "Map of the masks"), element("p", { class: "muted number", role: "status" }, describe(about, layout))),
     element("div", { class: "bar" },
-      choice("Laid out by", "layout", about.layouts.map((one) => [one, LAYOUTS[one]]), layout, query),
-      choice("Coloured by", "by", about.colours.map((one) => [one, one]), by, query),
-      element("span", { class: "looks" }, drawing, element("button", { type: "button", class: "button", onclick: () => list(view(scatter)) }, "Masks in view"))),
+      element("span", { class: "looks" },
+        choice("Laid out by", "layout", about.layouts.map((one) => [one, LAYOUTS[one]]), layout, query),
+        choice("Coloured by", "by", about.colours.map((one) => [one, one]), by, query)),
+      listed ? element("span", { class: "looks" }, drawing, element("button", { type: "button", class: "button", onclick: () => list(view(scatter)) }, "Masks in view")) : null),
     box,
     colours.legend,
     clusterLegend(run, clusters, scatter),
@@ -49,6 +52,7 @@ export async function show({ run, query, signal, pictures }) {
 function describe(about, layout) {
   const masks = count(about.masks, "mask");
   if (!about.ready) return `${masks} · ${LAYOUTS[layout]} is being computed; until then principal components`;
+  if (layout === "both") return `${masks} of two runs · principal components of the embeddings, ${percent(about.explained[0] + about.explained[1])} of their variance`;
   if (layout !== "pca") return `${masks} · ${LAYOUTS[layout]} of the whitened embeddings`;
   return `${masks} · two principal components of the whitened embeddings, ${percent(about.explained[0] + about.explained[1])} of their variance`;
 }
@@ -103,8 +107,24 @@ function clusterLegend(run, clusters, scatter) {
   return element("div", { class: "chips", role: "group", "aria-label": "Clusters to show" }, buttons);
 }
 
+// The masks behind the points: the first `own` are of this run, the others of the one that it is compared with.
+async function masksOf(run, own, pictures, layout, signal) {
+  const other = layout === "both" ? await ask("run", "", signal, "other/") : null;
+  const theirs = other && new Pictures(other, "other/");
+  return {
+    cut: (row) => (row < own ? pictures.cut(row, 160) : theirs.cut(row - own, 160)),
+    describe: async (row) => {
+      const mask = row < own ? await ask(`masks/${row}`, "", signal) : await ask(`masks/${row - own}`, "", signal, "other/");
+      const facts = `${clusterLabel(row < own ? run : other, mask.cluster)} · distance ${mask.distance.toFixed(3)}`;
+      return { ...mask, facts: other ? `${row < own ? "this run" : "the other run"} · ${facts}` : facts };
+    },
+    // Images of the other run may have other numbers here.
+    place: (row, mask) => (row < own ? `?page=image&image=${mask.index}&layer=clusters` : `?${new URLSearchParams({ name: mask.id, layer: "clusters" })}`),
+  };
+}
+
 // Shows the thumbnail of a mask beside its point, and marks it; -1 hides both.
-function inspector(run, scatter, card, live, pictures, signal) {
+function inspector(scatter, card, live, masks) {
   return async (row) => {
     scatter.chosen = row;
     scatter.draw();
@@ -113,12 +133,11 @@ function inspector(run, scatter, card, live, pictures, signal) {
     if (row < 0) return;
     place(card, scatter, row);
     const text = element("span", { class: "caption" }, "…");
-    card.replaceChildren(picture({ photo: pictures.cut(row, 160), alt: "", square: true, lazy: false }), text);
-    const mask = await ask(`masks/${row}`, "", signal).catch(() => null);
+    card.replaceChildren(picture({ photo: masks.cut(row), alt: "", square: true, lazy: false }), text);
+    const mask = await masks.describe(row).catch(() => null);
     if (!mask || scatter.chosen !== row) return;
-    const facts = `${clusterLabel(run, mask.cluster)} · distance ${mask.distance.toFixed(3)}`;
-    text.replaceChildren(element("span", { class: "id" }, mask.id), element("span", { class: "muted" }, facts));
-    live.textContent = `${mask.id}, ${facts}`;
+    text.replaceChildren(element("span", { class: "id" }, mask.id), element("span", { class: "muted" }, mask.facts));
+    live.textContent = `${mask.id}, ${mask.facts}`;
   };
 }
 
@@ -129,12 +148,9 @@ function place(card, scatter, row) {
   card.style.top = `${Math.min(clientHeight - 230, Math.max(8, y - 110))}px`;
 }
 
-function listen(scatter, look, signal, list) {
+function listen(scatter, look, masks, signal, list) {
   const { canvas } = scatter;
-  const open = async (row) => {
-    const mask = await ask(`masks/${row}`, "", signal);
-    visit(`?page=image&image=${mask.index}&layer=clusters`);
-  };
+  const open = async (row) => visit(masks.place(row, await masks.describe(row)));
   const placeOf = (event) => {
     const box = canvas.getBoundingClientRect();
     return [(event.clientX - box.left) * scatter.ratio, (event.clientY - box.top) * scatter.ratio];

@@ -4,7 +4,7 @@ import { address, pick, visit } from "../address.js";
 import { MASK_QUERY, ask } from "../api.js";
 import { count, element } from "../dom.js";
 import { mayEdit } from "../edits.js";
-import { chip, clusterLabel, colour, iou, name, notice, pager, picture, segments } from "../parts.js";
+import { chip, clusterLabel, colour, disagreement, iou, name, notice, pager, picture, segments } from "../parts.js";
 import { mark, pickable } from "../selection.js";
 
 const PER_PAGE = 60;
@@ -17,6 +17,7 @@ const SORTS = {
   score: "unsure first",
   order: "as in the data set",
 };
+const FINAL_SORTS = { "disagreement-": "the final model disagrees most first", disagreement: "the final model agrees most first" };
 const TRUTH_SORTS = { iou: "IoU with the ground truth, worst first", "iou-": "IoU with the ground truth, best first" };
 
 export async function show({ run, query, signal, pictures }) {
@@ -50,11 +51,17 @@ export function maskTile(run, mask, pictures) {
     "a",
     { class: "tile", href: `?page=image&image=${mask.index}&layer=clusters&cluster=${mask.cluster}`, "--colour": colour(run, mask.cluster) },
     picture({ photo: pictures.cut(mask.row, 320), alt: mask.id, square: true }),
-    element("span", { class: "caption" }, name(mask.id),
-      mask.iou === undefined ? element("span", { class: "muted number", title: "distance to the centroid" }, mask.distance.toFixed(3)) : iou(mask.iou)),
+    element("span", { class: "caption" }, name(mask.id), rating(mask)),
     mask.class ? element("span", { class: "caption" }, element("span", {}, mask.class)) : null,
   );
   return pickable("masks", mask.row, tile, mask.id);
+}
+
+// What the list is sorted by, or else the distance.
+function rating(mask) {
+  if (mask.iou !== undefined) return iou(mask.iou);
+  if (typeof mask.disagreement === "number") return disagreement(mask.disagreement);
+  return element("span", { class: "muted number", title: "distance to the centroid" }, mask.distance.toFixed(3));
 }
 
 function heading(query) {
@@ -66,7 +73,8 @@ function heading(query) {
 }
 
 function sorting(run, query, asked) {
-  const sorts = { ...SORTS, ...(run.classes.length ? TRUTH_SORTS : {}) };
+  const final = run.stages.some((stage) => stage.layer === "predictions" && stage.made);
+  const sorts = { ...SORTS, ...(final ? FINAL_SORTS : {}), ...(run.classes.length ? TRUTH_SORTS : {}) };
   const control = element("select", { "aria-label": "Sort by", onchange: (event) => {
     const [, sort, minus] = /^(\w+)(-?)$/.exec(event.target.value);
     visit(address(query, { sort, descending: minus ? "true" : null, page_number: null }));

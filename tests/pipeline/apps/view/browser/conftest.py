@@ -1,7 +1,5 @@
 """The page of a finished run and that of an empty one, in headless Chromium."""
 
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,23 +15,7 @@ from maskdistill.pipeline.apps.view.serve import address_of, allowed_hosts, bind
 from maskdistill.pipeline.apps.view.viewed_run import ViewedRun
 from maskdistill.pipeline.plan import Plan
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
 TOKEN = "token-of-the-tests"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """One browser for each file. Ended with it: while it runs, no other test could start an event loop."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium; apt install chromium")
-    # Chromium's own sandbox does not work for root, as in containers.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield chromium
-        chromium.close()
 
 
 @contextmanager

@@ -51,3 +51,31 @@ def test_pairs_with_the_keyboard_and_on_a_phone(comparer: Visitor) -> None:
     page.keyboard.press("Enter")
     comparer.wait_until(lambda: "page=image" in page.url)
     comparer.ready()
+
+
+def test_the_map_of_both_runs_is_coloured_by_run(comparer: Visitor) -> None:
+    page = comparer.open("?page=map")
+    page.select_option("select[name=layout]", "both")
+    comparer.wait_until(lambda: "22 masks of two runs" in page.inner_text("main"))
+    comparer.ready()
+    assert page.input_value("select[name=by]") == "run"
+    assert "the other run" in page.inner_text("main .chips")
+    page.focus("canvas")
+    seen = set()
+    for key in ("ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown") * 3:
+        page.keyboard.press(key)
+        comparer.wait_until(lambda: "distance" in page.inner_text(".map-card"))
+        seen.add(page.inner_text(".map-card").splitlines()[-1].split(" · ")[0])
+    assert seen <= {"this run", "the other run"} and seen
+    page.keyboard.press("Enter")
+    comparer.wait_until(lambda: "page=map" not in page.url)
+    comparer.ready()
+    page.goto(comparer.address + "?page=map&layout=both&row=15")
+    comparer.ready()
+    page.focus("canvas")
+    page.keyboard.press("Enter")
+    comparer.wait_until(lambda: "name=" in page.url)
+    comparer.ready()
+    comparer.open("?page=map&layout=both")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390

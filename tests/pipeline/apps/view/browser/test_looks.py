@@ -97,3 +97,18 @@ def test_the_worst_come_first_and_clusters_have_classes(scored: Visitor) -> None
     scored.wait_until(lambda: "sort=iou" in page.url and "IoU" in page.inner_text("main .grid"))
     page = scored.open("?page=clusters")
     scored.wait_until(lambda: "100 %" in page.inner_text("[data-item='0']"))
+
+
+def test_what_stages_disagree_about_comes_first(visitor: Visitor) -> None:
+    page = visitor.open("?layer=clusters")
+    page.focus("select[name=sort]")
+    page.keyboard.type("stages disagree")
+    visitor.wait_until(lambda: "sort=disagreement" in page.url and "descending=true" in page.url)
+    visitor.wait_until(lambda: "% otherwise" in page.inner_text("main .grid"))
+    page.set_viewport_size({"width": 390, "height": 844})
+    page = visitor.open("?page=masks")
+    page.focus("select[aria-label='Sort by']")
+    page.keyboard.type("the final model dis")
+    visitor.wait_until(lambda: "sort=disagreement" in page.url)
+    visitor.wait_until(lambda: "% otherwise" in page.inner_text("main .grid"))
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
