@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import socket
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -33,6 +34,8 @@ class RayCluster:
     def __init__(
         self, execution: ExecutionConfig, say: Callable[[str], None], seconds: float = SECONDS_TO_CONNECT
     ) -> None:
+        if execution.address is None:
+            _keep_others_out()
         remedy = "install it with: pip install 'maskdistill[ray]'"
         self._ray = import_optional("ray", "execution.engine: ray", remedy)
         # What a program that calls this one has opened is not this one's to close.
@@ -79,6 +82,12 @@ class RayCluster:
         """End the processes of this run; a cluster that was there before stays."""
         if self._own:
             self._ray.shutdown()
+
+
+def _keep_others_out() -> None:
+    """Let nobody else on the network use what is started here; Ray reads this when it is first imported."""
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex())
 
 
 def _connect(ray: Any, execution: ExecutionConfig, seconds: float) -> None:
