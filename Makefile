@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline demo-weights status view report inspect verify test test-slow test-faults fuzz lint typecheck docs check format constraints audit clean
+.PHONY: help setup pipeline demo-weights status view report inspect verify test test-slow test-faults test-ray fuzz lint typecheck docs check format constraints audit clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -54,7 +54,7 @@ verify: setup ## check the artifacts against their manifests
 
 # By file, as what the tests of a file share is made once a worker; in order, as the long files come first then.
 test: setup ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not faults' $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not faults and not ray' $(ARGS)
 
 test-slow: setup ## run the tests that take minutes
 	OMP_NUM_THREADS=2 $(BIN)/pytest -m slow $(ARGS)
@@ -64,6 +64,10 @@ test-faults: setup ## inject faults into runs, and print what became of them
 
 FUZZED := coco_file segmentation rle store override yaml_file settings weights
 MINUTES ?= 10
+
+test-ray: setup ## install Ray, and run parts on a cluster of it
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,ray]'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m ray $(ARGS)
 
 fuzz: setup ## let each reader of untrusted files read odd ones, for MINUTES each
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,fuzz]' || echo "without atheris"

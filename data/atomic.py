@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all, also where the machine stops in the middle."""
 
+import errno
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ _AT_ONCE, _FILES_A_THREAD = 16, 8
 
 
 @contextmanager
-def atomic_path(path: Path, *, grows: bool = False) -> Iterator[Path]:
+def atomic_path(path: Path, *, grows: bool = False, first: bool = False) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it there when the block ends well, remove it otherwise.
 
     The block may make a file or a folder. What stood at `path` before is replaced. In the folder of an unfinished
@@ -27,6 +28,7 @@ def atomic_path(path: Path, *, grows: bool = False) -> Iterator[Path]:
     Args:
         path: Where it is to stand.
         grows: Whether the file is added to later: it then gets no seal.
+        first: Whether a folder that another process has put there meanwhile stays, and this one is dropped.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
@@ -36,9 +38,13 @@ def atomic_path(path: Path, *, grows: bool = False) -> Iterator[Path]:
             temporary.chmod(0o666 & ~_umask())  # some libraries write files that nobody else may read
         write_through(temporary)
         seals.unseal(path) if grows else seals.seal(path, temporary)
-        if path.is_dir():
+        if path.is_dir() and not first:
             shutil.rmtree(path)
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except OSError as error:
+            if not first or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
         _sync(path.parent)
     finally:
         # A full disk or a second Ctrl-C may not hide what went wrong before; the next run sweeps what is left.

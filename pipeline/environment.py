@@ -29,6 +29,11 @@ def describe_environment() -> dict[str, str | None]:
     return dict(_describe())
 
 
+def describe_versions() -> dict[str, str | None]:
+    """Versions of the packages that matter (None = not installed) and of Python."""
+    return {name: found for name, found in _describe().items() if name in _PACKAGES or name == "python"}
+
+
 def describe_arithmetic(settings: StageSettings, execution: ExecutionConfig) -> dict[str, str | None]:
     """Device, threads and precision that a stage with these settings computes with, here: what `auto` comes to.
 

@@ -2,12 +2,13 @@
 
 import shutil
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from maskdistill.pipeline.engines.local import LocalEngine
+from maskdistill.pipeline.engines.open import made_elsewhere, open_engine
 from maskdistill.pipeline.environment import describe_arithmetic, describe_environment
 from maskdistill.pipeline.health import count_oddities
 from maskdistill.pipeline.image_records import keep_record
@@ -70,14 +71,14 @@ def _make_anew(plan: Plan, stage: str, console: Console) -> Manifest:
 def _make(plan: Plan, stage: str, folder: Path, console: Console) -> Manifest:
     planned = plan.stages[stage]
     keep_record(plan.store, plan.source, plan.data_fingerprint)
+    execution = plan.config.execution
     with plan.reading(planned.inputs):
         inputs = StageInputs(
             source=plan.source,
             artifacts=plan.folders(planned.inputs, f"stage {stage}"),
             seed=plan.config.seed,
-            execution=plan.config.execution,
+            execution=execution,
             max_failure_rate=plan.config.data.max_failure_rate,
-            engine=LocalEngine(plan.config.execution.workers),
         )
         if not planned.inputs:  # the first stage of a run: nothing has been waited for yet
             _look_over(plan, console)
@@ -86,19 +87,23 @@ def _make(plan: Plan, stage: str, folder: Path, console: Console) -> Manifest:
         notes = [*sweep_unfinished(folder), *([estimated] if estimated else [])]
         for note in notes:
             print_note(console, f"{stage}: {note}")
-        arithmetic = describe_arithmetic(plan.settings(stage), plan.config.execution)
+        arithmetic = describe_arithmetic(plan.settings(stage), execution)
         started, clock = datetime.now(UTC), time.monotonic()
         reset_peak()
-        with show_progress(stage, console) as progress, RunLog(folder / RUN_LOG, progress) as log:
+        with (
+            show_progress(stage, console) as progress,
+            RunLog(folder / RUN_LOG, progress) as log,
+            open_engine(execution, log.say) as engine,
+        ):
             for note in notes:
                 log.note(note)
-            outputs = planned.spec.load()(plan.settings(stage), inputs, folder, log)
+            outputs = planned.spec.load()(plan.settings(stage), replace(inputs, engine=engine), folder, log)
     manifest = Manifest(
         stage=stage,
         key=planned.key,
         ingredients=planned.ingredients,
         config=plan.config.model_dump(mode="json"),
-        environment=describe_environment() | arithmetic,
+        environment=describe_environment() | arithmetic | made_elsewhere(engine),
         started=started.isoformat(timespec="microseconds"),
         seconds=round(time.monotonic() - clock, 3),
         peak_memory=peak_bytes(),

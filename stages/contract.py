@@ -3,20 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from maskdistill.data.settings import Settings
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.stages.parts import Engine, InThisProcess
 
+EngineName = Literal["local", "dask", "ray"]
 LogName = Literal["tensorboard", "mlflow", "wandb"]
 
 
 class ExecutionConfig(Settings):
     """How the work is done; never what comes out of it, so none of it enters an artifact's key."""
 
+    engine: EngineName = "local"
+    """Where the parts of work on single images are made: in processes of this machine, or on a cluster of Dask or Ray;
+    a cluster needs the artifacts on a file system that all its machines share."""
+    address: str | None = None
+    """Of Dask's scheduler (`tcp://host:8786`) or Ray's head (`host:6379`, `auto`); None = a cluster of `workers`
+    processes on this machine, which ends with the stage."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int | None = Field(None, ge=1)
     """Processes that share each training batch, one per GPU; None = as many GPUs as divide it, one on a CPU."""
@@ -37,6 +44,12 @@ class ExecutionConfig(Settings):
     log: tuple[LogName, ...] | None = None
     """Where the losses of a training go beside `training.jsonl`: `tensorboard` (event files in the artifact's folder),
     `mlflow` (to MLFLOW_TRACKING_URI) and `wandb` (Weights & Biases); None = TensorBoard where it is installed."""
+
+    @model_validator(mode="after")
+    def _has_use_for_address(self) -> Self:
+        if self.address is not None and self.engine == "local":
+            raise ValueError("address: is that of a cluster; set engine: dask or engine: ray, or leave it out")
+        return self
 
 
 @dataclass(frozen=True)

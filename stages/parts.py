@@ -16,6 +16,7 @@ from maskdistill.data.atomic import atomic_path, write_json
 from maskdistill.data.tally import Tally
 
 _REPORT = "report.json"
+_MARK = ".unswept"
 
 Advance = Callable[[int], None]
 """Told how many further items are done."""
@@ -68,11 +69,15 @@ class Engine(Protocol):
 
 
 def make_part(worker: PartWorker, part: Part, advance: Advance = lambda n: None) -> PartReport:
-    """Make one part, whole or not at all."""
-    with atomic_path(part.folder) as temporary:
+    """Make one part, whole or not at all; where another process was faster, its part stays."""
+    with atomic_path(part.folder, first=True) as temporary:
         temporary.mkdir()
+        mark = temporary / _MARK
+        mark.touch()
         report = worker.write(part.items, temporary, advance)
         write_json(temporary / _REPORT, asdict(report))
+        # A later run may have swept the folder away, and a store made its own half of it again: then this raises.
+        mark.unlink()
     return report
 
 
@@ -127,7 +132,7 @@ def compute_parts(
     """
     ranges = [range(start, min(start + part_size, n_items)) for start in range(0, n_items, part_size)]
     folders = [folder / f"{items.start:08d}-{items.stop:08d}" for items in ranges]
-    found = {path: _read_report(path) for path in folders}
+    found = {path: read_report(path) for path in folders}
     missing = [Part(items, path) for items, path in zip(ranges, folders, strict=True) if found[path] is None]
     if done := n_items - sum(len(part.items) for part in missing):
         advance(done)
@@ -139,7 +144,7 @@ def compute_parts(
             failures |= report.failures
             if report.failures:
                 check(failures)
-    reports = [whole for path in folders if (whole := _read_report(path))]
+    reports = [whole for path in folders if (whole := read_report(path))]
     failures = {name: why for report in reports for name, why in report.failures.items()}
     return Parts(folders, failures, reports[0].facts if reports else {}, _join_tallies(reports))
 
@@ -151,7 +156,7 @@ def _join_tallies(reports: Sequence[PartReport]) -> dict[str, Tally]:
     return joined
 
 
-def _read_report(folder: Path) -> PartReport | None:
+def read_report(folder: Path) -> PartReport | None:
     """The report of a part that is whole; None where it is not there. One without a readable report is removed."""
     if not folder.exists():
         return None

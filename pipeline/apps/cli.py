@@ -29,6 +29,7 @@ from maskdistill.pipeline.apps.commands import (
     run,
     view,
 )
+from maskdistill.stages.training import torchrun
 
 _REMEDIES = {
     errno.ENOSPC: "write elsewhere, or make room",
@@ -99,7 +100,7 @@ def main() -> None:
     """
     warnings.showwarning = _show_warning
     try:
-        app()
+        _run()
     except MaskDistillError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
@@ -109,6 +110,17 @@ def main() -> None:
         _fail(f"{what}; {remedy}" if remedy else what, InputError.exit_code if remedy else 1)
     except MemoryError:
         _fail("there is not enough memory; lower execution.batch_size, execution.workers or the size of images", 1)
+
+
+def _run() -> None:
+    """The command; or, in a process of torchrun that is not the first, its trainings."""
+    if torchrun.number():
+        torchrun.follow()
+        return
+    try:
+        app()
+    finally:
+        torchrun.dismiss()
 
 
 def _fail(text: str, code: int) -> NoReturn:

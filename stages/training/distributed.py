@@ -1,4 +1,4 @@
-"""Training on several devices of one machine: one process each, their gradients averaged.
+"""Training on several devices: one process each, their gradients averaged; over several machines see `torchrun.py`.
 
 The batch of the configuration is split over the processes, so that the number of devices is no setting of the result.
 It is not bit-equal though: each process draws its own boxes and takes its own mean over its fraction of the batch.
@@ -6,7 +6,6 @@ It is not bit-equal though: each process draws its own boxes and takes its own m
 
 import queue
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,7 @@ from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.progress import Progress, Silent
 from maskdistill.stages.training.device import resolve_device
-
-Worker = Callable[[Any, Progress], None]
-"""Trains in one process on the work it is given; a function of a module, and work that can be pickled."""
+from maskdistill.stages.training.torchrun import Worker, lead, n_started
 
 
 def rank() -> int:
@@ -35,13 +32,15 @@ def n_processes() -> int:
 
 
 def count_devices(execution: ExecutionConfig, batch_size: int, fewest: int = 1) -> int:
-    """How many processes to train with on this machine; see `split_batch`.
+    """How many processes to train with: all that torchrun has started, or so many on this machine; see `split_batch`.
 
     Args:
         execution: `devices` None takes as many GPUs as the batch can be split over.
         batch_size: Samples per step, over all devices.
         fewest: Least samples per step on each device.
     """
+    if n_started() > 1:
+        return split_batch(n_started(), None, batch_size, fewest)
     on_cuda = resolve_device(execution).type == "cuda"
     return split_batch(execution.devices, torch.cuda.device_count() if on_cuda else None, batch_size, fewest)
 
@@ -72,7 +71,7 @@ def split_batch(wanted: int | None, n_gpus: int | None, batch_size: int, fewest:
 
 
 def run_on_devices(worker: Worker, work: Any, count: int, execution: ExecutionConfig, progress: Progress) -> None:
-    """Run a worker in this process, or in `count` processes that can exchange tensors.
+    """Run a worker in this process, or in `count` processes that can exchange tensors; see `count_devices`.
 
     Raises:
         MaskDistillError: What a worker raised.
@@ -81,6 +80,9 @@ def run_on_devices(worker: Worker, work: Any, count: int, execution: ExecutionCo
         worker(work, progress)
         return
     on_cuda = resolve_device(execution).type == "cuda"
+    if n_started() > 1:
+        lead(worker, work, "nccl" if on_cuda else "gloo", progress)
+        return
     messages: Any = get_context("spawn").Queue()
     with tempfile.TemporaryDirectory() as folder:
         address = f"file://{folder}/rendezvous"

@@ -42,6 +42,18 @@ def test_a_folder_replaces_an_older_one(tmp_path: Path) -> None:
     assert [path.name for path in target.iterdir()] == ["new"]
 
 
+def test_of_two_folders_made_at_once_the_first_stays_where_asked(tmp_path: Path) -> None:
+    path = tmp_path / "part"
+    with atomic_path(path, first=True) as slow:
+        slow.mkdir()
+        (slow / "by").write_text("slow")
+        with atomic_path(path, first=True) as quick:
+            quick.mkdir()
+            (quick / "by").write_text("quick")
+    assert (path / "by").read_text() == "quick"
+    assert [one.name for one in tmp_path.iterdir()] == ["part"]
+
+
 def test_json_refuses_nan_and_keeps_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "metrics.json"
     write_json(target, {"miou": 0.5})

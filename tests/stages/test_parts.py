@@ -1,6 +1,7 @@
 """Parts: whole or not there, never made twice, in this process or in others."""
 
 import os
+import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,23 @@ def test_a_crash_keeps_whole_parts_and_nothing_of_the_broken_one(tmp_path: Path,
     made(log)
     compute(Numbers(log), tmp_path / "parts")
     assert made(log) == ["3-6", "6-7"]
+
+
+@dataclass(frozen=True)
+class SweptAway(Numbers):
+    """Another run removes the half of a part, and a store makes its own half of that again, as zarr does."""
+
+    def write(self, items: range, folder: Path, advance: Advance) -> PartReport:
+        (folder / "numbers.txt").write_text("half")
+        shutil.rmtree(folder)
+        folder.mkdir()
+        return super().write(items, folder, advance)
+
+
+def test_a_part_that_was_swept_away_is_not_taken_for_whole(tmp_path: Path, log: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        compute(SweptAway(log), tmp_path / "parts")
+    assert not list((tmp_path / "parts").iterdir())
 
 
 def test_parts_of_another_size_are_not_mistaken_for_these(tmp_path: Path, log: Path) -> None:

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from helpers.paths import ROOT
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.progress import Progress, Silent
@@ -110,6 +113,17 @@ def test_two_killed_and_resumed_are_bit_identical(two: Path, tmp_path: Path) -> 
 def test_errors_come_through_with_the_images_of_all_processes(tmp_path: Path) -> None:
     with pytest.raises(MaskDistillError, match=r"iteration 3 .*images image\d, image\d, image\d, image\d;"):
         run(tmp_path, 2, poison=2)
+
+
+def test_processes_of_torchrun_come_to_the_same(two: Path, tmp_path: Path) -> None:
+    """They find each other over loopback, as those of several machines do over a network."""
+    script = ROOT / "tests" / "helpers" / "torchrun_script.py"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    subprocess.run([*command, str(script), str(tmp_path)], env=environment, check=True, timeout=300)
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        for name in ("training.jsonl", "model0.pt", "seen0.pt", "seen1.pt"):
+            assert (two / name).read_bytes() == (folder / name).read_bytes()
 
 
 @pytest.mark.parametrize(
