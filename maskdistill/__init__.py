@@ -4,7 +4,6 @@ Each name is imported when it is first used, so that `import maskdistill` itself
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib.metadata import version  # takes longer than all else here
+
         return version("maskdistill")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)

@@ -41,6 +41,8 @@ class ExecutionConfig(Settings):
     """Images per part: what a killed run loses at most."""
     checkpoint_seconds: float = Field(60.0, ge=0)
     """Seconds between two checkpoints of a training."""
+    profile: bool = False
+    """Whether a training says how much of its time went by waiting for batches."""
     log: tuple[LogName, ...] | None = None
     """Where the losses of a training go beside `training.jsonl`: `tensorboard` (event files in the artifact's folder),
     `mlflow` (to MLFLOW_TRACKING_URI) and `wandb` (Weights & Biases); None = TensorBoard where it is installed."""

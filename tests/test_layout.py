@@ -94,12 +94,31 @@ def test_no_stage_uses_the_evaluation() -> None:
 
 def test_light_commands_import_nothing_heavy() -> None:
     code = (
-        "import sys, maskdistill, maskdistill.pipeline.apps.cli, maskdistill.data.config\n"
+        "import sys, maskdistill, maskdistill.data.config\n"
+        "from maskdistill.pipeline.apps.commands.table import Commands\n"
+        "assert all(Commands().values())\n"
         "heavy = {'torch', 'torchvision', 'timm', 'sklearn', 'scipy', 'zarr', 'prefect'} & set(sys.modules)\n"
         "sys.exit(f'imported: {heavy}' if heavy else 0)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    code = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from maskdistill.pipeline.apps.cli import app\n"
+        "assert 'ablate' in CliRunner().invoke(app, ['--help']).output\n"
+        "sys.exit(f'imported: {found}' if (found := {'numpy', 'pydantic', 'yaml'} & set(sys.modules)) else 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_knowing_the_images_of_the_demo_imports_nothing_that_draws_them() -> None:
+    code = "import sys\nimport maskdistill.data.sources.scenes.source\nsys.exit('scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_stage_settings_import_no_torch() -> None:

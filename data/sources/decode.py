@@ -159,7 +159,8 @@ def _decode(path: Path, image: Image.Image, stretch: Stretch) -> Picture:
         elif skipped:
             remarks.append(MORE_BANDS)
     pixels = _to_rgb(image)
-    limits = stretch.limits(pixels.astype(np.float64), 255)
+    # Asked first, as values in float64 take more time and memory than decoding them.
+    limits = None if stretch.leaves(255) else stretch.limits(pixels.astype(np.float64), 255)
     pixels = pixels if limits is None else to_8_bit(pixels.astype(np.float64), *limits)
     return Picture(upright(pixels, orientation), tuple(remarks))
 

@@ -75,13 +75,15 @@ class Stretch:
         """
         if self.word == "limits":
             return self.low, self.high
-        if self.word == "off" or (self.word == "auto" and full <= 255):
-            return None
-        if not values.size:
+        if self.leaves(full) or not values.size:
             return None
         low, high = (float(value) for value in np.percentile(values, (_LOW, _HIGH)))
         wide = high - low >= _LITTLE * full
         return None if high <= low or (self.word == "auto" and wide) else (low, high)
+
+    def leaves(self, full: float) -> bool:
+        """Whether all pictures whose values could use the range `full` stay as they are."""
+        return self.word == "off" or (self.word == "auto" and full <= 255)
 
 
 AUTO = Stretch()

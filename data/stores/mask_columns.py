@@ -13,6 +13,7 @@ The columns (M masks, B bytes of codes, I images), in memory as on disk:
     image_ids  str     (I,)     the ids of all images that were processed, those without a mask included
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from maskdistill.data.stores.rle import Rle
+
+Window = tuple[slice, slice]
+"""Some rows and columns of an image."""
 
 DTYPES = {"image": "i4", "size_hw": "i4", "bbox_xywh": "f4", "area": "i4", "score": "f4", "cluster": "i4",
           "offsets": "i8", "counts": "u1"}  # fmt: skip
@@ -75,12 +79,21 @@ class MaskColumns:
 
     def decode(self, row: int) -> NDArray[np.bool_]:
         """The mask as bool (height, width)."""
-        return np.asarray(coco_mask.decode(self.rle(row)), dtype=bool)
+        mask: NDArray[np.bool_] = coco_mask.decode(self.rle(row)).view(bool)
+        return mask
 
     def decode_image(self, image: int) -> NDArray[np.bool_]:
         """All masks of one image as bool (n, height, width); (0, 0, 0) where it has none."""
-        rows = self.rows_of(image)
-        if not rows:
+        return self.decode_rows(self.rows_of(image))
+
+    def decode_rows(self, rows: Sequence[int]) -> NDArray[np.bool_]:
+        """Masks of one size as bool (n, height, width), column by column in memory; (0, 0, 0) of none."""
+        if not len(rows):
             return np.zeros((0, 0, 0), dtype=bool)
-        masks = np.asarray(coco_mask.decode([self.rle(row) for row in rows]), dtype=bool)
+        masks: NDArray[np.bool_] = coco_mask.decode([self.rle(row) for row in rows]).view(bool)
         return np.moveaxis(masks, -1, 0)
+
+    def window(self, row: int) -> Window:
+        """The rows and the columns of the mask's box: outside of them it is empty."""
+        x, y, width, height = (int(value) for value in self.bbox_xywh[row])
+        return slice(y, y + height), slice(x, x + width)

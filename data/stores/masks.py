@@ -18,7 +18,7 @@ from maskdistill.data.errors import CorruptArtifact
 from maskdistill.data.stores import mask_table
 from maskdistill.data.stores.image_masks import ImageMasks, images_of
 from maskdistill.data.stores.mask_columns import DTYPES, ROW_SHAPES, MaskColumns
-from maskdistill.data.stores.rle import Rle, areas
+from maskdistill.data.stores.rle import Rle, areas, encode_all
 from maskdistill.data.stores.zarr_group import (
     create_array,
     create_store,
@@ -190,9 +190,7 @@ class MaskStoreBuilder:
         clusters: ArrayLike | None = None,
     ) -> None:
         """Add an image and its masks, bool (n, height, width); n may be 0. Empty masks are left out."""
-        columns = (np.asfortranarray(np.moveaxis(masks, 0, -1), dtype=np.uint8)) if len(masks) else None
-        rles = coco_mask.encode(columns) if columns is not None else []
-        self.add_rles(image_id, rles, scores, clusters)
+        self.add_rles(image_id, encode_all(masks), scores, clusters)
 
     def add_rles(
         self, image_id: str, rles: Sequence[Rle], scores: ArrayLike | None = None, clusters: ArrayLike | None = None

@@ -8,7 +8,6 @@ import os
 import sys
 import traceback
 import warnings
-from importlib.metadata import version
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -16,19 +15,7 @@ from rich.console import Console
 
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.data.text import printable_lines
-from maskdistill.pipeline.apps.commands import (
-    ablate,
-    artifacts,
-    compare,
-    config,
-    evaluate,
-    export,
-    inspect,
-    predict,
-    report,
-    run,
-    view,
-)
+from maskdistill.pipeline.apps.commands.table import CommandGroup
 from maskdistill.stages.training import torchrun
 
 _REMEDIES = {
@@ -48,35 +35,17 @@ DEBUG = "MASKDISTILL_DEBUG"
 """Set in the environment, errors come with where they came up, as with `--debug`."""
 app = typer.Typer(
     name="maskdistill",
+    cls=CommandGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    run.run,
-    run.stage,
-    run.runs,
-    artifacts.status,
-    predict.predict,
-    inspect.inspect,
-    inspect.diff,
-    export.export,
-    inspect.gallery,
-    evaluate.evaluate,
-    view.view,
-    report.report,
-    ablate.ablate,
-    compare.compare,
-    artifacts.verify,
-    artifacts.gc,
-):
-    app.command()(command)
-app.command()(config.init)
-app.add_typer(config.app, name="config")
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # a tenth of the time of --help
+
         print(f"maskdistill {version('maskdistill')}")
         raise typer.Exit
 

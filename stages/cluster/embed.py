@@ -57,7 +57,7 @@ class EmbedWorker:
         """Write `embedding.npy`, float32 (len(items), width), of some rows of the masks."""
         embedding = np.empty((len(items), self.features.parts * self.vit.dim), dtype=np.float32)
         prepared = views(self.masks, self.source, items, self.config, self.vit.patch_size)
-        for batch in batches(prepared, self.vit.patch_size, self.batch_size):
+        for batch in batches(prepared, self.vit.patch_size, self.batch_size, self.device):
             with torch.inference_mode(), autocast(self.device, self.config.precision):
                 cover = torch.from_numpy(np.stack([one.cover.ravel() for one in batch])).to(self.device)
                 features = self.features.of(self.vit, to_tensor(batch, self.vit, self.device), cover)

@@ -20,7 +20,7 @@ from maskdistill.stages.cluster.codes import CodesJob
 from maskdistill.stages.cluster.config import ClusterConfig
 from maskdistill.stages.cluster.embed import EMBEDDING, EmbedJob
 from maskdistill.stages.cluster.features import FEATURES
-from maskdistill.stages.cluster.kmeans import assign, dimension_scale, fit, whiten
+from maskdistill.stages.cluster.kmeans import assign_raw, dimension_scale, fit, whiten
 from maskdistill.stages.contract import StageInputs, StageOutputs
 from maskdistill.stages.parts import compute_parts
 from maskdistill.stages.progress import Progress
@@ -48,23 +48,23 @@ def run(config: ClusterConfig, inputs: StageInputs, workdir: Path, progress: Pro
     embedding = _embed(config, inputs, workdir / "parts", len(masks), progress)
     width = embedding.shape[1]
     divided = not config.reads_codes and FEATURES[config.features].divided
-    scale = dimension_scale(embedding[fitted]) if divided else np.ones(width, np.float32)
-    whitened = whiten(embedding, scale)
+    scale = dimension_scale(embedding, fitted) if divided else np.ones(width, np.float32)
+    whitened = whiten(embedding, scale, fitted)
     k, metrics = tried[0], dict[str, Any]()
     if config.k == "auto":
         progress.start("number of clusters", len(tried), "numbers")
-        choice = choose(whitened[fitted], tried, inputs.seed, progress.advance)
+        choice = choose(whitened, tried, inputs.seed, progress.advance)
         k, metrics = choice.k, {"choice": choice.as_metrics()}
     progress.start("k-means", 1, "fits")
     centroids, inertia = fit(
-        whitened[fitted],
+        whitened,
         k,
         batch_size=config.batch_size_kmeans,
         n_init=config.n_init,
         max_iter=config.max_iter,
         seed=inputs.seed,
     )
-    cluster, distance = assign(whitened, centroids)
+    cluster, distance = assign_raw(embedding, scale, centroids)
     progress.advance(clusters=k, inertia=inertia)
     ClusterStore(embedding, cluster, distance, centroids, scale).save(workdir / CLUSTERS.file)
     shutil.rmtree(workdir / "parts", ignore_errors=True)
@@ -95,4 +95,10 @@ def _embed(
     progress.start("embeddings", n_masks, "masks")
     job = CodesJob(inputs) if config.reads_codes else EmbedJob(config, inputs)
     parts = compute_parts(job, folder, n_masks, inputs.execution.part_size, inputs.engine, progress.advance)
-    return np.concatenate([np.load(part / EMBEDDING) for part in parts.folders])
+    first = np.load(parts.folders[0] / EMBEDDING)
+    embedding, start = np.empty((n_masks, first.shape[1]), dtype=np.float32), 0
+    for part in parts.folders:
+        found = np.load(part / EMBEDDING)
+        embedding[start : start + len(found)] = found
+        start += len(found)
+    return embedding

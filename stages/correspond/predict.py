@@ -93,7 +93,8 @@ def to_labels(
             scores = refine_within(
                 lambda inner_hw: (_interpolated(cosines, inner_hw) * _ALPHA).log_softmax(dim=0), pixels, CrfConfig()
             )
-        labels = scores.argmax(dim=0) + (0 if background else 1)
+        # The same as argmax, which takes five times as long on a CPU.
+        labels = scores.max(dim=0).indices + (0 if background else 1)
     found: UInt8Array = labels.to(torch.uint8).cpu().numpy()
     return found
 

@@ -61,9 +61,15 @@ def refine_within(logits_at: Callable[[tuple[int, int]], Tensor], image: UInt8Ar
         float32 (C, H, W).
     """
     size_hw = (image.shape[0], image.shape[1])
-    inner_hw = limit_long_side(size_hw, config.max_side)
-    refined = refine(logits_at(inner_hw), resize(image, inner_hw), config)
-    return F.interpolate(refined[None], size=size_hw, mode="bilinear", align_corners=False)[0]
+    return F.interpolate(
+        refine_inner(logits_at, image, config)[None], size=size_hw, mode="bilinear", align_corners=False
+    )[0]
+
+
+def refine_inner(logits_at: Callable[[tuple[int, int]], Tensor], image: UInt8Array, config: CrfConfig) -> Tensor:
+    """As `refine_within`, and the result at the size of the smaller copy."""
+    inner_hw = limit_long_side((image.shape[0], image.shape[1]), config.max_side)
+    return refine(logits_at(inner_hw), resize(image, inner_hw), config)
 
 
 def _filters(image: UInt8Array, config: CrfConfig, device: torch.device) -> list[tuple[float, Filter]]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from maskdistill.data.catalog import FEATURES
 from maskdistill.data.errors import InputError
 from maskdistill.data.stores.write_features import write_features
+from maskdistill.stages.ahead import work_ahead
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.features.config import FeaturesConfig
 from maskdistill.stages.mine.methods.miner import Photo, read_photos
@@ -103,12 +104,12 @@ class FeaturesWorker:
         """The maps (h, w, D) of images and, where asked for, of their mirror images; in any order."""
         waiting: dict[int, Photo] = {}
 
-        def prepared() -> Iterator[Prepared]:
-            for photo in photos:
-                waiting[photo.index] = photo
-                yield Prepared(photo.index, resize(photo.pixels, self.resized_hw(photo.size_hw)))
+        def prepared(photo: Photo) -> Prepared:
+            waiting[photo.index] = photo
+            return Prepared(photo.index, resize(photo.pixels, self.resized_hw(photo.size_hw)))
 
-        for batch in batches(prepared(), self.vit.patch_size, self.inputs.execution.batch_size):
+        resized = work_ahead(prepared, photos)
+        for batch in batches(resized, self.vit.patch_size, self.inputs.execution.batch_size, self.device):
             with torch.inference_mode(), float32_products(tf32=False), autocast(self.device, self.config.precision):
                 images = to_tensor(batch, self.vit, self.device)
                 tokens = self._tokens(images)

@@ -5,34 +5,48 @@ rows keep their places. The official check indexed with integers and hardly ever
 that it meant.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskdistill.data.stores.mask_columns import Window
+
 Masks = NDArray[np.bool_]
+Rule = Callable[[Masks, Sequence[Window] | None], Masks]
+"""Takes masks and, where they are known, windows outside of which each of them is empty; then it looks at no more."""
 
 
-def drop(masks: Masks) -> Masks:
+def drop(masks: Masks, windows: Sequence[Window] | None = None) -> Masks:
     """Empty every mask that shares a pixel with a more confident one that was kept."""
-    taken = np.zeros(masks.shape[1:], dtype=bool)
-    result = np.zeros_like(masks)
-    for row, mask in enumerate(masks):
-        if not (mask & taken).any():
-            result[row] = mask
-            taken |= mask
+    taken, result = _free_and_empty(masks)
+    for row, window in enumerate(_windows_of(masks, windows)):
+        mask = masks[row][window]
+        if not (mask & taken[window]).any():
+            result[row][window] = mask
+            taken[window] |= mask
     return result
 
 
-def occlude(masks: Masks) -> Masks:
+def occlude(masks: Masks, windows: Sequence[Window] | None = None) -> Masks:
     """Leave each mask the pixels that no more confident one covers."""
-    taken = np.zeros(masks.shape[1:], dtype=bool)
-    result = np.empty_like(masks)
-    for row, mask in enumerate(masks):
-        np.logical_and(mask, ~taken, out=result[row])
-        taken |= mask
+    taken, result = _free_and_empty(masks)
+    for row, window in enumerate(_windows_of(masks, windows)):
+        mask = masks[row][window]
+        np.greater(mask, taken[window], out=result[row][window])
+        taken[window] |= mask
     return result
 
 
-RULES: dict[str, Callable[[Masks], Masks]] = {"drop": drop, "occlude": occlude}
+def _windows_of(masks: Masks, windows: Sequence[Window] | None) -> Sequence[Window]:
+    return [(slice(None), slice(None))] * len(masks) if windows is None else windows
+
+
+def _free_and_empty(masks: Masks) -> tuple[NDArray[np.bool_], Masks]:
+    """No pixel taken (H, W), and no pixel of any mask; laid out in memory as the masks are."""
+    result = np.zeros_like(masks)
+    return result[0].copy(order="K") if len(masks) else np.zeros(masks.shape[1:], dtype=bool), result
+
+
+RULES: dict[str, Rule] = {"drop": drop, "occlude": occlude}
 """The rules by their name in the configuration."""

@@ -133,7 +133,8 @@ def resolve_overlap(
         return np.zeros((0, 0, 0), dtype=bool), np.zeros(0, dtype=np.int64)
     given = np.asarray(rows, dtype=np.int64)
     ranked = given[np.argsort(-store.score[given], kind="stable")]
-    return RULES[rule](np.stack([store.decode(row) for row in ranked])), ranked
+    windows = [store.window(row) for row in ranked.tolist()]
+    return RULES[rule](store.decode_rows(ranked.tolist()), windows), ranked
 
 
 def describe(candidates: MaskStore, confident: MaskStore, masks: MaskStore, labels: LabelStore) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Training samples of the segmenter: a square crop of a photo and of its pseudo-labels, augmented together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torchvision.transforms import v2
 
 from maskdistill.data.arrays import IGNORE, UInt8Array
 from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.recent import Recent
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.stages.known_images import read_known
 from maskdistill.stages.networks.resize import resize_mask
@@ -37,12 +38,13 @@ class SegmentationData:
     labels: LabelStore
     images: NDArray[np.int64]
     config: SegmentConfig
+    _maps: Recent[UInt8Array] = field(default_factory=lambda: Recent(_n_bytes))
 
     def load(self, item: int) -> Sample:
         """Image id and (crop, labels) of one training image; draws from torch's generator."""
         image = int(self.images[item])
         image_id = self.labels.image_ids[image]
-        label_map = self.labels.read(image)
+        label_map = self._maps.get(image, self.labels.read)
         pixels = read_known(self.source, image_id, (label_map.shape[0], label_map.shape[1]))
         return image_id, augment(pixels, label_map, self.config)
 
@@ -85,3 +87,7 @@ def scaled_hw(size_hw: tuple[int, int], short_side: int | None, factor: float = 
 def collate(contents: list[Any]) -> tuple[Tensor, Tensor]:
     """Crops uint8 (B, 3, crop, crop) and labels uint8 (B, crop, crop)."""
     return torch.stack([image for image, _ in contents]), torch.stack([labels for _, labels in contents])
+
+
+def _n_bytes(label_map: UInt8Array) -> int:
+    return label_map.nbytes

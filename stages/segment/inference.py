@@ -83,10 +83,16 @@ def combine_batches(scores: Sequence[Tensor], size_hw: tuple[int, int]) -> Tenso
 
     One view is merely interpolated; of several, the probabilities are averaged.
     """
-    full = [F.interpolate(own.float(), size=size_hw, mode="bilinear", align_corners=False) for own in scores]
-    if len(full) == 1:
-        return full[0]
-    total = full[0].log_softmax(dim=1)
-    for own in full[1:]:
+    return average_views(
+        [F.interpolate(own.float(), size=size_hw, mode="bilinear", align_corners=False) for own in scores]
+    )
+
+
+def average_views(scores: Sequence[Tensor]) -> Tensor:
+    """Scores (B, C, H, W) of several views of one size as those of one: their probabilities are averaged."""
+    if len(scores) == 1:
+        return scores[0]
+    total = scores[0].log_softmax(dim=1)
+    for own in scores[1:]:
         total = torch.logaddexp(total, own.log_softmax(dim=1))
-    return total - log(len(full))
+    return total - log(len(scores))

@@ -11,10 +11,11 @@ from torch import Tensor
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.labels import write_labels
-from maskdistill.stages.crf.dense_crf import refine_within
+from maskdistill.stages.crf.dense_crf import refine_inner, refine_within
 from maskdistill.stages.known_images import read_known
 from maskdistill.stages.networks.batching import batch_by_shape
 from maskdistill.stages.parts import Advance
+from maskdistill.stages.segment.bands import BandedScores
 from maskdistill.stages.segment.config import SegmentConfig
 from maskdistill.stages.segment.inference import combine_views, view_scores, views_of
 from maskdistill.stages.segment.model import Segmenter
@@ -93,10 +94,16 @@ def to_labels(scores: list[Tensor], pixels: UInt8Array, config: SegmentConfig, *
         config: The CRF, and what becomes of regions.
         with_crf: Whether the CRF refines the scores.
     """
+    size_hw = (pixels.shape[0], pixels.shape[1])
     with torch.inference_mode():
-        full = full_scores(scores, pixels, config, with_crf=with_crf)
-        labels = full.argmax(dim=0).to(torch.uint8).cpu().numpy()
-        return unite_regions(labels, full.cpu().numpy()) if config.whole_regions else labels
+        views = [refine_inner(partial(combine_views, scores), pixels, config.crf)] if with_crf else scores
+        bands = BandedScores(views, size_hw)
+        # The same as argmax, which takes five times as long on a CPU.
+        found = [band.max(dim=0).indices.to(torch.uint8) for _, band in bands]
+        labels: UInt8Array = torch.cat(found).cpu().numpy()
+        if not config.whole_regions:
+            return labels
+        return unite_regions(labels, ((rows, band.cpu().numpy()) for rows, band in bands))
 
 
 def full_scores(scores: list[Tensor], pixels: UInt8Array, config: SegmentConfig, *, with_crf: bool) -> Tensor:

@@ -1,5 +1,6 @@
 """Batches of a training's samples, by process, with the ids of their images."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,26 @@ def read_batches(
     )
     for ids, batch in loader:
         yield ids, to_device(batch, device)
+
+
+class Waited(Iterator[Batch]):
+    """Batches, and how long one waited for them; without worker processes, that is how long it took to make them."""
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._batches = batches
+        self._began, self._seconds = time.perf_counter(), 0.0
+
+    def __next__(self) -> Batch:
+        asked = time.perf_counter()
+        try:
+            return next(self._batches)
+        finally:
+            self._seconds += time.perf_counter() - asked
+
+    @property
+    def share(self) -> float:
+        """The fraction, 0-1, of the time since the beginning that went by waiting."""
+        return self._seconds / max(1e-9, time.perf_counter() - self._began)
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

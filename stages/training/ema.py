@@ -22,8 +22,11 @@ def move_towards(average: nn.Module, module: nn.Module, decay: float, *, buffers
     buffers where the average sees batches, and with them statistics, of its own.
     """
     kept, taken = ([*one.parameters(), *(one.buffers() if buffers else ())] for one in (average, module))
-    for mine, theirs in zip(kept, taken, strict=True):
-        if mine.is_floating_point():
-            mine.lerp_(theirs, 1 - decay)
-        else:
+    pairs = list(zip(kept, taken, strict=True))
+    floats = [pair for pair in pairs if pair[0].is_floating_point()]
+    # On a GPU in a few calls for all of them, where each call takes longer than what it computes.
+    if floats:
+        torch._foreach_lerp_([mine for mine, _ in floats], [theirs for _, theirs in floats], 1 - decay)
+    for mine, theirs in pairs:
+        if not mine.is_floating_point():
             mine.copy_(theirs)

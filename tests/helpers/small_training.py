@@ -37,6 +37,7 @@ def train(
     execution: ExecutionConfig | None = None,
     seed: int = 3,
     logs: OpenLogs = open_logs,
+    read_every: int | None = None,
 ) -> Trainer:
     """Train in a folder, with a checkpoint every three steps; gives the trainer."""
     folder.mkdir(exist_ok=True)
@@ -52,6 +53,7 @@ def train(
         progress or Silent(),
         logs=logs,
         clock=ticking(),
+        read_every=read_every,
     )
     trainer.run()
     return trainer

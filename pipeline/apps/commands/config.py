@@ -21,7 +21,7 @@ from maskdistill.pipeline.explained import explained_yaml
 from maskdistill.pipeline.origins import origins
 from maskdistill.pipeline.plan import Plan
 
-app = typer.Typer(no_args_is_help=True, help="Show or check a configuration.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Show or check a configuration.")
 
 
 @app.command()

@@ -39,6 +39,9 @@ QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No progress an
 VerboseOption = Annotated[
     bool, typer.Option("-v", "--verbose", help="A line every few seconds in place of the bar, and what Prefect says.")
 ]
+ProfileOption = Annotated[
+    bool, typer.Option("--profile", help="Say how much of the time each training waited for batches.")
+]
 RangeOption = Annotated[
     str | None, typer.Option("--k", metavar="FIRST-LAST", help="Judge these numbers of clusters, such as 2-30.")
 ]
@@ -56,6 +59,11 @@ def config_source(config: list[Path] | None, overrides: list[str] | None, run_na
     if run_name is not None:
         return find_run(artifacts, run_name, changes)
     return find_run(artifacts, LAST, changes) if list_runs(artifacts) else ConfigSource((_DEMO,), changes)
+
+
+def with_profile(overrides: list[str] | None, profile: bool) -> list[str]:
+    """The settings that were typed, and the one that the option `--profile` stands for."""
+    return [*(overrides or ()), *(["execution.profile=true"] if profile else ())]
 
 
 def artifacts_folder(overrides: Sequence[str] | None) -> Path:

@@ -10,6 +10,7 @@ from maskdistill.data.errors import InputError
 from maskdistill.pipeline.apps.commands.options import (
     ConfigOption,
     JsonOption,
+    ProfileOption,
     QuietOption,
     RunOption,
     SetOption,
@@ -19,6 +20,7 @@ from maskdistill.pipeline.apps.commands.options import (
     output,
     print_json,
     set_verbosity,
+    with_profile,
 )
 from maskdistill.pipeline.apps.commands.words import STAGES
 from maskdistill.pipeline.apps.tables.choices import describe_choices
@@ -52,12 +54,13 @@ def run(
     force: Annotated[str | None, typer.Option(help="Make this stage and all that depend on it anew.", **STAGES)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     prefect: Annotated[bool, typer.Option("--prefect/--no-prefect", help="Run as a Prefect flow.")] = True,
+    profile: ProfileOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Run the pipeline: all stages that are not cached, in order."""
     set_verbosity(quiet, verbose)
-    plan = Plan(_source(images, classes, config, overrides, run_name))
+    plan = Plan(_source(images, classes, config, with_profile(overrides, profile), run_name))
     stages = chosen_stages(plan, first, last)
     forced = forced_stages(plan, force)
     waiting = [spec.name for spec in stages if spec.name in forced or plan.manifest(spec.name) is None]
@@ -134,13 +137,14 @@ def stage(
     overrides: SetOption = None,
     run_name: RunOption = None,
     force: Annotated[bool, typer.Option("--force", help="Make it anew although it is cached.")] = False,
+    profile: ProfileOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Run one stage from the cached artifacts of those before it."""
     set_verbosity(quiet, verbose)
     find_stage(name)
-    plan = Plan(config_source(config, overrides, run_name))
+    plan = Plan(config_source(config, with_profile(overrides, profile), run_name))
     for needed in plan.stages[name].inputs:
         plan.require(needed, f"stage {name}")
     result = finish_stage(plan, name, error_console(), force=force)

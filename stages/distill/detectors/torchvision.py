@@ -16,7 +16,6 @@ from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
-from torchvision.models.detection.roi_heads import paste_masks_in_image
 from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import MultiScaleRoIAlign
 
@@ -24,6 +23,7 @@ from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.detectors.architecture import ANCHOR_SHARES, ASPECT_RATIOS, SIZES
 from maskdistill.stages.distill.detectors.detector import Detections, Target
 from maskdistill.stages.distill.detectors.float32_parts import keep_float32
+from maskdistill.stages.distill.detectors.paste import paste
 from maskdistill.stages.distill.detectors.vit_levels import VitLevels
 from maskdistill.stages.distill.geometry import resize_image, resized_hw
 from maskdistill.stages.distill.start import Start
@@ -90,12 +90,9 @@ class TorchvisionDetector:
         return resize_image(image, resized_hw(size_hw, self.config.image_size, self.config.max_size))
 
     def _to_image(self, result: dict[str, Tensor], inner_hw: tuple[int, int], size_hw: tuple[int, int]) -> Detections:
-        """Bring one image's result to the image's own size, one mask at a time."""
+        """Bring one image's result to the image's own size."""
         boxes = resize_boxes(result["boxes"].float(), list(inner_hw), list(size_hw))
-        masks = torch.zeros((len(boxes), *size_hw), dtype=torch.bool)
-        for row, (mask, box) in enumerate(zip(result["masks"].float(), boxes, strict=True)):
-            pasted = paste_masks_in_image(mask[None], box[None], size_hw)[0, 0]
-            masks[row] = (pasted >= self.config.mask_threshold).cpu()
+        masks = paste(result["masks"].float(), boxes, size_hw, self.config.mask_threshold)
         return Detections(
             boxes_xyxy=boxes.cpu().numpy(),
             scores=result["scores"].float().cpu().numpy(),

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import UnreadableImage
 from maskdistill.data.sources.image_source import ImageSource
-from maskdistill.data.stores.rle import Rle
+from maskdistill.data.stores.rle import Rle, encode_all
 from maskdistill.data.tally import Tally
+from maskdistill.stages.ahead import work_ahead
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.progress import Progress
 
@@ -43,13 +43,23 @@ class Photo:
 
 
 def read_photos(source: ImageSource, items: Iterable[int], failures: dict[str, str]) -> Iterator[Photo]:
-    """The readable ones of some images of a source; the reason of each other goes into `failures`, under its id."""
-    for index in items:
-        image_id = source.ids[index]
+    """The readable ones of some images of a source; the reason of each other goes into `failures`, under its id.
+
+    They are read ahead, in threads.
+    """
+
+    def read(index: int) -> Photo | UnreadableImage:
         try:
-            yield Photo(index, image_id, source.read(index))
+            return Photo(index, source.ids[index], source.read(index))
         except UnreadableImage as error:
-            failures[image_id] = str(error)
+            return error
+
+    indices = list(items)
+    for index, found in zip(indices, work_ahead(read, indices), strict=True):
+        if isinstance(found, Photo):
+            yield found
+        else:
+            failures[source.ids[index]] = str(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +72,7 @@ class Proposals:
     @classmethod
     def of_masks(cls, masks: NDArray[np.bool_], scores: list[float] | None = None) -> "Proposals":
         """From masks bool (n, height, width) at the image's own size."""
-        columns = np.asfortranarray(np.moveaxis(masks, 0, -1), dtype=np.uint8)
-        return cls(coco_mask.encode(columns) if len(masks) else [], scores)
+        return cls(encode_all(masks), scores)
 
 
 class Miner(ABC):

@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from maskdistill.stages.ahead import work_ahead
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.mine.methods.miner import Miner, Photo, Proposals
 from maskdistill.stages.mine.methods.vit_settings import VitMinerSettings
 from maskdistill.stages.networks.projections import Projection
-from maskdistill.stages.networks.resize import grid_to_image, resize, short_side_size
+from maskdistill.stages.networks.resize import grid_to_code, resize, short_side_size
 from maskdistill.stages.networks.vit import load_vit
 from maskdistill.stages.networks.vit_inputs import Prepared, batches, grid_of, to_tensor
 from maskdistill.stages.registry import MINING
@@ -59,8 +60,8 @@ class VitMiner(Miner):
             for place, one in enumerate(batch):
                 resized_hw = (one.pixels.shape[0], one.pixels.shape[1])
                 found = self.find({name: of[place] for name, of in seen.items()}, self.grid(resized_hw))
-                masks = [grid_to_image(mask, resized_hw, sizes[one.item], self.vit.patch_size) for mask in found]
-                yield one.item, Proposals.of_masks(np.stack(masks))
+                codes = [grid_to_code(mask, resized_hw, sizes[one.item], self.vit.patch_size) for mask in found]
+                yield one.item, Proposals(codes)
 
     def facts(self) -> dict[str, Any]:
         """What pixels were normalised with."""
@@ -68,7 +69,8 @@ class VitMiner(Miner):
 
     def batches(self, photos: Iterable[Photo], sizes: dict[int, tuple[int, int]]) -> Iterator[list[Prepared]]:
         """Resized images of equal padded size; the sizes before go into the dict, under the index of the photo."""
-        return batches(self._resized(photos, sizes), self.vit.patch_size, self.inputs.execution.batch_size)
+        size = self.inputs.execution.batch_size
+        return batches(self._resized(photos, sizes), self.vit.patch_size, size, self.device)
 
     def look(self, batch: list[Prepared]) -> dict[Projection, Tensor]:
         """What the block makes of a batch, float32 (B, H, 1 + N, d) by name."""
@@ -82,10 +84,12 @@ class VitMiner(Miner):
         return grid_of(resized_hw, self.vit.patch_size)
 
     def _resized(self, photos: Iterable[Photo], sizes: dict[int, tuple[int, int]]) -> Iterator[Prepared]:
-        for photo in photos:
+        def resized(photo: Photo) -> Prepared:
             sizes[photo.index] = photo.size_hw
             size_hw = short_side_size(photo.size_hw, self.rule.short_side, self.vit.patch_size, self.rule.max_patches)
-            yield Prepared(photo.index, resize(photo.pixels, size_hw))
+            return Prepared(photo.index, resize(photo.pixels, size_hw))
+
+        return work_ahead(resized, photos)
 
 
 def patch_features(projected: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ from helpers.paths import ROOT
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.config import ScenesConfig
 from maskdistill.data.sources.open import open_source
+from maskdistill.data.sources.scenes.scene import TRAIN_STREAM, VAL_STREAM, Scene, generate
 from maskdistill.data.sources.scenes.shapes import CLASS_NAMES
-from maskdistill.data.sources.scenes.source import TRAIN_STREAM, VAL_STREAM, Scene, SceneSource, generate
+from maskdistill.data.sources.scenes.source import SceneSource
 
 N = 60
 
@@ -30,7 +31,7 @@ def make_source(**fields: object) -> SceneSource:
 
 def test_a_scene_is_the_same_in_another_process(scenes: list[Scene]) -> None:
     code = (
-        "import sys; from maskdistill.data.sources.scenes.source import generate; "
+        "import sys; from maskdistill.data.sources.scenes.scene import generate; "
         "sys.stdout.buffer.write(generate(0, 3).image.tobytes())"
     )
     other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True).stdout

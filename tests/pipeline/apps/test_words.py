@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from maskdistill.data.errors import InputError, MissingArtifact
 from maskdistill.pipeline.apps.cli import app
+from maskdistill.pipeline.apps.commands.table import COMMANDS, Commands
 from maskdistill.pipeline.apps.commands.words import STAGES, views
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.explained import explained_yaml
@@ -18,6 +19,17 @@ from maskdistill.stages.networks.download import download_bytes
 
 def test_the_version_is_that_of_the_package() -> None:
     assert CliRunner().invoke(app, ["--version"]).output == f"maskdistill {version('maskdistill')}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
+    first = Commands()[name].help.partition("\n\n")[0]
+    assert COMMANDS[name].help == " ".join(first.split())
+
+
+def test_a_command_that_is_not_there_is_bad_usage() -> None:
+    result = CliRunner().invoke(app, ["stat"])
+    assert result.exit_code == 2 and "status" in result.output
 
 
 def test_names_of_stages_and_of_what_they_leave_stand_for_each_other() -> None:

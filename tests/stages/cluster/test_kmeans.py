@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from helpers.paths import GOLDEN
 from maskdistill.data.arrays import FloatArray
-from maskdistill.stages.cluster.kmeans import assign, dimension_scale, fit, whiten, whiten_l2
+from maskdistill.stages.cluster.kmeans import assign, assign_raw, dimension_scale, fit, whiten, whiten_l2
 
 CASES = json.loads((GOLDEN / "whiten.json").read_text())
 quick_fit = partial(fit, batch_size=64, n_init=3, max_iter=50)
@@ -84,3 +84,23 @@ def test_ordinary_k_means_reaches_the_centres_of_separate_blobs() -> None:
     distance = np.linalg.norm(means[:, None] - centroids[None], axis=-1)
     np.testing.assert_allclose(distance.min(axis=1), 0, atol=1e-5)
     assert inertia == pytest.approx(((features - means[truth]) ** 2).sum(), rel=1e-4)
+
+
+@pytest.mark.parametrize("n", [1, 300, 20_000])
+def test_some_rows_are_as_if_the_others_were_not_there(n: int) -> None:
+    """Worked on in blocks: the same, to the last bit, as all rows in float64 at once."""
+    rng = np.random.default_rng(0)
+    features = (rng.standard_normal((n, 24)) * np.arange(1, 25)).astype(np.float32)
+    features[:, 3] = 2
+    rows = rng.random(n) < 0.7
+    rows[0] = True
+    scale = dimension_scale(features, rows)
+    expected = features[rows].std(axis=0, dtype=np.float64).astype(np.float32)
+    expected[3] = 0
+    assert np.array_equal(scale, expected)
+    assert np.array_equal(whiten(features, scale, rows), whiten(features, scale)[rows])
+    centroids = whiten(features, scale)[:1]
+    for ours, theirs in zip(
+        assign_raw(features, scale, centroids), assign(whiten(features, scale), centroids), strict=True
+    ):
+        assert np.array_equal(ours, theirs)

@@ -8,7 +8,7 @@ import torch
 
 from helpers.segmentation import halves_of, make_halves
 from helpers.stored_features import with_features
-from maskdistill.data.arrays import IGNORE
+from maskdistill.data.arrays import IGNORE, UInt8Array
 from maskdistill.data.catalog import FEATURES
 from maskdistill.data.stores.features import FeatureStore
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
@@ -71,3 +71,16 @@ def test_batches_are_stacked(features: FeatureStore) -> None:
     tokens, labels = collate([data.load(item)[1] for item in (0, 1)])
     assert tokens.shape == (2, features.dim, 4, 4)
     assert labels.shape == (2, 16, 16)
+
+
+def test_labels_of_an_image_are_asked_for_once(features: FeatureStore) -> None:
+    asked: list[int] = []
+
+    def labels(item: int) -> UInt8Array:
+        asked.append(item)
+        return halves_of(2 * item)
+
+    data = TokenCrops(features, ["photo0", "photo2"], labels, 3, 0.0)
+    for item in (0, 1, 0, 1, 0):
+        data.load(item)
+    assert asked == [0, 1]

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maskdistill.data.stores.rle import encode
 from maskdistill.stages.networks.resize import (
+    grid_to_code,
     grid_to_image,
     limit_long_side,
     patch_cover,
@@ -40,6 +42,16 @@ def test_one_step_equals_upsample_cut_resize(
     resized_hw = (grid[0] * 8 - cut[0], grid[1] * 8 - cut[1])
     upsampled = np.kron(mask, np.ones((8, 8), dtype=bool))[: resized_hw[0], : resized_hw[1]]
     np.testing.assert_array_equal(grid_to_image(mask, resized_hw, size_hw, 8), resize_mask(upsampled, size_hw))
+
+
+@given(grid=st.tuples(st.integers(1, 7), st.integers(1, 7)), cut=st.tuples(st.integers(0, 7), st.integers(0, 7)),
+       size_hw=st.tuples(sides, sides), share=st.floats(0, 1), seed=st.integers(0, 99))  # fmt: skip
+def test_the_code_of_a_grid_is_that_of_its_image(
+    grid: tuple[int, int], cut: tuple[int, int], size_hw: tuple[int, int], share: float, seed: int
+) -> None:
+    mask = np.random.default_rng(seed).random(grid) < share
+    resized_hw = (grid[0] * 8 - cut[0], grid[1] * 8 - cut[1])
+    assert grid_to_code(mask, resized_hw, size_hw, 8) == encode(grid_to_image(mask, resized_hw, size_hw, 8))
 
 
 @given(size_hw=st.tuples(sides, sides), factor=st.integers(1, 4), seed=st.integers(0, 99))

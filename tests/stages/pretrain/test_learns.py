@@ -13,7 +13,8 @@ from torch import Tensor
 
 from maskdistill.data.catalog import VIT
 from maskdistill.data.config import ScenesConfig
-from maskdistill.data.sources.scenes.source import Scene, SceneSource
+from maskdistill.data.sources.scenes.scene import Scene
+from maskdistill.data.sources.scenes.source import SceneSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.networks.vit import VisionBackbone, build_backbone, load_vit
 from maskdistill.stages.networks.vit_weights import Architecture

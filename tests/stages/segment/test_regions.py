@@ -16,7 +16,7 @@ def test_a_region_becomes_what_most_of_it_is() -> None:
     labels[1:5, 1:4] = 1
     labels[1, 1:4] = 2
     labels[2:4, 6:8] = 3
-    united = unite_regions(labels, scores_of(labels, 4))
+    united = unite_regions(labels, [(slice(None), scores_of(labels, 4))])
     assert (united[1:5, 1:4] == 1).all()
     assert (united[2:4, 6:8] == 3).all()
     assert ((united > 0) == (labels > 0)).all()
@@ -29,14 +29,14 @@ def test_probabilities_count_and_not_pixels() -> None:
     scores[1, 0, :3] = 0.1
     scores[2, 0, 3:] = 5
     scores[0] = -1
-    assert (unite_regions(labels, scores) == 2).all()
+    assert (unite_regions(labels, [(slice(None), scores)]) == 2).all()
 
 
 def test_touching_corners_are_two_regions() -> None:
     labels = np.array([[1, 0], [0, 2]], dtype=np.uint8)
-    assert np.array_equal(unite_regions(labels, scores_of(labels, 3)), labels)
+    assert np.array_equal(unite_regions(labels, [(slice(None), scores_of(labels, 3))]), labels)
 
 
 def test_without_any_region_nothing_changes() -> None:
     labels = np.zeros((3, 3), dtype=np.uint8)
-    assert np.array_equal(unite_regions(labels, scores_of(labels, 3)), labels)
+    assert np.array_equal(unite_regions(labels, [(slice(None), scores_of(labels, 3))]), labels)

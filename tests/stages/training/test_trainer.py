@@ -13,11 +13,13 @@ from helpers.interruption import StopAfter
 from helpers.small_training import RECIPE, make_fit, train, weights_after
 from maskdistill.data.errors import MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
+from maskdistill.stages.progress import Silent
 from maskdistill.stages.training.fit import Fit, Losses, SimpleFit
 from maskdistill.stages.training.logs import Log
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.recipe import Recipe, TrainingPrecision
 from maskdistill.stages.training.schedules import Step
+from maskdistill.stages.training.trainer import CHECKPOINT
 
 
 # The loss of fp16 fits its first scale, or every step would be left out, and the optimiser would have no state.
@@ -146,6 +148,38 @@ def test_finished_training_is_not_repeated_and_keeps_its_average(tmp_path: Path)
 def test_loss_that_is_not_finite_names_iteration_and_images(tmp_path: Path) -> None:
     with pytest.raises(MaskDistillError, match=r"iteration 1 .*images image\d, image\d"):
         train(make_fit(poison=0.0), tmp_path)
+
+
+def test_losses_that_are_read_late_are_the_same(tmp_path: Path) -> None:
+    """Every fourth step, and where a checkpoint is due, here after each third."""
+    at_once = train(make_fit(), tmp_path / "at once", read_every=1).module.state_dict()
+    late = train(make_fit(), tmp_path / "late", read_every=4).module.state_dict()
+    assert all(torch.equal(at_once[name], late[name]) for name in at_once)
+    logs = [(tmp_path / name / "training.jsonl").read_text() for name in ("at once", "late")]
+    assert logs[0] == logs[1] and len(logs[0].splitlines()) == RECIPE.iterations
+
+
+def test_a_loss_that_is_read_late_and_not_finite_is_in_no_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(MaskDistillError, match=r"iteration 1 .*images image\d, image\d"):
+        train(make_fit(poison=0.0), tmp_path, read_every=100)
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+@pytest.mark.parametrize("profile", [True, False])
+def test_profile_says_how_long_batches_took(tmp_path: Path, profile: bool) -> None:
+    said = Listening()
+    train(make_fit(), tmp_path, progress=said, execution=ExecutionConfig(checkpoint_seconds=3, profile=profile))
+    assert [line for line in said.lines if "waiting for batches" in line] == (said.lines[-1:] if profile else [])
+
+
+class Listening(Silent):
+    """Remembers what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
 
 
 def test_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
