@@ -3,15 +3,15 @@
 import sys
 from pathlib import Path
 
+from helpers.shared_training import train_together
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.training import torchrun
 from maskdistill.stages.training.distributed import count_devices
-from tests.stages.training.test_distributed import run
 
 if __name__ == "__main__":
     if torchrun.number():
         torchrun.follow()
     else:
         for name in ("first", "second"):
-            run(Path(sys.argv[1], name), count_devices(ExecutionConfig(device="cpu"), batch_size=4))
+            train_together(Path(sys.argv[1], name), count_devices(ExecutionConfig(device="cpu"), batch_size=4))
         torchrun.dismiss()

@@ -2,80 +2,29 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from helpers.paths import ROOT
+from helpers.shared_training import train_together
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
-from maskdistill.stages.progress import Progress, Silent
-from maskdistill.stages.training.distributed import count_devices, n_processes, rank, run_on_devices, split_batch
-from maskdistill.stages.training.exchange import gather_ids
-from maskdistill.stages.training.fit import SimpleFit
-from maskdistill.stages.training.recipe import Recipe
-from maskdistill.stages.training.samples import Sample, SampleStream
-from maskdistill.stages.training.trainer import Trainer
+from maskdistill.stages.training.distributed import count_devices, split_batch
 
 pytestmark = pytest.mark.usefixtures("importable")
-
-CPU = torch.device("cpu")
-TWO = ExecutionConfig(device="cpu", devices=2, checkpoint_seconds=0)
-
-
-@dataclass(frozen=True)
-class Work:
-    """A fit in `folder`; after `poison` iterations its loss is not finite, after `kill` its first process is killed."""
-
-    folder: Path
-    poison: int | None = None
-    kill: int | None = None
 
 
 @pytest.fixture(scope="module")
 def two(importable: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a training in two processes leaves."""
     folder = tmp_path_factory.mktemp("two")
-    run(folder, 2)
+    train_together(folder, 2)
     return folder
-
-
-def load(item: int) -> Sample:
-    return f"image{item}", torch.full((4,), item / 5) + torch.rand(4)
-
-
-def fit(work: Work, progress: Progress) -> None:
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Unflatten(1, (1, 2, 2)), nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(4, 1))
-    seen: list[torch.Tensor] = []
-
-    def losses(batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        if rank() == 0 and len(seen) == work.kill:
-            os.kill(os.getpid(), signal.SIGKILL)
-        seen.append(batch)
-        error = (model(batch)[:, 0] - batch.sum(dim=1)).square().mean()
-        return {"fit": error * float("nan") if work.poison is not None and len(seen) > work.poison else error}
-
-    recipe = Recipe(iterations=6, batch_size=4, lr=0.05, clip_norm=1)
-    trainer = Trainer(
-        SimpleFit(model, losses), SampleStream(5, load, seed=3), torch.stack, recipe, work.folder, TWO, CPU, progress
-    )
-    trainer.run()
-    torch.save(torch.cat(seen), work.folder / f"seen{rank()}.pt")
-    torch.save(model.state_dict(), work.folder / f"model{rank()}.pt")
-    assert gather_ids([f"from{rank()}"]) == [f"from{number}" for number in range(n_processes())]
-
-
-def run(folder: Path, count: int, poison: int | None = None, kill: int | None = None) -> None:
-    folder.mkdir(exist_ok=True)
-    run_on_devices(fit, Work(folder, poison, kill), count, TWO, Silent())
 
 
 def read(folder: Path, name: str) -> Any:
@@ -83,7 +32,7 @@ def read(folder: Path, name: str) -> Any:
 
 
 def test_two_processes_share_each_batch_and_come_to_the_same_weights(two: Path, tmp_path: Path) -> None:
-    run(tmp_path, 1)
+    train_together(tmp_path, 1)
     whole = read(tmp_path, "seen0.pt").view(6, 2, 2, 4)
     for number in (0, 1):
         assert torch.equal(read(two, f"seen{number}.pt").view(6, 2, 4), whole[:, :, number])
@@ -103,23 +52,23 @@ def test_two_processes_share_each_batch_and_come_to_the_same_weights(two: Path, 
 
 def test_two_killed_and_resumed_are_bit_identical(two: Path, tmp_path: Path) -> None:
     with pytest.raises(MaskDistillError, match="a training process failed"):
-        run(tmp_path, 2, kill=3)
+        train_together(tmp_path, 2, kill=3)
     assert not (tmp_path / "model0.pt").exists()
-    run(tmp_path, 2)
+    train_together(tmp_path, 2)
     for name in ("training.jsonl", "model0.pt"):
         assert (two / name).read_bytes() == (tmp_path / name).read_bytes()
 
 
 def test_errors_come_through_with_the_images_of_all_processes(tmp_path: Path) -> None:
     with pytest.raises(MaskDistillError, match=r"iteration 3 .*images image\d, image\d, image\d, image\d;"):
-        run(tmp_path, 2, poison=2)
+        train_together(tmp_path, 2, poison=2)
 
 
 def test_processes_of_torchrun_come_to_the_same(two: Path, tmp_path: Path) -> None:
     """They find each other over loopback, as those of several machines do over a network."""
     script = ROOT / "tests" / "helpers" / "torchrun_script.py"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
     subprocess.run([*command, str(script), str(tmp_path)], env=environment, check=True, timeout=300)
     for folder in (tmp_path / "first", tmp_path / "second"):
         for name in ("training.jsonl", "model0.pt", "seen0.pt", "seen1.pt"):
