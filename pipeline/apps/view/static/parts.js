@@ -65,7 +65,7 @@ export function iou(value) {
 }
 
 export function disagreement(share) {
-  return element("span", { class: "number", title: "so much of it is another cluster to the final model" }, `${percent(share)} otherwise`);
+  return element("span", { class: "number disagreement", title: "so much of it is another cluster to the final model" }, `${percent(share)} otherwise`);
 }
 
 // What people call a cluster, or else its number.
