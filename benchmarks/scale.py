@@ -82,7 +82,7 @@ def measure_images(folder: Path) -> tuple[float, float]:
 
 def measure_parts(folder: Path) -> dict[str, float]:
     """Seconds that a part costs beside its work, by engine, and to find that it is made."""
-    found = {}
+    found: dict[str, float] = {}
     engines: tuple[EngineName, ...] = ("local", "dask")
     for name in engines:
         parts = folder / name / "parts"

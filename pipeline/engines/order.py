@@ -149,5 +149,5 @@ def _describe_machine() -> str:
 
     from maskdistill.stages.training.device import describe_device
 
-    device = describe_device(torch.device("cuda" if torch.cuda.is_initialized() else "cpu"))
+    device = describe_device(torch.device("cuda" if torch.cuda.is_initialized() else "cpu"))  # type: ignore[no-untyped-call]
     return f"{socket.gethostname()}: {device['device']}, {device['threads']} threads"

@@ -72,10 +72,11 @@ def _tell(message: str) -> str:
 def _take_part(name: str, backend: str, task: tuple[Worker, Any] | None, progress: Progress) -> None:
     import torch
     import torch.distributed as dist
+    from torch.distributed.distributed_c10d import PrefixStore
 
     if backend == "nccl":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    store = dist.PrefixStore(name, _store())
+    store = PrefixStore(name, _store())
     dist.init_process_group(backend, store=store, rank=number(), world_size=n_started())
     try:
         tasks: list[Any] = [task]
@@ -90,7 +91,7 @@ def _take_part(name: str, backend: str, task: tuple[Worker, Any] | None, progres
 @cache
 def _store() -> Any:
     """What all processes can read and write, at the address that torchrun has given them."""
-    import torch.distributed as dist
+    from torch.distributed.rendezvous import rendezvous
 
-    store, _, _ = next(dist.rendezvous("env://"))
+    store, _, _ = next(rendezvous("env://"))
     return store

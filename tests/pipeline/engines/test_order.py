@@ -75,7 +75,8 @@ def test_other_versions_are_named(order: Order) -> None:
 
 @pytest.mark.parametrize("place", ["folder", "file"])
 def test_a_folder_that_is_not_shared_is_named(order: Order, place: str) -> None:
-    other = replace(order, **{place: Path("elsewhere")})
+    gone = Path("elsewhere")
+    other = replace(order, folder=gone) if place == "folder" else replace(order, file=gone)
     with pytest.raises(InputError, match=r"does not see the artifact folder: no \S*elsewhere.* all machines share"):
         make(other, part_of(order), seconds=0.1)
 
