@@ -4,7 +4,7 @@ It pays where the work leaves Python to others, as decoding and resizing of imag
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def work_ahead(work: Callable[[T], R], items: Iterable[T], n_threads: int | None = None) -> Iterator[R]:
+def work_ahead(work: Callable[[T], R], items: Iterable[T], n_threads: int | None = None) -> Generator[R, None, None]:
     """What `work` makes of each item, in order.
 
     Args:

@@ -24,7 +24,7 @@ def unite_regions(labels: UInt8Array, scores: Iterable[tuple[slice, NDArray[np.f
     regions, n_regions = ndimage.label(labels)
     if not n_regions:
         return labels
-    totals = sum(_totals(regions[rows], n_regions, found) for rows, found in scores)
+    totals = np.sum([_totals(regions[rows], n_regions, found) for rows, found in scores], axis=0)
     inside = regions > 0
     united = np.zeros_like(labels)
     united[inside] = 1 + totals.argmax(axis=0)[regions[inside] - 1]
