@@ -2,7 +2,9 @@
 
 python benchmarks/mask_store.py                  100,000 masks, about a minute on one core
 python benchmarks/mask_store.py --masks 5000     seconds
-python benchmarks/mask_store.py --masks 1000000 --open-only     how long opening takes, checked and not
+python benchmarks/mask_store.py --masks 1000000 --open-only     how long opening and reading takes, and the bytes
+
+The bytes of the bare codes are those of the runs alone: without boxes, scores, names, offsets and checksums.
 """
 
 import argparse
@@ -10,11 +12,13 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pairs import hardware
 from PIL import Image
 from pycocotools import mask as coco_mask
 from rich.console import Console
@@ -63,6 +67,13 @@ def open_only(folder: Path, n_images: int) -> None:
     actions = (lambda: MaskStore.open(folder / "masks"),) * 2 + (lambda: MaskStore.open(folder / "masks").score,)
     for name, action in zip(names, actions, strict=True):
         print(f"{len(rows):,} masks {name}: {1000 * timed(action)[0]:.0f} ms")
+    store = MaskStore.open(folder / "masks")
+    chosen = np.random.default_rng(1).integers(len(store), size=READS).tolist()
+    store.rle(0)  # reads the columns
+    for what, read in {"codes": store.rle, "masks of whole images": store.decode}.items():
+        print(f"random {what} a second: {READS / timed(partial(for_each, read, chosen))[0]:,.0f}")
+    print(f"bytes, as a multiple of the bare codes: {bytes_of(folder / 'masks') / len(store.counts):.2f}")
+    print(hardware())
 
 
 def compare(folder: Path, n_images: int) -> None:
@@ -76,7 +87,7 @@ def compare(folder: Path, n_images: int) -> None:
     rows = np.random.default_rng(1).integers(len(store), size=READS)
     store_seconds, _ = timed(lambda: [store.decode(row) for row in rows])
     json_seconds, _ = timed(lambda: [coco_mask.decode(annotations[row]["segmentation"]) for row in rows])
-    store_bytes = sum(path.stat().st_size for path in (folder / "masks").rglob("*") if path.is_file())
+    store_bytes = bytes_of(folder / "masks")
     json_bytes = (folder / "coco.json").stat().st_size
 
     console = Console()
@@ -88,6 +99,15 @@ def compare(folder: Path, n_images: int) -> None:
     add_row(table, "seconds to open", open_seconds, load_seconds, "{:.3f}")
     add_row(table, "random masks decoded per second", READS / store_seconds, READS / json_seconds, "{:,.0f}")
     console.print(table)
+
+
+def bytes_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def for_each(action: Callable[[int], object], rows: list[int]) -> None:
+    for row in rows:
+        action(row)
 
 
 def draw_pool(rng: np.random.Generator, n: int) -> list[Rle]:

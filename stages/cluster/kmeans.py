@@ -120,7 +120,6 @@ def assign_raw(
     features: NDArray[np.floating], scale: FloatArray, centroids: FloatArray
 ) -> tuple[NDArray[np.int32], FloatArray]:
     """As `assign`, of rows (M, D) that are yet to be whitened; of many rows, some hundred thousand at a time."""
-    whole = range(0, len(features), _AT_ONCE)
-    found = [assign(whiten(features[start : start + _AT_ONCE], scale), centroids) for start in whole]
-    clusters, distances = zip(*found, strict=True) if found else ((np.zeros(0, np.int32),), (np.zeros(0, np.float32),))
-    return np.concatenate(clusters), np.concatenate(distances)
+    starts = range(0, max(1, len(features)), _AT_ONCE)
+    found = [assign(whiten(features[start : start + _AT_ONCE], scale), centroids) for start in starts]
+    return np.concatenate([cluster for cluster, _ in found]), np.concatenate([distance for _, distance in found])

@@ -14,7 +14,8 @@ def test_the_order_stays(n_threads: int) -> None:
 
 
 def test_no_items() -> None:
-    assert list(work_ahead(str, [], 2)) == []
+    none: list[int] = []
+    assert list(work_ahead(lambda n: n, none, 2)) == []
 
 
 def test_no_more_is_asked_for_than_threads_can_work_on() -> None:
@@ -33,7 +34,13 @@ def test_no_more_is_asked_for_than_threads_can_work_on() -> None:
 def test_it_works_while_what_came_of_it_is_used() -> None:
     """The second item is worked on although nobody has asked for it yet."""
     second = threading.Event()
-    found = work_ahead(lambda n: second.set() if n else None, [0, 1], 1)
+
+    def work(n: int) -> int:
+        if n:
+            second.set()
+        return n
+
+    found = work_ahead(work, [0, 1], 1)
     next(found)
     assert second.wait(10)
 
