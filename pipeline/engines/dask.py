@@ -14,6 +14,7 @@ from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.parts import Part
 
 SECONDS_TO_CONNECT = 10
+_SECONDS_TO_START = 120
 _GPU = "GPU"
 """The resource that workers with a GPU offer, one each: `dask worker --resources GPU=1`."""
 _ALIKE = ("python", "dask", "distributed")
@@ -26,7 +27,7 @@ class DaskCluster:
     Args:
         execution: Where, and how many.
         say: Told which workers there are.
-        seconds: How long to wait for the scheduler, or for the first worker that is started here.
+        seconds: How long to wait for the scheduler at the address.
 
     Raises:
         InputError: Dask is not installed, nobody answers, or versions differ.
@@ -120,7 +121,13 @@ def _local_cluster(dask: Any, execution: ExecutionConfig) -> Iterator[Any]:
         resources=resources,
     ) as cluster:
         cluster.scale(count)
-        cluster.wait_for_workers(1)
+        try:
+            cluster.wait_for_workers(1, timeout=_SECONDS_TO_START)
+        except TimeoutError as error:
+            raise MaskDistillError(
+                f"execution.engine: none of {count} worker processes has started within {_SECONDS_TO_START} s. In a "
+                'script of your own, the call has to stand below `if __name__ == "__main__":`'
+            ) from error
         yield cluster
         # They have nothing left to do: one that takes its time to end is killed, and nobody need know.
         logging.getLogger("distributed.nanny").setLevel(logging.ERROR)
