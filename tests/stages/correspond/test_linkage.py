@@ -8,9 +8,9 @@ from maskdistill.stages.correspond.train import fit_centres
 
 
 def clouds() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Rows of length 1 around the axes: 300 around the first, wide; 5 around each of the other two, narrow."""
+    """Rows of length 1 around the axes: 300 around the first, wide; 6 and 4 around the others, narrow."""
     rng = np.random.default_rng(0)
-    truth = np.repeat([0, 1, 2], [300, 5, 5])
+    truth = np.repeat([0, 1, 2], [300, 6, 4])
     rows = np.eye(3)[truth] + rng.normal(0, np.where(truth == 0, 0.25, 0.02)[:, None], (310, 3))
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), truth
 
