@@ -131,9 +131,8 @@ class HiddenPositivesMethod(PatchMethod):
     def _pool(self) -> Tensor:
         """Tokens of one random patch each of random training images, as the head sees them, float32 (M, D)."""
         rng = np.random.default_rng(self.inputs.seed)
-        size = self.own.pool or len(self.coder.probe.centres)
-        found = torch.empty(size, self.features.dim)
-        images = np.sort(rng.choice(self.images, size, replace=True))
+        found = torch.empty(self.own.pool, self.features.dim)
+        images = np.sort(rng.choice(self.images, self.own.pool, replace=True))
         for image in np.unique(images):
             tokens = stored_tokens(self.features, int(image), torch.device("cpu"))
             rows = self.coder.prepared(tokens)[0].flatten(1).T

@@ -23,10 +23,9 @@ class HiddenPositivesConfig(PatchSettings):
     second look at all images."""
     drawn: float = Field(0.02, ge=0, le=1)
     """Fraction of all patches of a batch that each patch is told from, beside its positives."""
-    pool: int | None = Field(2048, ge=1)
-    """Patches, each of a random image, that say how alike is alike beyond doubt; None = as many as clusters. Of n other
-    patches that are like those of the pool, about n / (pool + 1) are positives: with None, as many as a cluster of mean
-    size has patches, instead of some two dozen."""
+    pool: int = Field(2048, ge=1)
+    """Patches, each of a random image, that say how alike is alike beyond doubt. Of patches that are spread like those of
+    the pool, about one in `pool` + 1 is a positive, so that a small batch needs a small one."""
     renew_every: int = Field(100, ge=1)
     """Steps after which the pool of codes is made anew."""
     momentum: float = Field(0.99, ge=0, le=1)

@@ -8,10 +8,10 @@ from maskdistill.stages.correspond.train import fit_centres
 
 
 def clouds() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Rows of length 1 around the axes: 300 around the first, wide; 6 and 4 around the others, narrow."""
+    """Rows of length 1 around the axes: 300 around the first, wide; 5 and 3 around the others, narrow."""
     rng = np.random.default_rng(0)
-    truth = np.repeat([0, 1, 2], [300, 6, 4])
-    rows = np.eye(3)[truth] + rng.normal(0, np.where(truth == 0, 0.25, 0.02)[:, None], (310, 3))
+    truth = np.repeat([0, 1, 2], [300, 5, 3])
+    rows = np.eye(3)[truth] + rng.normal(0, np.where(truth == 0, 0.2, 0.02)[:, None], (308, 3))
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), truth
 
 
