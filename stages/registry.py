@@ -157,6 +157,7 @@ CORRESPONDENCE = Kind(
             f"{_CORRESPOND}.hidden_positives_config:HiddenPositivesConfig",
         ),
         "kmeans": Method(f"{_CORRESPOND}.kmeans:KMeansMethod", f"{_CORRESPOND}.kmeans_config:KMeansConfig"),
+        "linkage": Method(f"{_CORRESPOND}.linkage:LinkageMethod", f"{_CORRESPOND}.linkage_config:LinkageConfig"),
     },
 )
 """`correspond.method`: how patches are sorted without masks."""

@@ -28,9 +28,11 @@ class CorrespondConfig(StageSettings):
     """
 
     trains: ClassVar[bool] = True
+    version: ClassVar[int] = 2
 
     method: str = "stego"
-    """`stego`, `hidden_positives`, or `kmeans` = K-means of the tokens as they are, to compare with."""
+    """`stego`, `hidden_positives`, or one that clusters the tokens as they are, to compare with: `kmeans` or `linkage`,
+    see `centres`."""
     k: int | None = Field(None, ge=2, le=254)
     """Number of clusters, that of the background included; None = `cluster.k` and one more."""
     background: bool = True
@@ -70,9 +72,10 @@ class CorrespondConfig(StageSettings):
     """Decay of all weights. Hidden Positives: 0.1, of the head alone."""
     clip: float | None = Field(None, gt=0)
     """Largest L2 norm of the gradient; None = no clipping. Hidden Positives: 10, of the head alone."""
-    centres: Literal["probe", "kmeans"] = "probe"
+    centres: Literal["probe", "kmeans", "linkage"] = "probe"
     """Where the clusters come from: `probe` = centres learnt beside the head (the papers); `kmeans` = K-means of the
-    codes at the end, of which no cluster stays empty."""
+    codes at the end, of which no cluster stays empty; `linkage` = average linkage of codes, whose clusters are of any
+    size, so that a background that fills most of all images is not split."""
     mirror: bool = True
     """Whether the codes of an image are the mean of its own and of its mirror image's, where those are stored."""
     crf: bool = False
@@ -85,6 +88,11 @@ class CorrespondConfig(StageSettings):
         """The settings of the chosen method."""
         settings: PatchSettings = CORRESPONDENCE.settings(self)
         return settings
+
+    @property
+    def clusterer(self) -> str:
+        """Where the clusters come from: `probe`, `kmeans` or `linkage`."""
+        return self.centres if self.own.learns else self.method
 
     def recipe(self) -> Recipe:
         """What the training loop needs to know."""

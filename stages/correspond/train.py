@@ -12,6 +12,7 @@ from maskdistill.data.catalog import HEAD
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.correspond.coder import PatchCoder
 from maskdistill.stages.correspond.config import CorrespondConfig
+from maskdistill.stages.correspond.linkage import LINKED_ROWS, linked_centres
 from maskdistill.stages.correspond.methods.method import PatchMethod
 from maskdistill.stages.correspond.rows import code_rows
 from maskdistill.stages.networks.weights_file import save_weights
@@ -71,16 +72,21 @@ def finish_centres(method: PatchMethod, progress: Progress) -> None:
     """Fit the centres where they are not learnt, and put that of the background first, where there is one."""
     config, coder = method.config, method.coder.to(method.device).eval()
     probe = coder.probe.centres
-    if config.centres == "kmeans" or not config.own.learns:
-        progress.start("k-means", 1, "fits")
-        rows = code_rows(coder, method.features, method.images, _ROWS, method.inputs.seed, mirror=config.mirror)
-        found = fit_centres(rows, len(probe), method.inputs.seed)
-        probe.data.copy_(torch.from_numpy(found))
+    if config.clusterer != "probe":
+        progress.start(config.clusterer, 1, "fits")
+        probe.data.copy_(torch.from_numpy(_fitted(method, coder, len(probe))))
         progress.advance()
     if config.background:
         first = at_borders(method, coder)
         order = [first, *(number for number in range(len(probe)) if number != first)]
         probe.data.copy_(probe.data[order].clone())
+
+
+def _fitted(method: PatchMethod, coder: PatchCoder, k: int) -> NDArray[np.float32]:
+    seed, linked = method.inputs.seed, method.config.clusterer == "linkage"
+    most = LINKED_ROWS if linked else _ROWS
+    rows = code_rows(coder, method.features, method.images, most, seed, mirror=method.config.mirror)
+    return linked_centres(rows, k) if linked else fit_centres(rows, k, seed)
 
 
 def fit_centres(rows: NDArray[np.float32], k: int, seed: int) -> NDArray[np.float32]:

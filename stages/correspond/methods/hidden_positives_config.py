@@ -24,7 +24,8 @@ class HiddenPositivesConfig(PatchSettings):
     drawn: float = Field(0.02, ge=0, le=1)
     """Fraction of all patches of a batch that each patch is told from, beside its positives."""
     pool: int = Field(2048, ge=1)
-    """Patches, each of a random image, that say how alike is alike beyond doubt."""
+    """Patches, each of a random image, that say how alike is alike beyond doubt. The more there are, the fewer
+    positives a patch has, so that a small batch needs a small pool."""
     renew_every: int = Field(100, ge=1)
     """Steps after which the pool of codes is made anew."""
     momentum: float = Field(0.99, ge=0, le=1)

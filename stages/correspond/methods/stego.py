@@ -30,7 +30,7 @@ from maskdistill.stages.training.fit import Losses
 from maskdistill.stages.training.samples import Sample, SampleStream
 from maskdistill.stages.training.schedules import Step
 
-_BATCHES_FOR_SHIFTS = 4
+_BATCHES_FOR_SHIFTS = 8
 _COLOUR_POINTS = 1000
 
 
@@ -116,10 +116,8 @@ class StegoMethod(PatchMethod):
 
     def _chosen_shifts(self, rule: ShiftRule) -> PerPair:
         stream = SampleStream(len(self.windows), self.load, self.inputs.seed)
-        own, k = self.own, self.coder.probe.centres.shape[0]
-        return choose_shifts(
-            self._batches(stream), k, own.points, own.others, self.inputs.seed, centre=own.centre, rule=rule
-        )
+        own = self.own
+        return choose_shifts(self._batches(stream), own.points, own.others, centre=own.centre, rule=rule)
 
     def _batches(self, stream: SampleStream) -> Iterator[Batch]:
         size = self.config.batch_size
