@@ -68,3 +68,13 @@ class Pairs:
     def among(self, here: Tensor, there: Tensor, own: Tensor) -> Seen:
         """What is compared, of images seen once."""
         return Seen(here, there, [own[other] for other in self.others])
+
+
+def agreement(labels: Tensor, similar: Tensor, others: list[Tensor]) -> Compared:
+    """Whether labels (B, a, a) at the points are the same, as floats in the form of correlations."""
+    there = {"same": [labels], "similar": [similar], "other": others}
+    return {kind: [_equal(labels, one) for one in found] for kind, found in there.items()}
+
+
+def _equal(first: Tensor, second: Tensor) -> Tensor:
+    return (first[:, :, :, None, None] == second[:, None, None]).float()

@@ -116,8 +116,10 @@ class StegoMethod(PatchMethod):
 
     def _chosen_shifts(self, rule: ShiftRule) -> PerPair:
         stream = SampleStream(len(self.windows), self.load, self.inputs.seed)
-        own = self.own
-        return choose_shifts(self._batches(stream), own.points, own.others, centre=own.centre, rule=rule)
+        own, k = self.own, self.coder.probe.centres.shape[0]
+        return choose_shifts(
+            self._batches(stream), k, own.points, own.others, self.inputs.seed, centre=own.centre, rule=rule
+        )
 
     def _batches(self, stream: SampleStream) -> Iterator[Batch]:
         size = self.config.batch_size

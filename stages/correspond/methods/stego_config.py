@@ -19,7 +19,7 @@ class PerPair(Settings):
     """Of an image with a random other one."""
 
 
-ShiftRule = Literal["auto", "otsu"]
+ShiftRule = Literal["auto", "otsu", "below_mean"]
 """How shifts are chosen without labels."""
 
 _PER_PAIR: TypeAdapter[PerPair] = TypeAdapter(PerPair)
@@ -36,9 +36,11 @@ class StegoConfig(PatchSettings):
     learns: ClassVar[bool] = True
 
     shifts: Annotated[PerPair | ShiftRule, BeforeValidator(_rule_or_numbers)] = "auto"
-    """How alike features must be for their codes to be drawn together; below, they are pushed apart. `auto` = half a
-    standard deviation below the mean of all pairs of a kind; `otsu` = Otsu's threshold on them. The paper tuned them on
-    labels; of its ViT-S on COCO-Stuff: same 0.08, similar 0.02, other 0.66."""
+    """How much more alike than usual features must be for their codes to be drawn together; `auto` = so that as large
+    a fraction of the pairs of patches is drawn together as falls into one cluster of K-means; `otsu` = Otsu's threshold
+    on how alike they are, where most of all pixels are one class; `below_mean` = half a standard deviation below the
+    mean of how alike they are, likewise. The paper tuned them on labels; of its ViT-S on
+    COCO-Stuff: same 0.08, similar 0.02, other 0.66."""
     weights: PerPair = PerPair(same=0.67, similar=0.25, other=0.63)
     """Weight of the loss of each kind of pair."""
     points: int = Field(11, ge=2)

@@ -103,12 +103,24 @@ def test_probe_is_best_with_a_centre_along_every_code_and_knows_no_lengths() -> 
     assert not probe.centres.grad[2].any(), "nothing is in it"
 
 
+def test_shifts_leave_as_many_pairs_above_as_fall_into_one_cluster() -> None:
+    """Half of each image is of one direction and half of another, the same two everywhere: half of all pairs agree."""
+    maps = torch.zeros(4, 3, 8, 8)
+    maps[:, 0, :, :4], maps[:, 1, :, 4:] = 1, 1
+    torch.manual_seed(0)
+    found = choose_shifts([(maps, maps)], 2, 6, 3, 0, centre=False, rule="auto")
+    for shift in (found.same, found.similar, found.other):
+        assert 0 <= shift <= 1
+    alike = correlations(maps, maps)
+    assert float((alike > found.other).float().mean()) <= 0.6
+
+
 def test_shifts_are_half_a_deviation_below_how_alike_pairs_are_on_the_mean() -> None:
     """Half of each image is of one direction and half of another, at right angles: cosines are 0 or 1, as often."""
     maps = torch.zeros(4, 3, 64, 64)
     maps[:, 0, :, :32], maps[:, 1, :, 32:] = 1, 1
     torch.manual_seed(0)
-    found = choose_shifts([(maps, maps)], 11, 3, centre=False, rule="auto")
+    found = choose_shifts([(maps, maps)], 2, 11, 3, 0, centre=False, rule="below_mean")
     for shift in (found.same, found.similar, found.other):
         assert shift == pytest.approx(0.25, abs=0.05)
 
@@ -119,14 +131,14 @@ def test_shifts_by_otsu_keep_a_background_in_one_that_fills_nearly_all() -> None
     maps = directions + torch.eye(6)[0][None, :, None, None]
     maps[:, :, 0] += 3 * torch.eye(6)[1][None, :, None]
     torch.manual_seed(0)
-    found = choose_shifts([(maps, maps)], 6, 3, centre=False, rule="otsu")
+    found = choose_shifts([(maps, maps)], 3, 6, 3, 0, centre=False, rule="otsu")
     alike = correlations(maps, maps)
     for shift in (found.same, found.similar, found.other):
         assert (alike[:, 1:, :, 1:] > shift).float().mean() > 0.95, "background with background"
         assert (alike[:, 1:, :, :1] > shift).float().mean() < 0.05, "background with objects"
     torch.manual_seed(0)
-    below = choose_shifts([(maps, maps)], 6, 3, centre=False, rule="auto")
-    assert (alike[:, 1:, :, 1:] > below.same).float().mean() > 0.95, "background with background"
+    by_clusters = choose_shifts([(maps, maps)], 3, 6, 3, 0, centre=False, rule="auto")
+    assert (alike[:, 1:, :, 1:] > by_clusters.same).float().mean() < 0.8, "K-means splits the background"
 
 
 def test_most_similar_images_are_others() -> None:
