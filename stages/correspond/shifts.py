@@ -6,8 +6,8 @@ different and some pairs of an image with itself or its neighbours the same. Her
 - `auto`: K-means of the tokens. The fraction of pairs of one kind whose patches fall into one cluster is the fraction
   that lies above the shift. Its clusters are of similar size, and so must classes be.
 - `otsu`: Otsu's threshold on how alike the pairs of one kind are. A background that fills most of all images stays one.
-- `below_mean`: half a standard deviation below the mean. Where the background fills most of all images, most pairs are of
-  one class: on the whole they are drawn together, and what is far less alike than usual is pushed apart. At the mean
+- `below_mean`: half a standard deviation below the mean. Where the background fills most of all images, most pairs are
+  of one class: on the whole they are drawn together, and what is far less alike than usual is pushed apart. At the mean
   itself the background falls apart; from a whole deviation below it, all patches can become one.
 """
 
