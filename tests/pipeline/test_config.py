@@ -247,8 +247,3 @@ def test_another_vit_than_that_of_the_stored_tokens_is_refused(tmp_path: Path) -
 def test_an_unknown_profile_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"profile: fast: must be one of auto, none, cpu, cpu_resnet"):
         ConfigSource((Path("images"),), (f"data.root={tmp_path}", "profile=fast")).load()
-
-
-def test_an_address_without_its_engine_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"execution: .*address: is that of a cluster; set engine: dask"):
-        load(tmp_path, "data: {kind: scenes}", "execution.address=tcp://head:8786")
