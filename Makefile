@@ -67,7 +67,7 @@ MINUTES ?= 10
 
 test-ray: setup ## install Ray, and run parts on a cluster of it
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,ray]'
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m ray $(ARGS)
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/pytest -m ray $(ARGS)
 
 fuzz: setup ## let each reader of untrusted files read odd ones, for MINUTES each
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,fuzz]' || echo "without atheris"

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,15 @@ TWO = ExecutionConfig(engine="ray", workers=2, device="cpu")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+def _need_ray() -> None:
+    """Without importing it, as it reads the environment when it is first imported."""
+    if find_spec("ray") is None:
+        pytest.skip("ray is not installed")
+
+
 @pytest.fixture(scope="module")
 def engine(importable: None) -> Iterator[ClusterEngine]:
-    pytest.importorskip("ray")
+    _need_ray()
     with closing(ClusterEngine(lambda: RayCluster(TWO, lambda line: None))) as engine:
         yield engine
 
@@ -63,7 +70,7 @@ def test_a_run_on_ray_comes_to_the_same(tmp_path: Path, engine: ClusterEngine) -
 @pytest.mark.ray
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nonsense"])
 def test_nobody_at_the_address(address: str) -> None:
-    pytest.importorskip("ray")
+    _need_ray()
     with pytest.raises(InputError, match=rf"execution\.address: {address}: no cluster .*ray start --head"):
         RayCluster(ExecutionConfig(engine="ray", address=address), print, seconds=1)
 
