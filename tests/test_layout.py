@@ -92,6 +92,12 @@ def test_no_stage_uses_the_evaluation() -> None:
             assert not used, f"{path} imports {used}"
 
 
+def assert_ends_well(code: str) -> None:
+    """In a Python of its own, which has imported nothing yet."""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert result.returncode == 0, result.stderr
+
+
 def test_light_commands_import_nothing_heavy() -> None:
     code = (
         "import sys, maskdistill, maskdistill.data.config\n"
@@ -100,8 +106,7 @@ def test_light_commands_import_nothing_heavy() -> None:
         "heavy = {'torch', 'torchvision', 'timm', 'sklearn', 'scipy', 'zarr', 'prefect'} & set(sys.modules)\n"
         "sys.exit(f'imported: {heavy}' if heavy else 0)"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert result.returncode == 0, result.stderr
+    assert_ends_well(code)
 
 
 def test_the_list_of_commands_imports_none_of_them() -> None:
@@ -112,16 +117,15 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
         "assert 'ablate' in CliRunner().invoke(app, ['--help']).output\n"
         "sys.exit(f'imported: {found}' if (found := {'numpy', 'pydantic', 'yaml'} & set(sys.modules)) else 0)"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert result.returncode == 0, result.stderr
+    assert_ends_well(code)
 
 
 def test_knowing_the_images_of_the_demo_imports_nothing_that_draws_them() -> None:
     code = "import sys\nimport maskdistill.data.sources.scenes.source\nsys.exit('scipy' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+    assert_ends_well(code)
 
 
 def test_stage_settings_import_no_torch() -> None:
     # Every stage's settings hang on it.
     code = "import sys\nimport maskdistill.pipeline.config\nsys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+    assert_ends_well(code)

@@ -16,12 +16,13 @@ from maskdistill.pipeline.apps.commands.options import (
     config_source,
 )
 from maskdistill.pipeline.apps.commands.words import MODEL_STAGES
-from maskdistill.pipeline.config import Config
+from maskdistill.pipeline.config import Config, ConfigSource
 from maskdistill.pipeline.dag import SEGMENT
 from maskdistill.pipeline.progress import print_note, show_progress
 from maskdistill.stages.contract import ExecutionConfig
 
 if TYPE_CHECKING:
+    from maskdistill.pipeline.apps.predict.model import TrainedModel
     from maskdistill.pipeline.apps.predict.predict import Prediction
 
 
@@ -58,11 +59,9 @@ def predict(
     """Run a trained model on images that it has not seen: a label map of each, as PNG with a palette."""
     from maskdistill.pipeline.apps.predict.files import check_names, prepare_out
     from maskdistill.pipeline.apps.predict.images import open_images
-    from maskdistill.pipeline.apps.predict.model import check_model_stage, find_model, model_of_run
+    from maskdistill.pipeline.apps.predict.model import check_model_stage
     from maskdistill.pipeline.apps.predict.predict import Prediction
-    from maskdistill.pipeline.artifacts import ArtifactStore
     from maskdistill.pipeline.cluster_names import names_beside
-    from maskdistill.pipeline.finished import FinishedPlan
     from maskdistill.stages.networks.weights_file import stretch_of
 
     check_model_stage(stage)
@@ -70,14 +69,7 @@ def predict(
     if not paths:
         raise InputError("predict: name images, or a folder of them")
     source = config_source(config, overrides, run_name)
-    if model is None:
-        plan = FinishedPlan(source, stage or SEGMENT.name)
-        settings: Config | None = plan.config
-        trained = model_of_run(plan, stage or SEGMENT.name)
-    else:
-        settings = source.load() if config or overrides or run_name else None
-        store = ArtifactStore(settings.artifacts if settings else artifacts_folder(None))
-        trained = find_model(model, store, stage)
+    trained, settings = _trained(source, model, stage, configured=bool(config or overrides or run_name))
     opened = open_images(paths, settings.data if settings else SourceConfig(stretch=stretch_of(trained.file)))
     check_names(out, opened.ids)
     prepare_out(out, paths, force=force)
@@ -101,6 +93,21 @@ def predict(
         finally:
             _say_what_was_left_out(prediction, console)
     print(f"{out}: {len(done)} images predicted, {len(prediction.failures)} skipped")
+
+
+def _trained(
+    source: ConfigSource, model: str | None, stage: str | None, *, configured: bool
+) -> "tuple[TrainedModel, Config | None]":
+    """The model, and the settings to read images with: None where a model is named and nothing was configured."""
+    from maskdistill.pipeline.apps.predict.model import find_model, model_of_run
+    from maskdistill.pipeline.artifacts import ArtifactStore
+    from maskdistill.pipeline.finished import FinishedPlan
+
+    if model is None:
+        plan = FinishedPlan(source, stage or SEGMENT.name)
+        return model_of_run(plan, stage or SEGMENT.name), plan.config
+    settings = source.load() if configured else None
+    return find_model(model, ArtifactStore(settings.artifacts if settings else artifacts_folder(None)), stage), settings
 
 
 def _say_what_was_left_out(prediction: "Prediction", console: Console) -> None:
