@@ -74,8 +74,8 @@ class CorrespondConfig(StageSettings):
     """Largest L2 norm of the gradient; None = no clipping. Hidden Positives: 10, of the head alone."""
     centres: Literal["probe", "kmeans", "linkage"] = "probe"
     """Where the clusters come from: `probe` = centres learnt beside the head (the papers); `kmeans` = K-means of the
-    codes at the end, of which no cluster stays empty; `linkage` = average linkage of codes, whose clusters are of almost
-    any size: a background that fills most of all images is not split, and a few odd patches are no cluster."""
+    codes at the end, of which no cluster stays empty; `linkage` = average linkage of codes, whose clusters are of
+    almost any size: a background that fills most of all images is not split, and a few odd patches are no cluster."""
     mirror: bool = True
     """Whether the codes of an image are the mean of its own and of its mirror image's, where those are stored."""
     crf: bool = False

@@ -23,8 +23,8 @@ _MOST_GROUPS = 0.25
 def linked_centres(rows: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     """The mean of each cluster, float32 (k, C), of rows (n, C) of length 1, n >= k; the largest cluster first.
 
-    The rows are cut into as few groups as hold k that are large enough for a cluster; where no cut does, into those that
-    hold the most, and the largest of the others are taken as well.
+    The rows are cut into as few groups as hold k that are large enough for a cluster; where no cut does, into those
+    that hold the most, and the largest of the others are taken as well.
     """
     tree = linkage(squareform(np.clip(1 - rows @ rows.T, 0, 2), checks=False), method="average")
     groups = cut_tree(tree, n_clusters=_cut(tree, k))[:, 0]

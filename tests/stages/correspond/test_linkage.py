@@ -8,7 +8,7 @@ from maskdistill.stages.correspond.train import fit_centres
 
 
 def clouds() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Rows of length 1: 1500 around the first axis, wide; 60 and 40 around two that are nearer to each other, narrow."""
+    """Rows of length 1: 1500 around the first axis, wide; 60 and 40, narrow, around two that are more alike."""
     rng = np.random.default_rng(0)
     truth = np.repeat([0, 1, 2], [1500, 60, 40])
     middles = np.array([[1, 0, 0], [0, 1, 0], [0, 0.7, 0.7]])
