@@ -32,6 +32,9 @@ class ExecutionConfig(Settings):
     mining never does."""
     channels_last: bool | None = None
     """Whether convolutions are laid out as NHWC in training; None = for the segmenter only."""
+    compile: bool = False
+    """Whether the segmenter is compiled (`torch.compile`) for its training; needs a compiler, a minute, and many steps
+    to be worth it: docs/speed.md."""
     batch_size: int = Field(8, ge=1)
     """Images per forward pass where nothing is trained."""
     workers: int = Field(0, ge=0, le=1024)

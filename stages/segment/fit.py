@@ -1,6 +1,6 @@
 """What the segmenter learns from a batch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,11 @@ class SegmenterFit(Fit):
     head: nn.Module
     config: SegmentConfig
     rate_factors: Mapping[nn.Parameter, float] = field(default_factory=dict)
+
+    @property
+    def compilable(self) -> Sequence[nn.Module]:
+        """Both: crops are of one size."""
+        return self.trunk, self.head
 
     def losses(self, batch: Any, step: Step) -> Losses:
         """The loss of the hardest pixels, or what the head makes of it; of a batch of inputs and labels (B, H, W)."""

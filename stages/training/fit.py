@@ -1,6 +1,6 @@
 """What is trained, and what happens around each update: all that trainings differ in, beside their recipes and data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -23,6 +23,11 @@ class Fit(Protocol):
 
     module: nn.Module
     rate_factors: Mapping[nn.Parameter, float] = MappingProxyType({})
+
+    @property
+    def compilable(self) -> Sequence[nn.Module]:
+        """Modules within it that are called on inputs of one shape; `execution.compile` compiles them."""
+        return ()
 
     def losses(self, batch: Any, step: Step) -> Losses:
         """Look at a batch, whose tensors lie on the device of the training."""

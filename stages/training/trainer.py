@@ -88,6 +88,9 @@ class Trainer:
         self.optimizer = make_optimizer(recipe, self.module, loss_scaling=scaled, rate_factors=fit.rate_factors)
         self.scaler = torch.amp.GradScaler(device.type, enabled=scaled)
         self.average = frozen_copy(self.module) if recipe.ema_decay is not None else None
+        if execution.compile:  # after the copy, which would take the compiled code along
+            for part in fit.compilable:
+                part.compile()
         images = {"seed": samples.seed, "training images": samples.n_items}
         self.identity = {**asdict(recipe), **(identity or {}), **images}
 

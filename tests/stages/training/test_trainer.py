@@ -1,7 +1,7 @@
 """The training loop: exact resume, hooks, readable refusals."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -59,6 +59,38 @@ def test_memory_layout(tmp_path: Path, asked: bool | None, recipe_says: bool, ex
     fit = SimpleFit(model, lambda batch: {"loss": model(torch.zeros(1, 3, 3, 3)).sum()})
     train(fit, tmp_path, recipe, execution=ExecutionConfig(channels_last=asked))
     assert model.weight.is_contiguous(memory_format=torch.channels_last) == expected
+
+
+class CompilableFit(Fit):
+    """A linear layer; `asked` counts how often it was to be compiled, which it then is with nothing but Python."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.asked = 0
+        self.module = nn.Linear(4, 1)
+        self.module.compile = self.compile  # type: ignore[method-assign]
+
+    @property
+    def compilable(self) -> Sequence[nn.Module]:
+        return (self.module,)
+
+    def compile(self) -> None:
+        self.asked += 1
+        nn.Module.compile(self.module, backend="eager")
+
+    def losses(self, batch: Tensor, step: Step) -> Losses:
+        return {"loss": self.module(batch).square().mean()}
+
+
+def test_compiled_where_asked_with_the_same_weights_and_the_same_names_in_the_checkpoint(tmp_path: Path) -> None:
+    found = {}
+    for asked in (False, True):
+        fit = CompilableFit()
+        train(fit, tmp_path / str(asked), RECIPE, execution=ExecutionConfig(compile=asked))
+        assert fit.asked == int(asked)
+        found[asked] = fit.module.state_dict()
+    assert found[True].keys() == found[False].keys() == nn.Linear(4, 1).state_dict().keys()
+    assert all(torch.equal(found[True][name], value) for name, value in found[False].items())
 
 
 class WatchedFit(Fit):
