@@ -20,6 +20,7 @@ FORMATS = (".md", ".json", ".csv")
 COLUMNS = {
     "mined masks, foreground IoU": ("mine", "foreground_iou"),
     "mined masks, mIoU": ("cluster", "miou"),
+    "patches, mIoU": ("correspond", "miou"),
     "candidates, AP50": ("distill", "ap50"),
     "candidates, mIoU": ("distill", "miou"),
     "pseudo-labels, mIoU": ("filter", "miou"),

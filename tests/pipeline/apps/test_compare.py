@@ -9,11 +9,13 @@ import pytest
 from rich.console import Console
 
 from helpers.recorded_stages import RecordedStages
+from maskdistill.data.catalog import LABELS, MASKS
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.pipeline.apps.compare.methods import AS_CONFIGURED, Compared, Variant, compare_variants, read_variants
 from maskdistill.pipeline.apps.compare.sweep import Outcome
 from maskdistill.pipeline.apps.report.methods import finished_seeds, methods_tables
 from maskdistill.pipeline.apps.report.reported_run import ReportedRun
+from maskdistill.pipeline.apps.tables.comparison import COLUMNS
 from maskdistill.pipeline.apps.tables.methods import methods_table, write_methods
 from maskdistill.pipeline.dag import STAGE_NAMES, StageSpec
 from maskdistill.pipeline.launch import run_stages
@@ -112,6 +114,12 @@ def test_the_table_has_mean_and_deviation_of_what_differs() -> None:
     assert table.note.endswith("on validation images.")
     assert list(methods_table(COMPARED[:1]).columns) == ["variant", "seeds", "final model, mIoU", "time"]
     assert [str(cell) for cell in methods_table(COMPARED).rows[2]][1:3] == ["0, 2 failed", "–"]
+
+
+def test_every_stage_that_leaves_masks_or_label_maps_has_scores_in_the_tables() -> None:
+    assert {*LABELS, *MASKS} - {"curate"} <= {stage for stage, _ in COLUMNS.values()}
+    shown = methods_table([Compared(AS_CONFIGURED, [Outcome(0, (result("correspond", 0.2),))])])
+    assert list(shown.columns) == ["variant", "seeds", "patches, mIoU", "time"]
 
 
 def test_results_are_written_as_markdown_json_and_csv(tmp_path: Path) -> None:
