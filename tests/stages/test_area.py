@@ -12,7 +12,7 @@ FIELDS = [(ImitateConfig, "area"), (SlotConConfig, "area"), (ViewsConfig, "globa
 
 
 @pytest.mark.parametrize(("settings", "name"), FIELDS)
-@pytest.mark.parametrize("area", [(0.0, 1.0), (0.5, 0.2), (0.5, 1.5), (-0.1, 0.5), (float("nan"), 1.0)])
+@pytest.mark.parametrize("area", [(0.0, 1.0), (0.5, 0.2), (0.5, 1.5), (-0.1, 0.5)])
 def test_a_range_that_is_none_names_the_field(settings: type[Settings], name: str, area: tuple[float, float]) -> None:
     with pytest.raises(ValidationError, match=rf"{name}\s+.*0 < first <= second <= 1"):
         settings.model_validate({name: area})
