@@ -7,9 +7,10 @@ import argparse
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from pairs import seconds_of
 
 from maskdistill.data.atomic import write_through
 from maskdistill.data.hashes import hash_tree
@@ -29,11 +30,11 @@ def main() -> None:
         n_bytes = sum(manifest.size() for manifest in folders.values())
         print(f"{len(folders)} artifacts, {n_bytes / 1e6:.0f} MB, made in {total:.0f} s")
         costs = {
-            "writing through to the disk": seconds(lambda: for_each(folders, write_through)),
-            "sealing": seconds(lambda: for_each(folders, hash_tree)),
-            "checking before use": seconds(
+            "writing through to the disk": seconds_of(lambda: for_each(folders, write_through)).wall,
+            "sealing": seconds_of(lambda: for_each(folders, hash_tree)).wall,
+            "checking before use": seconds_of(
                 lambda: for_each(folders, lambda folder: check_sound(folder, folders[folder], "make it anew"))
-            ),
+            ).wall,
         }
         for what, cost in costs.items():
             print(f"{what}: {cost:.2f} s, {100 * cost / total:.2f} % of that")
@@ -43,12 +44,6 @@ def main() -> None:
 def for_each(folders: Iterable[Path], action: Callable[[Path], object]) -> None:
     for folder in folders:
         action(folder)
-
-
-def seconds(action: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

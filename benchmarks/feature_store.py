@@ -6,12 +6,10 @@ python benchmarks/feature_store.py --images 100    seconds
 
 import argparse
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pairs import timed
 
 from maskdistill.data.stores.features import FeatureStore
 from maskdistill.data.stores.write_features import join_features, write_features
@@ -55,12 +53,6 @@ def write_parts(folder: Path, n_images: int, dim: int) -> list[Path]:
                 size_hw = (16 * tokens.shape[0], 16 * tokens.shape[1])
                 writer.add(item, f"{item:012d}.jpg", size_hw, tokens, tokens, counts=True)
     return paths
-
-
-def timed(action: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    result = action()
-    return time.perf_counter() - start, result
 
 
 if __name__ == "__main__":

@@ -10,15 +10,13 @@ The bytes of the bare codes are those of the runs alone: without boxes, scores, 
 import argparse
 import json
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pairs import hardware
+from pairs import hardware, timed
 from PIL import Image
 from pycocotools import mask as coco_mask
 from rich.console import Console
@@ -160,12 +158,6 @@ def write_json(store: MaskStore, path: Path) -> None:
         for i, name in enumerate(store.image_ids)
     ]
     path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": []}))
-
-
-def timed(action: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    result = action()
-    return time.perf_counter() - start, result
 
 
 def add_row(table: Table, name: str, ours: float, theirs: float, pattern: str) -> None:

@@ -13,18 +13,18 @@ import functools
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
+from configured import add_configuration, configuration
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from scipy.linalg import eigh
 
 from maskdistill.data.sources.open import open_source
-from maskdistill.pipeline.config import Config, ConfigSource
+from maskdistill.pipeline.config import Config
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
 from maskdistill.stages.mine.methods.normalised_cut import EPSILON, second_eigenvector, similar_patches
 from maskdistill.stages.mine.methods.vit_miner import VitMiner, patch_features
@@ -39,11 +39,10 @@ GRID_HW = (40, 40)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-c", dest="configs", action="append", type=Path, required=True)
-    parser.add_argument("-s", dest="settings", action="append", default=[])
+    add_configuration(parser)
     parser.add_argument("--images", type=int, default=5)
     arguments = parser.parse_args()
-    config = ConfigSource(tuple(arguments.configs), tuple(arguments.settings)).load()
+    config = configuration(arguments)
     torch.set_num_threads(1)
     resolve_device(ExecutionConfig(device="cpu"))
     miners = load_miners(config)

@@ -6,7 +6,9 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Timed(NamedTuple):
@@ -46,6 +48,13 @@ def seconds_of(work: Callable[[], object]) -> Timed:
     clock, cores = time.perf_counter(), _core_seconds()
     work()
     return Timed(time.perf_counter() - clock, _core_seconds() - cores)
+
+
+def timed(action: Callable[[], T]) -> tuple[float, T]:
+    """Seconds by the clock that something takes, and what it gives."""
+    began = time.perf_counter()
+    result = action()
+    return time.perf_counter() - began, result
 
 
 def hardware() -> str:

@@ -7,7 +7,6 @@ python benchmarks/scale.py --rate 50 --workers 64 --part-size 4096      with the
 import argparse
 import pickle
 import tempfile
-import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pairs import timed
 
 from maskdistill.data import seals
 from maskdistill.data.config import FolderConfig
@@ -124,12 +124,6 @@ def write_masks(path: Path, start: int, n_masks: int) -> Path:
 
 def ignore(n: int) -> None:
     """Progress that nobody looks at."""
-
-
-def timed(action: Callable[[], Any]) -> tuple[float, Any]:
-    began = time.perf_counter()
-    result = action()
-    return time.perf_counter() - began, result
 
 
 def hours(seconds: float) -> str:

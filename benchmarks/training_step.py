@@ -11,17 +11,17 @@ first images: what is measured is the work of a step, and nothing is kept.
 import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
+from configured import add_configuration, configuration
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.open import open_source
-from maskdistill.pipeline.config import Config, ConfigSource
+from maskdistill.pipeline.config import Config
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.distill import dataset
 from maskdistill.stages.distill.detectors.build import create_detector
@@ -42,11 +42,10 @@ CPU = torch.device("cpu")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-c", dest="configs", action="append", type=Path, required=True)
-    parser.add_argument("-s", dest="settings", action="append", default=[])
+    add_configuration(parser)
     parser.add_argument("--turns", type=int, default=5)
     arguments = parser.parse_args()
-    config = ConfigSource(tuple(arguments.configs), tuple(arguments.settings)).load()
+    config = configuration(arguments)
     torch.set_num_threads(1)
     resolve_device(ExecutionConfig(device="cpu"))
     source = open_source(config.data)

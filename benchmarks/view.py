@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from mask_store import MASKS_PER_IMAGE, POOL, SIZE_HW, draw_pool
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -30,9 +31,6 @@ from maskdistill.data.stores.rle import Rle
 from maskdistill.pipeline.config import ConfigSource
 from maskdistill.pipeline.manifest import Manifest, write_manifest
 from maskdistill.pipeline.plan import Plan
-
-sys.path.insert(0, str(Path(__file__).parent))
-from mask_store import MASKS_PER_IMAGE, POOL, SIZE_HW, draw_pool
 
 K, DIMENSIONS = 50, 384
 TIMES = 9

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from maskdistill.data.coco.outlines import polygons
+from maskdistill.data.naming import NO_NAMES, ClusterNames, cluster_name
 from maskdistill.data.stores.image_masks import ImageMasks, images_of
 from maskdistill.data.stores.mask_columns import MaskColumns
 
@@ -20,8 +21,6 @@ _OBJECT = "object"
 Json = dict[str, Any]
 SizesHw = Mapping[str, tuple[int, int]]
 NameOf = Callable[[str], str]
-ClusterNames = Mapping[int, str]
-NO_NAMES: ClusterNames = {}
 
 
 def coco_dict(store: MaskColumns, sizes_hw: SizesHw | None = None, name_of: NameOf = str) -> Json:
@@ -82,9 +81,7 @@ def count_clusters(store: MaskColumns) -> int:
 
 def coco_categories(store: MaskColumns, n_clusters: int, names: ClusterNames = NO_NAMES) -> list[Json]:
     """Every cluster, under its name where it has one, and "object" where a mask has none."""
-    clusters = [
-        {"id": c + 1, "name": names.get(c, f"cluster {c}"), "supercategory": CLUSTER} for c in range(n_clusters)
-    ]
+    clusters = [{"id": c + 1, "name": cluster_name(c, names), "supercategory": CLUSTER} for c in range(n_clusters)]
     without = bool((store.cluster < 0).any())
     return clusters + ([{"id": n_clusters + 1, "name": _OBJECT, "supercategory": _OBJECT}] if without else [])
 

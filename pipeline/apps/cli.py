@@ -3,7 +3,6 @@
 Exit codes: 0 well, 1 failure, 2 bad usage or configuration, 3 missing upstream artifact.
 """
 
-import errno
 import os
 import sys
 import traceback
@@ -16,20 +15,8 @@ from rich.console import Console
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.data.text import printable_lines
 from maskdistill.pipeline.apps.commands.table import CommandGroup
+from maskdistill.pipeline.storage import remedy_of
 from maskdistill.stages.training import torchrun
-
-_REMEDIES = {
-    errno.ENOSPC: "write elsewhere, or make room",
-    errno.EDQUOT: "write elsewhere, or make room",
-    errno.EROFS: "write elsewhere",
-    errno.EACCES: "allow it, or name another file or folder",
-    errno.EPERM: "allow it, or name another file or folder",
-    errno.ENAMETOOLONG: "name another file or folder",
-    errno.ELOOP: "a link that leads to itself; name another file or folder",
-    errno.ENOTDIR: "it lies below a file; name another file or folder",
-    errno.EISDIR: "a folder stands where a file belongs; name another file",
-}
-"""What to do about an error of the file system that no part of the program has put into words."""
 
 DEBUG = "MASKDISTILL_DEBUG"
 """Set in the environment, errors come with where they came up, as with `--debug`."""
@@ -73,7 +60,7 @@ def main() -> None:
     except MaskDistillError as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0)
+        remedy = remedy_of(error)
         where = f"{error.filename}: " if error.filename else ""
         what = f"{where}{error.strerror or error}"
         _fail(f"{what}; {remedy}" if remedy else what, InputError.exit_code if remedy else 1)

@@ -19,6 +19,7 @@ from maskdistill.data.catalog import (
     stages_read,
 )
 from maskdistill.data.errors import InputError
+from maskdistill.data.naming import ClusterNames, cluster_name
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.stores.clusters import ClusterStore
 from maskdistill.data.stores.labels import LabelStore
@@ -92,13 +93,13 @@ class Run:
         return tuple(spec.name for spec in self.plan.specs)
 
     @property
-    def cluster_names(self) -> Mapping[int, str]:
+    def cluster_names(self) -> ClusterNames:
         """What people call the clusters, by number; those that have been given no name are not there."""
         return self.plan.edits.clusters.names
 
     def name_of(self, cluster: int) -> str:
         """What a cluster is called: the name that people gave it, or "cluster" and its number."""
-        return self.cluster_names.get(cluster, f"cluster {cluster}")
+        return cluster_name(cluster, self.cluster_names)
 
     def has(self, *stages: str) -> bool:
         """Whether all of these stages are finished."""

@@ -37,18 +37,18 @@ class Anchors:
     """What the patches of one image are drawn to and told from.
 
     Attributes:
-        used: bool (n,), patches that have a positive in the pool of features.
-        weights: float (n, N), of each positive.
-        compared: bool (n, N), what is in the denominator.
+        patches: int64 (a,), numbers in the batch of the image's patches that have a positive by their features.
+        weights: float (a, N), of each positive.
+        compared: bool (a, N), what is in the denominator.
     """
 
-    used: Tensor
+    patches: Tensor
     weights: Tensor
     compared: Tensor
 
 
 def find_anchors(general: Tensor, specific: Tensor, share: float, drawn: Tensor, rows: slice) -> Anchors:
-    """Weights and denominators of the patches of one image.
+    """Weights and denominators of those patches of one image that have a positive.
 
     Args:
         general: bool (n, N), positives by the frozen features.
@@ -59,27 +59,24 @@ def find_anchors(general: Tensor, specific: Tensor, share: float, drawn: Tensor,
     """
     own = torch.arange(general.shape[1], device=general.device)
     compared = (general | drawn) & (own[rows, None] != own[None])
-    return Anchors(general.any(dim=1), general.float() + share * specific.float(), compared)
+    # Once for both losses: a GPU has to be waited for to know how many there are.
+    used = general.any(dim=1).nonzero()[:, 0]
+    return Anchors(own[rows][used], general[used].float() + share * specific[used].float(), compared[used])
 
 
-def contrastive_loss(
-    codes: Tensor, anchors: Anchors, rows: slice, temperature: float, *, reweigh: bool = True
-) -> Tensor:
-    """Mean loss of the used patches of one image; 0 where there is none.
+def contrastive_loss(codes: Tensor, anchors: Anchors, temperature: float, *, reweigh: bool = True) -> Tensor:
+    """Mean loss of the anchors of one image; 0 where there is none.
 
     Args:
         codes: (N, C), of unit length.
-        anchors: Of the patches in `rows`.
-        rows: Which patches of the batch are the image's.
+        anchors: What they are drawn to and told from.
         temperature: Tau.
         reweigh: Whether patches with more positives count more.
     """
-    used = anchors.used
-    similar = (codes[rows][used] @ codes.T) / temperature
-    weights, compared = anchors.weights[used], anchors.compared[used]
-    total = weights.sum(dim=1)
-    others = similar.masked_fill(~compared, -torch.inf).logsumexp(dim=1)
-    losses = -(temperature / _BASE_TEMPERATURE) * ((weights * similar).sum(dim=1) / total - others)
+    similar = (codes[anchors.patches] @ codes.T) / temperature
+    total = anchors.weights.sum(dim=1)
+    others = similar.masked_fill(~anchors.compared, -torch.inf).logsumexp(dim=1)
+    losses = -(temperature / _BASE_TEMPERATURE) * ((anchors.weights * similar).sum(dim=1) / total - others)
     if reweigh:
         losses = losses * (total / total.mean())
     return losses.mean() if len(losses) else codes.sum() * 0
@@ -121,7 +118,7 @@ def hidden_positive_loss(
         with torch.no_grad():
             general, specific = positives(features, limits[0], rows), positives(averaged, limits[1], rows)
             anchors = find_anchors(general, specific, share, drawn, rows)
-        losses += [contrastive_loss(one, anchors, rows, temperature, reweigh=reweigh) for one in (codes, mixed)]
+        losses += [contrastive_loss(one, anchors, temperature, reweigh=reweigh) for one in (codes, mixed)]
     return torch.stack(losses).mean()
 
 

@@ -31,7 +31,7 @@ def window_means(features: FeatureStore, images: NDArray[np.int64], windows: Win
 def code_rows(
     coder: PatchCoder, features: FeatureStore, images: NDArray[np.int64], most: int, seed: int, *, mirror: bool
 ) -> NDArray[np.float32]:
-    """Codes of random patches of images, as many of each, float32 (at most `most`, C), of length 1.
+    """Codes of random patches of images, as many of each, float32 (n, C), of length 1; n is at most `most`.
 
     Of more than `most` images, so many are drawn, with one patch each.
     """

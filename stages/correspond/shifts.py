@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 
+from maskdistill.data.errors import InputError
 from maskdistill.stages.correspond.correlation import centred
 from maskdistill.stages.correspond.methods.stego_config import PerPair, ShiftRule
 from maskdistill.stages.correspond.pairs import Pairs, Seen, agreement
@@ -42,6 +43,9 @@ def choose_shifts(
         seed: Of K-means; points are drawn from torch's generator.
         centre: Whether correlations are centred before they are compared with the shift.
         rule: What says how many pairs are drawn together.
+
+    Raises:
+        InputError: There are fewer points than clusters.
     """
     seen = [Pairs.draw(len(tokens), points, others, tokens.device).seen(tokens, similar) for tokens, similar in batches]
     alike: dict[str, list[Tensor]] = {"same": [], "similar": [], "other": []}
@@ -60,6 +64,8 @@ def choose_shifts(
 def _in_one_cluster(seen: Sequence[Seen], k: int, seed: int) -> dict[str, Tensor]:
     """The fraction of pairs of each kind whose patches K-means puts into one cluster."""
     rows = torch.cat([_unit_rows(one.here) for one in seen])
+    if len(rows) < k:
+        raise InputError(f"correspond.stego.points: {len(rows)} points in all for {k} clusters; raise it, or lower k")
     kmeans = MiniBatchKMeans(n_clusters=k, n_init=3, random_state=seed).fit(rows.numpy())
 
     def labels(values: Tensor) -> Tensor:

@@ -24,11 +24,20 @@ def most_similar(means: NDArray[np.float32], count: int, index: Literal["exact",
     """
     count = min(count, len(means) - 1)
     find = _exact if index == "exact" else _approximate
-    found = find(means, count + 1)
-    own = np.arange(len(means))[:, None]
+    return without_themselves(find(means, count + 1))
+
+
+def without_themselves(found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows that were found for each row, int64 (N, m + 1), less itself: (N, m).
+
+    What an approximate index did not find, -1, becomes the nearest other row, or the row itself where there is none.
+    """
+    own = np.arange(len(found))[:, None]
+    found = np.where(found < 0, own, found)
     # A row need not be its own nearest, where others are the same; then the last one is left out.
     order = np.argsort(found == own, axis=1, kind="stable")
-    return np.take_along_axis(found, order, axis=1)[:, :count]
+    others = np.take_along_axis(found, order, axis=1)[:, :-1]
+    return np.where(others == own, others[:, :1], others)
 
 
 def _exact(means: NDArray[np.float32], count: int) -> NDArray[np.int64]:

@@ -34,7 +34,7 @@ def run(config: CorrespondConfig, inputs: StageInputs, workdir: Path, progress: 
     the centres of the clusters; and the codes of the patches, where a head was trained.
 
     Raises:
-        InputError: No number of clusters, fewer than two training images, or an unusable ViT.
+        InputError: No number of clusters, or more than patches; fewer than two training images; or an unusable ViT.
         MaskDistillError: The loss is not finite, or an image changed since its tokens were stored.
     """
     workdir.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from maskdistill.data.catalog import HEAD
+from maskdistill.data.errors import InputError
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.correspond.coder import PatchCoder
 from maskdistill.stages.correspond.config import CorrespondConfig
@@ -86,6 +87,8 @@ def _fitted(method: PatchMethod, coder: PatchCoder, k: int) -> NDArray[np.float3
     seed, linked = method.inputs.seed, method.config.clusterer == "linkage"
     most = LINKED_ROWS if linked else _ROWS
     rows = code_rows(coder, method.features, method.images, most, seed, mirror=method.config.mirror)
+    if len(rows) < k:
+        raise InputError(f"correspond.k: {k} clusters of {len(rows)} patches; lower it, or give more images")
     return linked_centres(rows, k) if linked else fit_centres(rows, k, seed)
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from maskdistill.stages.area import AreaRange
 from maskdistill.stages.imitate.methods.settings import ResNetSettings
 from maskdistill.stages.networks.normalise import Normalise
 from maskdistill.stages.registry import IMITATION
@@ -44,7 +45,7 @@ class ImitateConfig(StageSettings):
     image_size: int = Field(224, ge=32)
     """Images are cut to their central square and resized to this side, px; with `imitate` a multiple of the ViT's
     patch size."""
-    area: tuple[float, float] = (0.35, 1.0)
+    area: AreaRange = (0.35, 1.0)
     """Smallest and largest fraction of that square that is looked at."""
     rotation: float = Field(0.0, ge=0, le=180)
     """Largest turn to either side, degrees; 180 where the images have no up and down."""

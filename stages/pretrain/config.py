@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from maskdistill.data.settings import Settings
+from maskdistill.stages.area import AreaRange
 from maskdistill.stages.networks.timm_arguments import Override
 from maskdistill.stages.pretrain.methods.settings import MethodSettings
 from maskdistill.stages.pretrain.methods.shares import Share
@@ -23,11 +24,11 @@ class ViewsConfig(Settings):
 
     global_size: int = Field(64, ge=8)
     """Side of a large view, px; there are two of them."""
-    global_area: tuple[float, float] = (0.35, 0.9)
+    global_area: AreaRange = (0.35, 0.9)
     """Smallest and largest fraction of the image that a large view shows."""
     local_size: int = Field(32, ge=8)
     """Side of a small view, px."""
-    local_area: tuple[float, float] = (0.1, 0.3)
+    local_area: AreaRange = (0.1, 0.3)
     """Smallest and largest fraction of the image that a small view shows."""
     n_local: int = Field(4, ge=0)
     """Number of small views."""

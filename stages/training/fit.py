@@ -11,6 +11,8 @@ from maskdistill.stages.training.schedules import Step
 
 Losses = Mapping[str, Tensor]
 """Losses of this process's fraction of a batch, by name; their sum is minimised."""
+Metrics = Mapping[str, float | Tensor]
+"""Numbers for the log by name; a tensor of one number stays on its device, and is read when the losses are."""
 
 
 class Fit(Protocol):
@@ -36,7 +38,7 @@ class Fit(Protocol):
         """Called when the gradients are those of the whole batch, unscaled and clipped."""
         return
 
-    def after_update(self, step: Step) -> Mapping[str, float]:
+    def after_update(self, step: Step) -> Metrics:
         """Called after the optimiser's step; gives more metrics for the log."""
         return {}
 

@@ -6,7 +6,7 @@ number of threads; on CUDA, up to the few kernels of the model that add up in no
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from functools import partial
@@ -24,7 +24,7 @@ from maskdistill.stages.training.checkpoints import Identity, load_checkpoint, s
 from maskdistill.stages.training.distributed import n_processes, rank
 from maskdistill.stages.training.ema import frozen_copy, move_towards
 from maskdistill.stages.training.exchange import average_gradients
-from maskdistill.stages.training.fit import Fit
+from maskdistill.stages.training.fit import Fit, Metrics
 from maskdistill.stages.training.logs import Log, OpenLogs, open_logs
 from maskdistill.stages.training.loss_log import hash_log
 from maskdistill.stages.training.optimizer import clip_gradients, make_optimizer, set_rates
@@ -36,7 +36,7 @@ from maskdistill.stages.training.step_losses import READ_EVERY, StepLosses
 
 CHECKPOINT = "training.pt"
 
-Taken = tuple[StepLosses, float, Mapping[str, float]]
+Taken = tuple[StepLosses, float, Metrics]
 """What is known of a step that was taken: its losses, its learning rate, and what the fit has to say."""
 
 
@@ -154,7 +154,10 @@ class Trainer:
 
     def _log(self, unread: list[Taken], logs: list[Log]) -> list[float]:
         """Read the losses of some steps and log them; gives their sums, and empties the list."""
-        found = [{"lr": rate, **losses.read(), **more} for losses, rate, more in unread]
+        found = [
+            {"lr": rate, **losses.read(), **{name: float(value) for name, value in more.items()}}
+            for losses, rate, more in unread
+        ]
         for (losses, _, _), metrics in zip(unread, found, strict=True):
             for log in logs:
                 log.write(losses.step.number + 1, metrics)

@@ -17,7 +17,7 @@ from maskdistill.pipeline.dag import STAGE_NAMES, STAGES
 from maskdistill.pipeline.launch import run_stages
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.runner import run_stage
-from maskdistill.pipeline.storage import explain_storage
+from maskdistill.pipeline.storage import explain_storage, remedy_of
 
 
 @pytest.mark.parametrize("below", ["", "deeper", "deeper/still"])
@@ -59,6 +59,20 @@ def test_a_name_beyond_what_a_file_can_have_is_told(
     options = [word for setting in settings for word in ("-s", setting.format("x" * 300))]
     found = maskdistill(config_file, tmp_path / "artifacts", "run", "--no-prefect", "--to", "mine", *options)
     assert (found.returncode, "File name too long; name another file or folder" in found.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (errno.ENOSPC, "make room, or name another file or folder"),
+        (errno.EIO, "look after the disk, or name another file or folder"),
+        (errno.EISDIR, "name another file or folder"),
+        (errno.ENOENT, None),
+        (errno.EPIPE, None),
+    ],
+)
+def test_what_is_about_any_file_has_the_same_remedy(code: int, expected: str | None) -> None:
+    assert remedy_of(OSError(code, os.strerror(code))) == expected
 
 
 def test_a_full_disk_names_no_file(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import InputError, UnreadableImage
+from maskdistill.data.naming import cluster_name
 from maskdistill.pipeline.apps.drawing.cells import fit, save_png
 from maskdistill.pipeline.apps.drawing.legend import FONT_SIZE, draw_legend
 from maskdistill.pipeline.apps.drawing.stage import draw_stage, draw_truth
@@ -45,7 +46,8 @@ def save_gallery(run: Run, out: Path, n_images: int = 8) -> None:
     scores = run.scores(SEGMENT.name)
     matched = (scores.get("val") or scores.get("train") or {}).get("class_of_cluster", {})
     columns = [Column(view, run, stage) for view, stage in _views(run).items()]
-    legend = [run.cluster_names.get(i) or matched.get(str(i), f"cluster {i}") for i in range(run.plan.n_clusters or 0)]
+    names = {int(cluster): name for cluster, name in matched.items()} | dict(run.cluster_names)
+    legend = [cluster_name(number, names) for number in range(run.plan.n_clusters or 0)]
     draw_columns(columns, out, n_images, matched, legend)
 
 

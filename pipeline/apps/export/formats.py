@@ -5,8 +5,9 @@ from pathlib import Path
 
 from maskdistill.data.atomic import atomic_path, write_json
 from maskdistill.data.catalog import LABELS, MASKS, SEGMENTER, stages_read
-from maskdistill.data.coco.export import ClusterNames, write_coco
+from maskdistill.data.coco.export import write_coco
 from maskdistill.data.errors import InputError
+from maskdistill.data.naming import ClusterNames
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.data.stores.mask_table import write_csv, write_parquet
 from maskdistill.data.stores.masks import MaskStore

@@ -7,10 +7,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
-from maskdistill.data.arrays import IGNORE
 from maskdistill.data.atomic import write_json
-from maskdistill.data.coco.export import NO_NAMES, ClusterNames
 from maskdistill.data.errors import InputError
+from maskdistill.data.naming import NO_NAMES, ClusterNames, label_name
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.pipeline.apps.drawing.cells import save_below
 from maskdistill.pipeline.apps.drawing.colours import label_palette
@@ -71,8 +70,7 @@ def paint_labels(
 
 def legend(values: Iterable[int], names: ClusterNames) -> dict[str, str]:
     """What the values of label maps stand for, by value."""
-    known = {0: "background", IGNORE: "ignored"}
-    return {str(value): known.get(value) or names.get(value - 1, f"cluster {value - 1}") for value in sorted(values)}
+    return {str(value): label_name(value, names) for value in sorted(values)}
 
 
 def _plain_names(image_ids: Sequence[str]) -> list[str]:

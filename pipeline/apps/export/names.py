@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from maskdistill.data.coco.export import NO_NAMES, ClusterNames
 from maskdistill.data.errors import UnreadableImage
+from maskdistill.data.naming import NO_NAMES, ClusterNames
 from maskdistill.data.sources.image_source import ImageSource
 
 

@@ -1,13 +1,12 @@
 """Statistics of what a stage made that need no ground truth: counts, quantiles and histograms."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from maskdistill.data.catalog import CLUSTERS, FEATURES, LABELS
-from maskdistill.data.coco.export import NO_NAMES
+from maskdistill.data.naming import NO_NAMES, ClusterNames
 from maskdistill.data.stores.features import FeatureStore
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.data.stores.masks import MaskStore
@@ -95,7 +94,7 @@ def quantiles(values: ArrayLike) -> dict[str, float]:
     return dict(zip(QUANTILES, np.quantile(array, list(QUANTILES.values())).tolist(), strict=True))
 
 
-def as_json(statistics: Statistics, names: Mapping[int, str] = NO_NAMES) -> Statistics:
+def as_json(statistics: Statistics, names: ClusterNames = NO_NAMES) -> Statistics:
     """The same for another program to read, with the names that people gave clusters where they gave some."""
     histograms = {name: histogram.as_dict() for name, histogram in statistics.get("histograms", {}).items()}
     named = {"cluster_names": dict(names)} if names else {}

@@ -10,8 +10,9 @@ from PIL import Image
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.atomic import atomic_path, write_json
 from maskdistill.data.catalog import CANDIDATES
-from maskdistill.data.coco.export import NO_NAMES, ClusterNames, write_coco
+from maskdistill.data.coco.export import write_coco
 from maskdistill.data.errors import InputError, UnreadableImage
+from maskdistill.data.naming import NO_NAMES, ClusterNames
 from maskdistill.data.sources.files import FileSource
 from maskdistill.data.stores.labels import LabelStore, merge_label_parts
 from maskdistill.data.stores.masks import MaskStore

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.catalog import SEGMENTER
-from maskdistill.data.coco.export import NO_NAMES, ClusterNames
 from maskdistill.data.config import SourceConfig
 from maskdistill.data.errors import InputError
+from maskdistill.data.naming import NO_NAMES, ClusterNames
 from maskdistill.data.sources.decode import read_image
 from maskdistill.data.sources.stretch import Stretch
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour

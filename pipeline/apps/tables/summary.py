@@ -1,6 +1,6 @@
 """Prints statistics of what a stage made: counts, a table of quantiles, and bars as wide as the terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.bar import Bar
@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from maskdistill.data.arrays import IGNORE
-from maskdistill.data.coco.export import NO_NAMES
+from maskdistill.data.naming import NO_NAMES, ClusterNames, label_name
 from maskdistill.pipeline.apps.drawing.colours import cluster_colour
 from maskdistill.pipeline.apps.inspect.histogram import Histogram
 from maskdistill.pipeline.apps.inspect.statistics import QUANTILES, Statistics
@@ -23,7 +23,7 @@ Row = tuple[str, float, str, str]
 """What a bar stands for, its length, the number beside it, and its colour."""
 
 
-def print_summary(title: str, statistics: Statistics, console: Console, names: Mapping[int, str] = NO_NAMES) -> None:
+def print_summary(title: str, statistics: Statistics, console: Console, names: ClusterNames = NO_NAMES) -> None:
     """Print what `summarise` gives, under a title; `names` are those that people gave clusters."""
     counts = [(name, value) for name, value in statistics.items() if isinstance(value, int)]
     text = "  ".join(f"[bold]{value:,}[/bold] {_name(name)}" for name, value in counts)
@@ -34,7 +34,7 @@ def print_summary(title: str, statistics: Statistics, console: Console, names: M
     console.print(_side_by_side(list(_charts(statistics, names)), console.width))
 
 
-def _charts(statistics: Statistics, names: Mapping[int, str]) -> Iterable[RenderableType]:
+def _charts(statistics: Statistics, names: ClusterNames) -> Iterable[RenderableType]:
     for name, histogram in statistics.get("histograms", {}).items():
         # Where all values are the same, the table of quantiles has said it.
         if statistics[name] and statistics[name]["min"] < statistics[name]["max"]:
@@ -42,7 +42,7 @@ def _charts(statistics: Statistics, names: Mapping[int, str]) -> Iterable[Render
     if sizes := statistics.get("cluster_sizes"):
         yield _chart("cluster_sizes", [_cluster_row(cluster, size, names) for cluster, size in _largest_first(sizes)])
     if shares := statistics.get("pixel_share"):
-        called = {value: _label_name(value, names) for value in shares}
+        called = {value: label_name(value, names) for value in shares}
         rows = [(called[value], share, f"{share:.1%}", _label_colour(value)) for value, share in shares.items()]
         yield _chart("pixel_share", rows)
         images = statistics["images_with"]
@@ -65,7 +65,7 @@ def _histogram_rows(histogram: Histogram) -> list[Row]:
     ]
 
 
-def _cluster_row(cluster: int, size: int, names: Mapping[int, str]) -> Row:
+def _cluster_row(cluster: int, size: int, names: ClusterNames) -> Row:
     return (names.get(cluster, str(cluster)), size, f"{size:,}", _rgb(cluster))
 
 
@@ -92,11 +92,6 @@ def _side_by_side(charts: list[RenderableType], width: int) -> RenderableType:
 
 def _largest_first(sizes: dict[int, int]) -> list[tuple[int, int]]:
     return sorted(sizes.items(), key=lambda item: -item[1])
-
-
-def _label_name(value: int, names: Mapping[int, str]) -> str:
-    known = {0: "background", IGNORE: "ignored"}
-    return known.get(value) or names.get(value - 1, f"cluster {value - 1}")
 
 
 def _label_colour(value: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.transforms import v2
 
 from maskdistill.data.arrays import UInt8Array
@@ -30,6 +30,7 @@ from maskdistill.stages.training.samples import derive_seed
 
 NEIGHBOURS, RECOLOURED = "neighbours.zarr", "recoloured.zarr"
 _JITTER, _GREY_RATE, _BLUR_RATE = (0.3, 0.3, 0.3, 0.1), 0.2, 0.5
+_BLUR_PX = 5
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,10 @@ def look_again(job: LookJob, folder: Path, progress: Progress) -> None:
 
 def recolour(photo: Photo, seed: int) -> UInt8Array:
     """The pixels in other colours, some of them grey, some blurred: the same ones for the same seed."""
-    change = v2.Compose(
-        [
-            v2.ColorJitter(*_JITTER),
-            v2.RandomGrayscale(_GREY_RATE),
-            v2.RandomApply([v2.GaussianBlur(5)], _BLUR_RATE),
-        ]
-    )
+    changes: list[nn.Module] = [v2.ColorJitter(*_JITTER), v2.RandomGrayscale(_GREY_RATE)]
+    if min(photo.size_hw) > _BLUR_PX // 2:  # beyond the border the blur sees the mirror image of what is inside
+        changes.append(v2.RandomApply([v2.GaussianBlur(_BLUR_PX)], _BLUR_RATE))
+    change = v2.Compose(changes)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive_seed(seed, photo.index))
         changed: Tensor = change(torch.from_numpy(photo.pixels.copy()).permute(2, 0, 1))

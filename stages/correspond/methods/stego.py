@@ -3,7 +3,7 @@
 Hamilton et al. 2022, arXiv 2203.08414. Shapes: B images, D numbers a patch, S patches along a side.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from maskdistill.stages.correspond.similar import most_similar
 from maskdistill.stages.known_images import read_known
 from maskdistill.stages.networks.resize import resize
 from maskdistill.stages.progress import Progress
-from maskdistill.stages.training.fit import Losses
+from maskdistill.stages.training.fit import Losses, Metrics
 from maskdistill.stages.training.samples import Sample, SampleStream
 from maskdistill.stages.training.schedules import Step
 
@@ -50,7 +50,7 @@ class StegoMethod(PatchMethod):
         self.shifts: PerPair = (
             self.own.shifts if isinstance(self.own.shifts, PerPair) else self._chosen_shifts(self.own.shifts)
         )
-        self._alike: Mapping[str, Tensor] = {}
+        self._alike: Metrics = {}
 
     def load(self, item: int) -> Sample:
         """Tokens (D, S, S) of a window, and of one of the windows most similar to it; its colours, where needed."""
@@ -106,9 +106,9 @@ class StegoMethod(PatchMethod):
         loss: Tensor = weight * torch.stack(found).mean()
         return loss
 
-    def after_update(self, step: Step) -> Mapping[str, float]:
+    def after_update(self, step: Step) -> Metrics:
         """How alike codes are on the mean, by kind of pair: what shifts are judged by."""
-        return {name: value.item() for name, value in self._alike.items()}
+        return self._alike
 
     def facts(self) -> dict[str, Any]:
         """The shifts."""

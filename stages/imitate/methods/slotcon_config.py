@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from maskdistill.stages.area import AreaRange
 from maskdistill.stages.imitate.methods.settings import ResNetSettings
 from maskdistill.stages.training.recipe import OptimizerName, Recipe, TrainingPrecision
 
@@ -18,7 +19,7 @@ class SlotConConfig(ResNetSettings):
     """Dimension of a slot."""
     hidden: int = Field(4096, ge=1)
     """Width of the two layers before it."""
-    area: tuple[float, float] = (0.08, 1.0)
+    area: AreaRange = (0.08, 1.0)
     """Smallest and largest fraction of an image that a view sees."""
     student_temperature: float = Field(0.1, gt=0)
     """Divides the student's scores where it is to follow the teacher."""

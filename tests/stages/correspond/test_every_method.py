@@ -13,6 +13,7 @@ from helpers.same_artifacts import assert_same_labels
 from helpers.sources import SealedSource
 from helpers.stored_features import MODEL, with_features
 from maskdistill.data.catalog import CODES, HEAD, PATCH_CLUSTERS
+from maskdistill.data.errors import InputError
 from maskdistill.data.stores.features import FeatureStore
 from maskdistill.data.stores.labels import LabelStore
 from maskdistill.stages.contract import ExecutionConfig, StageInputs, StageOutputs
@@ -104,6 +105,13 @@ def test_a_killed_training_goes_on_and_ends_the_same(
 def test_quarters_of_images_count_as_images(config: CorrespondConfig, inputs: StageInputs, tmp_path: Path) -> None:
     five = config.model_copy(update={"five_crop": True, "iterations": 2})
     assert made(five, inputs, tmp_path).items == len(inputs.source)
+
+
+@pytest.mark.parametrize("method", ["kmeans", "linkage"])
+def test_more_clusters_than_patches_name_the_setting(method: str, inputs: StageInputs, tmp_path: Path) -> None:
+    config = CorrespondConfig.model_validate({**COMMON, "method": method, "k": 254})
+    with pytest.raises(InputError, match=r"correspond\.k: 254 clusters of \d+ patches"):
+        made(config, inputs, tmp_path)
 
 
 def test_codes_may_follow_colours(inputs: StageInputs, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_patches_without_positives_by_features_are_left_out() -> None:
     for start in (0, N):
         rows = slice(start, start + N)
         masks = [tensor(CONTRAST[f"P_{kind}_mask"]).bool()[rows] for kind in ("ag", "sp")]
-        used += (start + find_anchors(masks[0], masks[1], 1.0, drawn, rows).used.nonzero()).flatten().tolist()
+        used += find_anchors(masks[0], masks[1], 1.0, drawn, rows).patches.tolist()
     assert used == CONTRAST["anchors_used"]
 
 

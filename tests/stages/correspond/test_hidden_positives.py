@@ -50,14 +50,14 @@ def test_without_positives_by_codes_no_patch_has_a_negative_loss() -> None:
     for row in range(N):
         rows = slice(row, row + 1)
         anchors = find_anchors(general[rows], torch.zeros(1, N, dtype=torch.bool), 0.0, drawn[rows], rows)
-        assert float(contrastive_loss(codes, anchors, rows, 0.8)) >= -1e-6
+        assert float(contrastive_loss(codes, anchors, 0.8)) >= -1e-6
 
 
 def test_the_loss_is_0_where_the_only_positive_is_all_that_is_compared() -> None:
     general = torch.zeros(1, N, dtype=torch.bool)
     general[0, 5] = True
     anchors = find_anchors(general, torch.zeros_like(general), 0.0, torch.zeros_like(general), slice(0, 1))
-    assert float(contrastive_loss(unit(0), anchors, slice(0, 1), 0.8)) == pytest.approx(0, abs=1e-5)
+    assert float(contrastive_loss(unit(0), anchors, 0.8)) == pytest.approx(0, abs=1e-5)
 
 
 def whole_loss(codes: Tensor, mixed: Tensor, *others: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ def test_an_image_without_positives_counts_as_nothing() -> None:
     general = torch.zeros(N, N, dtype=torch.bool)
     anchors = find_anchors(general, ~general, 1.0, ~general, ALL)
     codes = unit(0).requires_grad_()
-    loss = contrastive_loss(codes, anchors, ALL, 0.8)
+    loss = contrastive_loss(codes, anchors, 0.8)
     loss.backward()  # type: ignore[no-untyped-call]
     assert float(loss.detach()) == 0
 

@@ -93,6 +93,31 @@ def test_a_whole_view_is_aligned_as_it_is_and_a_flipped_one_turned_back() -> Non
     torch.testing.assert_close(aligned(scores.flip(-1), whole, ~PLAIN), scores)
 
 
+@pytest.mark.parametrize(
+    "box",
+    [(0.0, 0.0, 1.0, 1.0), (0.5, 0.0, 1.0, 1.0), (0.0, 0.7, 0.1, 1.0), (1.0, 1.0, 1.0, 1.0), (0.3, 0.2, 0.3, 0.9)],
+)
+@pytest.mark.parametrize("flipped", [False, True])
+def test_a_box_is_read_where_it_lies_up_to_the_border(box: tuple[float, ...], flipped: bool) -> None:
+    """Against the equation: the middle of each of h x w bins, bilinear, and at the border what is nearest."""
+    x1, y1, x2, y2 = box
+    x = ((x1 + (torch.arange(5) + 0.5) / 5 * (x2 - x1)) * 5 - 0.5).clamp(0, 4)
+    y = ((y1 + (torch.arange(3) + 0.5) / 3 * (y2 - y1)) * 3 - 0.5).clamp(0, 2)
+    # Of a linear function of the place, what bilinear reading gives is its value there.
+    planes = torch.stack([x.expand(3, 5), y[:, None].expand(3, 5)])[None]
+    own = torch.stack([torch.arange(5.0).expand(3, 5), torch.arange(3.0)[:, None].expand(3, 5)])[None]
+    expected = planes.flip(-1) if flipped else planes
+    torch.testing.assert_close(aligned(own, torch.tensor([box]), torch.tensor([flipped])), expected)
+
+
+def test_px_of_zeros_belong_to_all_slots_alike() -> None:
+    features = torch.zeros(1, 4, 2, 3, requires_grad=True)
+    scores, slots = group(features, torch.randn(3, 4), 0.07)
+    torch.autograd.backward(scores.sum() + slots.sum())
+    assert not scores.detach().any() and not slots.detach().any()
+    assert features.grad is not None and torch.isfinite(features.grad).all()
+
+
 def test_one_slot_is_the_mean_and_none_leaves_the_features() -> None:
     features = torch.randn(2, 4, 3, 3)
     torch.testing.assert_close(group(features, torch.randn(1, 4), 0.07).slots[:, 0], features.mean(dim=(2, 3)))

@@ -123,5 +123,14 @@ def test_the_gradient_of_the_consistency_reaches_the_second_classifier_alone() -
     assert reached == {"second"} and features.grad is None
 
 
+def test_a_batch_without_any_label_teaches_the_memory_nothing() -> None:
+    torch.manual_seed(0)
+    head = McibiHead(McibiConfig(**SMALL, min_confidence=0.5, slots=2), 6, 4, (1, 2, 3)).train()
+    losses = head.losses(torch.randn(2, 6, 3, 5), torch.full((2, 6, 10), 255, dtype=torch.uint8), Step(0, 1), mean)
+    torch.autograd.backward(sum(losses.values(), torch.zeros(())))
+    assert not head.memory.any() and losses["consistency"].item() == 0
+    assert all(torch.isfinite(one.grad).all() for one in head.parameters() if one.grad is not None)
+
+
 def mean(logits: Tensor, labels: Tensor) -> Tensor:
     return logits.mean()

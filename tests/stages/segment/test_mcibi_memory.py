@@ -137,6 +137,13 @@ def test_slots_fill_one_after_the_other_and_then_share_the_pixels() -> None:
     close(after, [[[1.5, 0.5], [-0.5, 2.0]]])
 
 
+def test_features_of_zeros_fill_no_memory_and_pull_a_full_one_towards_them() -> None:
+    """Their cosine with anything is 0, so that they weigh 1 each."""
+    zeros = torch.zeros(3, 2)
+    assert torch.equal(learn(torch.zeros(2, 1, 2), zeros, [0, 0, 1]), torch.zeros(2, 1, 2))
+    close(learn(torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]]), zeros, [0, 0, 0]), [[[0.1, 0.0]], [[0.0, 1.0]]])
+
+
 def test_features_are_interpolated_to_the_labels() -> None:
     """Two px of features, four labels: their values are .0, .25, .75 and 1."""
     features = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2)

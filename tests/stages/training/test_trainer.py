@@ -14,7 +14,7 @@ from helpers.small_training import RECIPE, make_fit, train, weights_after
 from maskdistill.data.errors import MaskDistillError
 from maskdistill.stages.contract import ExecutionConfig
 from maskdistill.stages.progress import Silent
-from maskdistill.stages.training.fit import Fit, Losses, SimpleFit
+from maskdistill.stages.training.fit import Fit, Losses, Metrics, SimpleFit
 from maskdistill.stages.training.logs import Log
 from maskdistill.stages.training.loss_log import final_losses
 from maskdistill.stages.training.recipe import Recipe, TrainingPrecision
@@ -112,9 +112,10 @@ class WatchedFit(Fit):
         if step.number == 1:
             self.module.weight.grad = None
 
-    def after_update(self, step: Step) -> Mapping[str, float]:
+    def after_update(self, step: Step) -> Metrics:
         self.calls.append(("after", step.number))
-        return {"weight": self.module.weight[0, 0].item()} if step.number else {}
+        weight = self.module.weight.detach()[0, 0].clone()
+        return {"weight": weight, "half": weight.item() / 2} if step.number else {}
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
@@ -125,10 +126,11 @@ def test_hooks_are_called_around_the_update(tmp_path: Path, precision: TrainingP
     assert fit.calls == [(name, number) for number in range(3) for name in ("losses", "before", "after")]
     lines = [json.loads(line) for line in (tmp_path / "training.jsonl").read_text().splitlines()]
     assert [list(line) for line in lines] == [["iteration", "lr", "loss", "sum"]] + [
-        ["iteration", "lr", "loss", "sum", "weight"]
+        ["iteration", "lr", "loss", "sum", "weight", "half"]
     ] * 2
     # The second step has no gradient: the weight stays.
     assert [line["weight"] for line in lines[1:]] == pytest.approx([-0.5, -1.0], rel=1e-3)
+    assert [line["half"] for line in lines[1:]] == [line["weight"] / 2 for line in lines[1:]]
 
 
 class Recorder:

@@ -1,5 +1,7 @@
 // Asking the server.
 
+import { pick } from "./address.js";
+
 export class Refusal extends Error {}
 
 // `base` is "other/" for the run that this one is compared with.
@@ -75,9 +77,8 @@ export class Pictures {
     return this.#address(`masks/${row}/cut`, { edge, v: this.versions.clusters });
   }
 
-  #address(path, query, parameters = null, names = []) {
-    const all = new URLSearchParams(query);
-    for (const name of names) for (const value of parameters.getAll(name)) all.append(name, value);
+  #address(path, query, parameters = new URLSearchParams(), names = []) {
+    const all = new URLSearchParams([...Object.entries(query), ...pick(parameters, names)]);
     return `${this.base}api/${path}?${all}`;
   }
 }

@@ -1,11 +1,10 @@
 // All clusters at a glance.
 
-import { address } from "../address.js";
+import { address, visit } from "../address.js";
 import { ask } from "../api.js";
 import { count, element, percent } from "../dom.js";
 import { clusterLabel, colour, picture, segments } from "../parts.js";
 import { pickable } from "../selection.js";
-import { visit } from "../address.js";
 
 const SORTS = {
   cluster: ["Number", (a, b) => a.cluster - b.cluster],

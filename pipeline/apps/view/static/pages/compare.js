@@ -18,7 +18,7 @@ export async function show({ run, query, signal, pictures }) {
   const theirs = new Pictures(other, "other/");
   const sorts = [["difference", "Differences first"], ["order", "As in the data set"]];
   const bar = element("div", { class: "bar" },
-    element("p", { class: "muted number", role: "status" }, found.images === undefined ? "" : `${count(found.images, "image")} of both · ${found.mean === null ? "" : `${percent(found.mean)} of the pixels differ`}`),
+    element("p", { class: "muted number", role: "status" }, found.images === undefined ? "" : `${count(found.images, "image")} of both${found.mean === null ? "" : ` · ${percent(found.mean)} of the pixels differ`}`),
     opacitySlider(),
     segments("sort", "Sort by", sorts, query.get("sort") ?? "difference", (sort) => visit(address(query, { sort, page_number: null }))));
   const frame = [

@@ -46,7 +46,7 @@ export function maskGrid(run, masks, pictures) {
   return element("ul", { class: "grid small" }, masks.map((mask) => element("li", {}, maskTile(run, mask, pictures))));
 }
 
-export function maskTile(run, mask, pictures) {
+function maskTile(run, mask, pictures) {
   const tile = element(
     "a",
     { class: "tile", href: `?page=image&image=${mask.index}&layer=clusters&cluster=${mask.cluster}`, "--colour": colour(run, mask.cluster) },
