@@ -128,8 +128,8 @@ class RemoteStore:
     def _remedy(self, stage: str, key: str) -> str:
         copies = self.bucket.at(f"{stage}/{key}")
         return (
-            f"make it anew with `maskdistill stage {stage} --force`, there too; or delete {copies}, so that it is copied "
-            "from a machine that has it, or made again"
+            f"make it anew with `maskdistill stage {stage} --force`, there too; or delete {copies}, so that it is "
+            "copied from a machine that has it, or made again"
         )
 
 

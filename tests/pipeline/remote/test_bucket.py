@@ -23,7 +23,6 @@ def test_what_is_written_is_read(bucket: Bucket) -> None:
     bucket.write("mine/key/manifest.json", b"first")
     bucket.write("mine/key/manifest.json", b"second")
     assert bucket.read("mine/key/manifest.json") == b"second"
-    assert bucket.read("mine/key") is None
 
 
 def test_an_object_is_created_once(bucket: Bucket) -> None:
