@@ -181,19 +181,20 @@ class Bucket:
             return None
 
     def _tried(self, call: Callable[[], _Result]) -> _Result:
-        for left in reversed(range(_TRIES)):
+        tries = 0
+        while True:
             try:
                 return call()
             except Exception as error:
-                if not left or not _may_help(error):
+                if isinstance(error, OSError) and error.errno in _OF_THIS_DISK:
+                    raise
+                tries += 1
+                if tries == _TRIES or not _may_help(error):
                     raise self._explained(error) from error
-                time.sleep(self.pause)
-        raise AssertionError
+            time.sleep(self.pause)
 
-    def _explained(self, error: Exception) -> Exception:
+    def _explained(self, error: Exception) -> MaskDistillError:
         where = f"{SETTING}: {self.url}"
-        if isinstance(error, MaskDistillError) or getattr(error, "errno", None) in _OF_THIS_DISK:
-            return error
         if isinstance(error, FileNotFoundError):
             return InputError(f"{where}: there is no such place ({error}); make the bucket, or name another one")
         if isinstance(error, PermissionError) or "Credentials" in type(error).__name__:

@@ -112,10 +112,9 @@ def _fetch(plan: Plan, remote: RemoteStore, stage: str, console: Console) -> boo
     if manifest is None:
         return False
     folder = plan.store.new_path(stage, key)
-    folder.mkdir(parents=True, exist_ok=True)
-    if (left := free_bytes(folder)) < manifest.size():
+    if (left := free_bytes(folder.parent)) < manifest.size():
         raise InputError(
-            f"artifacts: {folder}: {stage} needs {format_bytes(manifest.size())}, and the disk has only "
+            f"artifacts: {folder.parent}: {stage} needs {format_bytes(manifest.size())}, and the disk has only "
             f"{format_bytes(left)} left; make room, or name another folder with -s artifacts=DIR"
         )
     keep_record(plan.store, plan.source, plan.data_fingerprint)

@@ -8,7 +8,7 @@ Two machines that copy different results of one key do not meet: each has a vers
 is replaced in one step, says which one counts.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,11 +19,19 @@ from maskdistill.data.errors import CorruptArtifact, InputError
 from maskdistill.data.hashes import join_hashes
 from maskdistill.data.paths import check_relative
 from maskdistill.pipeline.integrity import damaged_files
-from maskdistill.pipeline.manifest import MANIFEST, Manifest, hash_key, is_extra, parse_manifest, write_manifest
+from maskdistill.pipeline.manifest import (
+    MANIFEST,
+    FileRecord,
+    Manifest,
+    hash_key,
+    is_extra,
+    parse_manifest,
+    write_manifest,
+)
 from maskdistill.pipeline.remote.bucket import Bucket
 from maskdistill.pipeline.remote.lease import LEASE_SECONDS, Lease
 
-_AT_ONCE = 16
+_AT_ONCE, _LARGE = 16, 16 << 20
 Moved = Callable[[str, int], None]
 """Told of a file by name how many bytes of it have been moved so far."""
 
@@ -99,7 +107,7 @@ class RemoteStore:
             else:
                 self.bucket.put(folder / name, f"{_home(manifest)}/{name}", lambda size: moved(name, size))
 
-        _all(put, manifest.files)
+        _for_all(manifest.files, put)
         self.bucket.write(f"{stage}/{key}/{MANIFEST}", (folder / MANIFEST).read_bytes())
         if before is not None and _home(before) != _home(manifest):
             self.bucket.delete(_home(before))
@@ -122,7 +130,7 @@ class RemoteStore:
         def get(name: str) -> None:
             self.bucket.get(f"{_home(manifest)}/{name}", folder / name, lambda size: moved(name, size))
 
-        _all(get, manifest.files)
+        _for_all(manifest.files, get)
         return damaged_files(folder, manifest)
 
     def _remedy(self, stage: str, key: str) -> str:
@@ -147,11 +155,17 @@ def _bad_name(name: str) -> str | None:
     return "not a name that an artifact has" if path.as_posix() != name or is_extra(Path(name)) else None
 
 
-def _all(work: Callable[[str], None], names: Iterable[str]) -> None:
-    """Do something for each name, several at a time; after the first that fails, none is begun."""
+def _for_all(files: Mapping[str, FileRecord], work: Callable[[str], None]) -> None:
+    """Do something for each name, several at a time; after the first that fails, none is begun.
+
+    Large files come one after the other, as libraries hold several parts of one in memory.
+    """
+    large = {name for name, record in files.items() if record.size > _LARGE}
+    for name in large:
+        work(name)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
-            for done in as_completed([pool.submit(work, name) for name in names]):
+            for done in as_completed([pool.submit(work, name) for name in files if name not in large]):
                 done.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
