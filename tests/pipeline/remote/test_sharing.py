@@ -96,6 +96,19 @@ def test_a_copying_that_ends_anywhere_is_no_artifact_and_goes_on(machine: Machin
     assert fs.written == ["out.txt", MANIFEST]
 
 
+def test_a_fetching_that_was_killed_begins_anew(machine: Machine, calls: list[str], quiet: Console) -> None:
+    _ran(machine, quiet)
+    there = machine("there")
+    unfinished, half = there.path("mine"), there.store.new_path("mine", there.stages["mine"].key)
+    for folder in (unfinished, half):  # and a stage that was killed before that
+        folder.mkdir(parents=True)
+        (folder / "half.txt").write_text("ha")
+    run_stage(there, "mine", quiet)
+    assert calls == ["mine"]
+    assert sorted(path.name for path in unfinished.iterdir()) == [MANIFEST, "out.txt"]
+    assert not half.exists()
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [("MINE", "its content is not what the manifest says"), ("more", None), ("longer", "6 bytes, the manifest says 4")],
