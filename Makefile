@@ -1,6 +1,6 @@
 # Everything goes through here; `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline demo-weights status view report inspect verify test test-slow test-faults test-ray fuzz lint typecheck docs check format constraints audit clean
+.PHONY: help setup pipeline demo-weights status view report inspect verify test test-slow test-faults test-ray test-s3 fuzz lint typecheck docs check format constraints audit clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -54,7 +54,7 @@ verify: setup ## check the artifacts against their manifests
 
 # By file, as what the tests of a file share is made once a worker; in order, as the long files come first then.
 test: setup ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not faults and not ray' $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not faults and not ray and not s3' $(ARGS)
 
 test-slow: setup ## run the tests that take minutes
 	OMP_NUM_THREADS=2 $(BIN)/pytest -m slow $(ARGS)
@@ -68,6 +68,10 @@ MINUTES ?= 10
 test-ray: setup ## install Ray, and run parts on a cluster of it
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,ray]'
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/pytest -m ray $(ARGS)
+
+test-s3: setup ## install s3fs and moto, and keep artifacts on an S3 server
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,test-s3]'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m s3 $(ARGS)
 
 fuzz: setup ## let each reader of untrusted files read odd ones, for MINUTES each
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[dev,fuzz]' || echo "without atheris"
@@ -101,7 +105,7 @@ format: setup ## put the code into the project's style
 	$(BIN)/ruff format .
 
 constraints: setup ## pin the newest versions that fit pyproject.toml
-	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --extra docs --extra tensorboard --universal --no-header --no-annotate \
+	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --extra docs --extra tensorboard --extra test-s3 --universal --no-header --no-annotate \
 		--no-emit-index-url -o constraints.txt
 
 audit: setup ## look the pinned packages up among the known vulnerabilities, which needs a network

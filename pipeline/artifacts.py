@@ -119,6 +119,11 @@ class ArtifactStore:
             exchange(self.new_path(stage, key), self.path(stage, key))
         shutil.rmtree(self.new_path(stage, key))
 
+    def settle(self, stage: str, key: str) -> None:
+        """Put what is in `new_path` where no finished artifact is; the caller holds the lock."""
+        remove(self.path(stage, key))
+        self.new_path(stage, key).rename(self.path(stage, key))
+
     def delete(self, stage: str, key: str) -> None:
         """Delete an artifact, finished or not; the caller holds its lock. Raises InUse where it is read."""
         folder, aside = self.path(stage, key), self.path(stage, key).with_suffix(_GONE)

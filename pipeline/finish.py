@@ -6,6 +6,7 @@ from maskdistill.pipeline.evaluation import evaluate_stage
 from maskdistill.pipeline.health import oddities
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import print_note
+from maskdistill.pipeline.remote.sharing import is_in_store
 from maskdistill.pipeline.results import StageResult
 from maskdistill.pipeline.runner import run_stage
 
@@ -22,7 +23,7 @@ def finish_stage(plan: Plan, stage: str, console: Console, *, force: bool = Fals
     Raises:
         MissingArtifact: An upstream artifact has not been made; the text holds the command that makes it.
     """
-    cached = plan.manifest(stage) is not None and not force
+    cached = not force and (plan.manifest(stage) is not None or is_in_store(plan, stage))
     manifest = run_stage(plan, stage, console, force=force)
     if not cached:
         for odd in oddities(manifest.health, plan.config.health):

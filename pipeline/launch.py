@@ -10,6 +10,7 @@ from rich.console import Console
 from maskdistill.pipeline.dag import MINE, StageSpec, find_stage, stage_range
 from maskdistill.pipeline.finish import finish_stage
 from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.remote.sharing import require_somewhere
 from maskdistill.pipeline.results import Overview, StageResult
 from maskdistill.pipeline.server import check_server, explain_prefect, local_server, reach_loopback_directly
 from maskdistill.pipeline.storage import explain_storage
@@ -31,7 +32,7 @@ def chosen_stages(plan: Plan, first: str | None, last: str | None) -> Sequence[S
         stages = (mine, *stages)
     if first is not None:
         for missing in set(plan.stages[first].inputs) - {spec.name for spec in stages}:
-            plan.require(missing, f"--from {first}")
+            require_somewhere(plan, missing, f"--from {first}")
     return stages
 
 

@@ -67,13 +67,22 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise InputError(f"artifacts: {path}: may not be read; allow it, or name another folder") from error
     except OSError as error:
         raise CorruptArtifact(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
+    return parse_manifest(text, str(path), remedy)
+
+
+def parse_manifest(text: bytes, where: str, remedy: str) -> Manifest:
+    """A manifest from the content of its file; `where` it lies begins what is said if it is unreadable or altered.
+
+    Raises:
+        CorruptArtifact: It is; the text ends with `remedy`.
+    """
     try:
         content, whole = read_checked(text)
         manifest = Manifest.model_validate(content)
     except ValueError as error:
-        raise CorruptArtifact(f"{path}: not a manifest of this version; {remedy}") from error
+        raise CorruptArtifact(f"{where}: not a manifest of this version; {remedy}") from error
     if whole is False:  # those of earlier versions carry no hash
-        raise CorruptArtifact(f"{path}: its content is not what was written; {remedy}")
+        raise CorruptArtifact(f"{where}: its content is not what was written; {remedy}")
     return manifest
 
 
@@ -84,7 +93,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 def record_files(folder: Path) -> dict[str, FileRecord]:
     """Size and hash of every file below a folder, but for the manifest and what is there for an unfinished one."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_extra(path.relative_to(folder)))
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not is_extra(path.relative_to(folder)))
     return {
         path.relative_to(folder).as_posix(): FileRecord(size=path.stat().st_size, sha256=hash_file(path))
         for path in paths
@@ -94,7 +103,7 @@ def record_files(folder: Path) -> dict[str, FileRecord]:
 def unrecorded_files(folder: Path, manifest: Manifest) -> list[str]:
     """Names of the files below a folder that its manifest does not list."""
     names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    return sorted(name.as_posix() for name in names if not _is_extra(name) and name.as_posix() not in manifest.files)
+    return sorted(name.as_posix() for name in names if not is_extra(name) and name.as_posix() not in manifest.files)
 
 
 def hash_key(ingredients: dict[str, Any]) -> str:
@@ -103,5 +112,6 @@ def hash_key(ingredients: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _is_extra(name: Path) -> bool:
+def is_extra(name: Path) -> bool:
+    """Whether a file, by its name within the folder of an artifact, is about the others and not listed."""
     return name.as_posix() in (MANIFEST, RUN_LOG) or name.parts[0] == SEALS

@@ -21,6 +21,8 @@ from maskdistill.pipeline.dag import ALL_STAGES, CLUSTER, CURATE, OPTIONAL_NAMES
 from maskdistill.pipeline.edits import edits_path, found_edits
 from maskdistill.pipeline.integrity import check_sound
 from maskdistill.pipeline.manifest import Manifest, hash_key
+from maskdistill.pipeline.remote.bucket import Bucket
+from maskdistill.pipeline.remote.store import RemoteStore
 from maskdistill.stages.curate.config import STANDS_IN_FOR, curated_in_place
 from maskdistill.stages.settings import StageSettings
 from maskdistill.stages.weights import check_weights_file
@@ -90,6 +92,12 @@ class Plan:
     def labels_fingerprint(self) -> str | None:
         """Fingerprint of the ground truth, for the evaluation; None where there is none."""
         return self.source.labels_fingerprint()
+
+    @cached_property
+    def remote(self) -> RemoteStore | None:
+        """Where artifacts are kept beyond this machine; None without one. Raises InputError where it cannot be used."""
+        url = self.config.execution.store
+        return None if url is None else RemoteStore(Bucket.open(url))
 
     @property
     def edits_file(self) -> Path:

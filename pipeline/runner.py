@@ -16,6 +16,7 @@ from maskdistill.pipeline.manifest import MANIFEST, RUN_LOG, Manifest, record_fi
 from maskdistill.pipeline.memory import peak_bytes, reset_peak
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import print_note, show_progress
+from maskdistill.pipeline.remote.sharing import fetch_missing, publish, share, turn
 from maskdistill.pipeline.room import estimate_room
 from maskdistill.pipeline.run_log import RunLog
 from maskdistill.pipeline.storage import explain_storage
@@ -24,7 +25,7 @@ from maskdistill.stages.contract import StageInputs
 
 
 def run_stage(plan: Plan, stage: str, console: Console, *, force: bool = False) -> Manifest:
-    """Make the artifact of a stage, or find it made.
+    """Make the artifact of a stage, or find it made, here or in the store of `execution.store`.
 
     Args:
         plan: The configuration and its artifacts.
@@ -38,22 +39,28 @@ def run_stage(plan: Plan, stage: str, console: Console, *, force: bool = False) 
     Raises:
         MissingArtifact: An upstream artifact has not been made; the text holds the command that makes it.
         CorruptArtifact: An upstream artifact is damaged; the text names the files, and the command that removes them.
-        InputError: The artifact folder cannot be written to, or is full.
+        InputError: The artifact folder cannot be written to, or is full; or the store cannot be used.
     """
     key, store = plan.stages[stage].key, plan.store
     # What is finished needs no lock, which a folder that may only be read could not hold.
     made = None if force else plan.manifest(stage)
     if made is not None and not store.has_leftovers(stage, key):
-        return made
+        return share(plan, made, console)
     if store.is_locked(stage, key):
         if made is not None:  # it is being replaced, and whole until then
             return made
         print_note(console, f"{stage}: another run is making {stage}/{key}; waiting for it")
     with explain_storage(store.root), store.lock(stage, key):
         store.sweep(stage, key)
-        if not (plan.path(stage) / MANIFEST).exists():
-            return _make(plan, stage, plan.path(stage), console)
-        return _make_anew(plan, stage, console) if force else store.require(stage, key)
+        there = (plan.path(stage) / MANIFEST).exists()
+        if there and not force:
+            return share(plan, store.require(stage, key), console)
+        with turn(plan, stage, console, anew=force) as to_be_made:
+            if not to_be_made:
+                return store.require(stage, key)
+            manifest = _make_anew(plan, stage, console) if there else _make(plan, stage, plan.path(stage), console)
+            publish(plan, manifest, console, anew=force)
+            return manifest
 
 
 def _make_anew(plan: Plan, stage: str, console: Console) -> Manifest:
@@ -70,6 +77,7 @@ def _make_anew(plan: Plan, stage: str, console: Console) -> Manifest:
 
 def _make(plan: Plan, stage: str, folder: Path, console: Console) -> Manifest:
     planned = plan.stages[stage]
+    fetch_missing(plan, [name for name in plan.upstream(stage) if name != stage], console)
     keep_record(plan.store, plan.source, plan.data_fingerprint)
     execution = plan.config.execution
     with plan.reading(planned.inputs):

@@ -1,11 +1,12 @@
 """What every stage's `run(config, inputs, workdir, progress) -> StageOutputs` takes and gives."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from maskdistill.data.settings import Settings
 from maskdistill.data.sources.image_source import ImageSource
@@ -24,6 +25,9 @@ class ExecutionConfig(Settings):
     address: str | None = None
     """Of Dask's scheduler (`tcp://host:8786`) or Ray's head (`host:6379`, `auto`); None = a cluster of `workers`
     processes on this machine, which ends with the stage."""
+    store: str | None = None
+    """Where every finished artifact is copied to, and fetched from where it is not in `artifacts`: a URL of fsspec,
+    such as `s3://bucket/folder`; None = nowhere."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: int | None = Field(None, ge=1)
     """Processes that share each training batch, one per GPU; None = as many GPUs as divide it, one on a CPU."""
@@ -49,6 +53,15 @@ class ExecutionConfig(Settings):
     log: tuple[LogName, ...] | None = None
     """Where the losses of a training go beside `training.jsonl`: `tensorboard` (event files in the artifact's folder),
     `mlflow` (to MLFLOW_TRACKING_URI) and `wandb` (Weights & Biases); None = TensorBoard where it is installed."""
+
+    @field_validator("store")
+    @classmethod
+    def _is_url(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"[a-z][a-z0-9+.-]*://\S*[^\s/]\S*", url):
+            raise ValueError("must be a URL such as s3://bucket/folder")
+        if url is not None and re.search(r"://[^/]*:[^/]*@", url):
+            raise ValueError("may hold no password, as manifests name it; leave it to the environment")
+        return url
 
     @model_validator(mode="after")
     def _has_use_for_address(self) -> Self:

@@ -103,7 +103,7 @@ def test_light_commands_import_nothing_heavy() -> None:
         "import sys, maskdistill, maskdistill.data.config\n"
         "from maskdistill.pipeline.apps.commands.table import Commands\n"
         "assert all(Commands().values())\n"
-        "heavy = {'torch', 'torchvision', 'timm', 'sklearn', 'scipy', 'zarr', 'prefect'} & set(sys.modules)\n"
+        "heavy = {'torch', 'torchvision', 'timm', 'sklearn', 'scipy', 'zarr', 'prefect', 'fsspec'} & set(sys.modules)\n"
         "sys.exit(f'imported: {heavy}' if heavy else 0)"
     )
     assert_ends_well(code)

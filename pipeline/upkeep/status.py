@@ -5,16 +5,21 @@ from typing import Any
 from maskdistill.data.errors import CorruptArtifact
 from maskdistill.pipeline.integrity import damaged_files, describe_faults
 from maskdistill.pipeline.plan import Plan
+from maskdistill.pipeline.remote.sharing import is_in_store
 
 _MADE = ("items", "unit", "bytes", "made", "precision", "device")
 
 
-def collect_status(plan: Plan) -> list[dict[str, Any]]:
+def collect_status(plan: Plan, *, ask_store: bool = False) -> list[dict[str, Any]]:
     """One dict per stage: stage, key, state (cached, damaged, running or missing), why, path, and what `_MADE` names.
 
-    Every file of what is cached is read.
+    Every file of what is cached is read. With `ask_store`, what is missing and can be fetched is "in the store".
     """
-    return [_stage_status(plan, spec.name) for spec in plan.specs]
+    rows = [_stage_status(plan, spec.name) for spec in plan.specs]
+    for row in rows if ask_store else ():
+        if row["state"] == "missing" and is_in_store(plan, row["stage"]):
+            row |= {"state": "in the store", "why": "the next run fetches it"}
+    return rows
 
 
 def _stage_status(plan: Plan, stage: str) -> dict[str, Any]:

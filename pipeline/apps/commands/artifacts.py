@@ -25,7 +25,7 @@ def status(
     from maskdistill.pipeline.apps.tables.status import print_status
     from maskdistill.pipeline.upkeep.status import collect_status
 
-    rows = collect_status(Plan(config_source(config, overrides, run_name)))
+    rows = collect_status(Plan(config_source(config, overrides, run_name)), ask_store=True)
     if as_json:
         print_json(rows)
     else:

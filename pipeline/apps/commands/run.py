@@ -1,6 +1,6 @@
 """The commands that make artifacts: `run` and `stage`."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +33,7 @@ from maskdistill.pipeline.interrupt import interruptible
 from maskdistill.pipeline.launch import chosen_stages, forced_stages, run_stages, run_with_prefect
 from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import error_console
+from maskdistill.pipeline.remote.sharing import is_in_store, require_somewhere
 from maskdistill.pipeline.results import Page, StageResult
 from maskdistill.pipeline.runs import NamedRun, describe_runs, record_run
 from maskdistill.pipeline.storage import explain_storage
@@ -66,9 +67,7 @@ def run(
     waiting = [spec.name for spec in stages if spec.name in forced or plan.manifest(spec.name) is None]
     if dry_run:
         for spec in stages:
-            todo = "would run" if spec.name in waiting else "cached"
-            why = "forced" if spec.name in forced else plan.why_missing(spec.name)
-            print(f"{spec.name:<8} {plan.stages[spec.name].key}  {todo}{f' ({why})' if spec.name in waiting else ''}")
+            print(f"{spec.name:<8} {plan.stages[spec.name].key}  {_todo(plan, spec.name, waiting, forced)}")
         return
     console = error_console()
     with explain_storage(plan.store.root):
@@ -83,6 +82,14 @@ def run(
     picture = _draw_picture(plan, results)
     note = describe_run(plan, results, picture, recorded)
     print_results([*results, *baselines], output(), note)
+
+
+def _todo(plan: Plan, stage: str, waiting: Collection[str], forced: Collection[str]) -> str:
+    if stage not in waiting:
+        return "cached"
+    if stage in forced:
+        return "would run (forced)"
+    return "would be fetched" if is_in_store(plan, stage) else f"would run ({plan.why_missing(stage)})"
 
 
 def _record(plan: Plan, name: str | None, *, needed: bool) -> NamedRun | None:
@@ -146,7 +153,7 @@ def stage(
     find_stage(name)
     plan = Plan(config_source(config, with_profile(overrides, profile), run_name))
     for needed in plan.stages[name].inputs:
-        plan.require(needed, f"stage {name}")
+        require_somewhere(plan, needed, f"stage {name}")
     result = finish_stage(plan, name, error_console(), force=force)
     print_results([result], output(), f"artifact: {plan.path(name)}")
 
