@@ -105,8 +105,8 @@ format: setup ## put the code into the project's style
 	$(BIN)/ruff format .
 
 constraints: setup ## pin the newest versions that fit pyproject.toml
-	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --extra docs --extra tensorboard --extra test-s3 --universal --no-header --no-annotate \
-		--no-emit-index-url -o constraints.txt
+	$(BIN)/uv pip compile -q --upgrade pyproject.toml --extra dev --extra docs --extra fuzz --extra tensorboard --extra ray \
+		--extra test-s3 --universal --no-header --no-annotate --no-emit-index-url -o constraints.txt
 
 audit: setup ## look the pinned packages up among the known vulnerabilities, which needs a network
 	$(BIN)/uv tool run pip-audit --requirement constraints.txt --no-deps --disable-pip

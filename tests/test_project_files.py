@@ -44,6 +44,13 @@ def test_the_container_installs_what_there_is() -> None:
     assert re.search(r"^uv==", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
 
 
+def test_all_that_make_installs_is_pinned() -> None:
+    text = (ROOT / "Makefile").read_text()
+    installed = set(",".join(re.findall(r"-c constraints\.txt -e '\.\[([a-z0-9,-]+)\]'", text)).split(","))
+    assert installed == {"dev", "docs", "fuzz", "ray", "test-s3"}
+    assert installed <= set(re.findall(r"--extra ([a-z0-9-]+)", text))
+
+
 @pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint is not installed")
 def test_the_linter_finds_nothing_in_the_container() -> None:
     result = subprocess.run(["hadolint", "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
