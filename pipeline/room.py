@@ -21,6 +21,15 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
+def require_room(folder: Path, left: int, needed: int, needs: str) -> None:
+    """Raise InputError where a disk has fewer bytes left than are needed; `needs` says what for, and how much."""
+    if left < needed:
+        raise InputError(
+            f"artifacts: {folder}: {needs}, and the disk has only {format_bytes(left)} left; make room, or name "
+            "another folder with -s artifacts=DIR"
+        )
+
+
 def estimate_room(plan: Plan, stage: str, folder: Path, free: FreeBytes = free_bytes) -> str | None:
     """A line on what a long stage will take; None where none of its kind was made before, or where that was quick.
 
@@ -36,11 +45,7 @@ def estimate_room(plan: Plan, stage: str, folder: Path, free: FreeBytes = free_b
     last, left = next(iter(plan.store.manifests(stage)), None), free(folder)
     share = 1.0 if last is None else _share(plan, last)
     needed = max(_LEAST_BYTES, 0 if last is None else round(share * last.size()))
-    if left < needed:
-        raise InputError(
-            f"artifacts: {folder}: {stage} needs about {format_bytes(needed)}, and the disk has only "
-            f"{format_bytes(left)} left; make room, or name another folder with -s artifacts=DIR"
-        )
+    require_room(folder, left, needed, f"{stage} needs about {format_bytes(needed)}")
     if last is None or share * last.seconds < _LONG_SECONDS:
         return None
     size, seconds = format_bytes(share * last.size()), format_seconds(share * last.seconds)

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 
 from rich.console import Console
 
-from maskdistill.data.errors import CorruptArtifact, InputError
+from maskdistill.data.errors import CorruptArtifact
 from maskdistill.pipeline.formatting import format_bytes
 from maskdistill.pipeline.image_records import keep_record
 from maskdistill.pipeline.manifest import Manifest
@@ -15,7 +15,7 @@ from maskdistill.pipeline.plan import Plan
 from maskdistill.pipeline.progress import print_note
 from maskdistill.pipeline.remote.copying import show_copying
 from maskdistill.pipeline.remote.store import RemoteStore
-from maskdistill.pipeline.room import free_bytes
+from maskdistill.pipeline.room import free_bytes, require_room
 
 _POLL_SECONDS = 2.0
 
@@ -112,11 +112,8 @@ def _fetch(plan: Plan, remote: RemoteStore, stage: str, console: Console) -> boo
     if manifest is None:
         return False
     folder = plan.store.new_path(stage, key)
-    if (left := free_bytes(folder.parent)) < manifest.size():
-        raise InputError(
-            f"artifacts: {folder.parent}: {stage} needs {format_bytes(manifest.size())}, and the disk has only "
-            f"{format_bytes(left)} left; make room, or name another folder with -s artifacts=DIR"
-        )
+    size = manifest.size()
+    require_room(folder.parent, free_bytes(folder.parent), size, f"{stage} needs {format_bytes(size)}")
     keep_record(plan.store, plan.source, plan.data_fingerprint)
     try:
         with show_copying(manifest, f"fetched from {remote.bucket.url}", console) as on:
