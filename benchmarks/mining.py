@@ -1,6 +1,7 @@
 """The mining stage beside the bare forward pass of its ViT, and beside a plain loop.
 
-python benchmarks/mining.py                                     a ViT-S/16, photos of 640 x 480 px
+python benchmarks/mining.py                                     a ViT-S/16, photos of 480 x 640 px
+python benchmarks/mining.py --photo 3000 4000 --images 4        those of a phone, of which JPEG is decoded smaller
 python benchmarks/mining.py --memory --images 10000 --side 64   how the memory grows over many images
 
 The stage reads JPEG files, resizes them, runs the ViT, finds the mask, and writes it at the photo's own size. The bare
@@ -26,6 +27,7 @@ from rich.table import Table
 from scipy import ndimage
 from torch import Tensor
 
+from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.config import FolderConfig
 from maskdistill.data.sources.folder import FolderSource
 from maskdistill.stages.contract import ExecutionConfig, StageInputs
@@ -38,7 +40,6 @@ from maskdistill.stages.networks.resize import grid_to_image, resize, short_side
 from maskdistill.stages.networks.vit_inputs import Prepared, batches, to_tensor
 from maskdistill.stages.training.precision import autocast
 
-SIZE_HW = (480, 640)
 DRAWN = 50
 ON_CPU, ON_GPU = 1.10, 1.3
 """Most times as long as the bare forward pass: the targets."""
@@ -49,44 +50,52 @@ PLAIN, PLAIN_BF16 = 2.5, 7.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=8)
+    parser.add_argument("--photo", type=int, nargs=2, default=(480, 640), help="height and width of the photos, px")
     parser.add_argument("--side", type=int, default=480, help="short side at which the ViT sees an image, px")
     parser.add_argument("--model", default="vit_small_patch16_224")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="only how the memory grows")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        source = draw_photos(Path(name, "photos"), options.images)
+        source = draw_photos(Path(name, "photos"), options.images, tuple(options.photo))
         config = MineConfig.model_validate(
             {"model": options.model, "weights": "random", "affinity": {"short_side": options.side}}
         )
         miner = AffinityMiner(config, StageInputs(source, {}, execution=ExecutionConfig()))
-        stage = Stage(MineWorker(miner, miner.inputs), Path(name), options.images)
+        stage = Stage(miner, Path(name), options.images)
         if options.memory:
             show_memory(stage)
         else:
             compare(stage, miner, options.turns)
 
 
-def draw_photos(folder: Path, count: int) -> FolderSource:
+def draw_photos(folder: Path, count: int, size_hw: tuple[int, int]) -> FolderSource:
     """JPEG files of soft shapes with grain; some are drawn, the others are links to them."""
     rng = np.random.default_rng(0)
     folder.mkdir()
     for number in range(count):
         path = folder / f"{number:06d}.jpg"
         if number < DRAWN:
-            soft = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize(SIZE_HW[::-1])
-            grain = rng.normal(0, 8, (*SIZE_HW, 3))
+            soft = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize(size_hw[::-1])
+            grain = rng.normal(0, 8, (*size_hw, 3))
             Image.fromarray(np.clip(np.asarray(soft) + grain, 0, 255).astype(np.uint8)).save(path, quality=92)
         else:
             os.link(folder / f"{number % DRAWN:06d}.jpg", path)
     return FolderSource(FolderConfig(kind="folder", root=folder))
 
 
+def unread(miner: AffinityMiner) -> FolderSource:
+    """The same photos, none of which is kept in memory."""
+    photos = miner.inputs.source
+    assert isinstance(photos, FolderSource)
+    return FolderSource(FolderConfig(kind="folder", root=photos.file(0).parent))
+
+
 class Stage:
     """The mining stage's work on all images, as often as it is called."""
 
-    def __init__(self, worker: MineWorker, folder: Path, n_images: int) -> None:
-        self.worker, self.folder, self.n_images, self.runs = worker, folder, n_images, 0
+    def __init__(self, miner: AffinityMiner, folder: Path, n_images: int) -> None:
+        self.miner, self.folder, self.n_images, self.runs = miner, folder, n_images, 0
 
     def __call__(self) -> None:
         """Mine all images as one part."""
@@ -97,11 +106,12 @@ class Stage:
         self.runs += 1
         part = self.folder / f"part{self.runs}"
         part.mkdir()
-        self.worker.write(items, part, lambda n: None)
+        worker = MineWorker(self.miner, StageInputs(unread(self.miner), {}))
+        worker.write(items, part, lambda n: None)
 
 
 def compare(stage: Stage, miner: AffinityMiner, turns: int) -> None:
-    photos = list(read_photos(miner.inputs.source, range(stage.n_images), {}))
+    photos = list(read_photos(miner.inputs.source, range(stage.n_images), {}, miner.looks_at()))
     forward = in_turn(lambda: bare_forward(miner, photos), stage, turns)
     loop = in_turn(stage, lambda: plain_loop(miner, stage.n_images), turns)
     n, on_cpu = stage.n_images, miner.device.type == "cpu"
@@ -120,7 +130,8 @@ def compare(stage: Stage, miner: AffinityMiner, turns: int) -> None:
         f"at least {PLAIN}, with bf16 {PLAIN_BF16}",
     )
     Console(width=130).print(table)
-    print(f"{n} photos of {SIZE_HW[1]} x {SIZE_HW[0]} px, on {miner.device}; {torch.get_num_threads()} threads")
+    height, width = photos[0].size_hw
+    print(f"{n} photos of {height} x {width} px, on {miner.device}; {torch.get_num_threads()} threads")
     print(hardware())
 
 
@@ -156,18 +167,18 @@ def plain_loop(miner: AffinityMiner, n_images: int) -> list[dict[str, object]]:
     for attention in attentions:
         attention.fused_attn = False
     try:
+        photos = unread(miner)
         with torch.inference_mode():
-            return [plain_mask(miner, index) for index in range(n_images)]
+            return [plain_mask(miner, photos.read(index)) for index in range(n_images)]
     finally:
         for attention, was in zip(attentions, fused, strict=True):
             attention.fused_attn = was
 
 
-def plain_mask(miner: AffinityMiner, index: int) -> dict[str, object]:
-    pixels = miner.inputs.source.read(index)
+def plain_mask(miner: AffinityMiner, pixels: UInt8Array) -> dict[str, object]:
     size_hw = (pixels.shape[0], pixels.shape[1])
     inner_hw = seen_hw(miner, size_hw)
-    images = to_tensor([Prepared(index, resize(pixels, inner_hw))], miner.vit, miner.device)
+    images = to_tensor([Prepared(0, resize(pixels, inner_hw))], miner.vit, miner.device)
     seen = miner.vit.projections(images, ("queries", "keys", "values"), miner.block)
     queries, keys = seen["queries"][0].float(), seen["keys"][0, :, 1:].float()
     attention = class_attention(queries[:, 0], keys, miner.rule.n_heads).cpu()

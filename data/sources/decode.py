@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import UnreadableImage
@@ -23,7 +24,7 @@ from maskdistill.data.sources.deep import (
     read_deep,
     read_odd_tiff,
 )
-from maskdistill.data.sources.frames import Header, upright
+from maskdistill.data.sources.frames import Header, SizeHw, upright
 from maskdistill.data.sources.stretch import AUTO, Stretch, to_8_bit
 from maskdistill.data.sources.suffixes import FORMATS
 
@@ -73,12 +74,7 @@ def read_picture(path: Path, max_pixels: int, stretch: Stretch = AUTO) -> Pictur
     Raises:
         UnreadableImage: The file is missing, empty, truncated, no image, or too large; the text names file and reason.
     """
-    try:
-        if path.stat().st_size == 0:
-            raise UnreadableImage(f"{path}: the file is empty")
-        # A process-wide switch of PIL; were it on, cut-off files would come back half grey.
-        if ImageFile.LOAD_TRUNCATED_IMAGES:
-            ImageFile.LOAD_TRUNCATED_IMAGES = False
+    with _decoding(path):
         try:
             with open_image(path) as image:
                 _check_size(path, image.size, max_pixels)
@@ -89,6 +85,46 @@ def read_picture(path: Path, max_pixels: int, stretch: Stretch = AUTO) -> Pictur
                 raise
         odd = read_odd_tiff(path, lambda size: _check_size(path, size, max_pixels))
         return _deep(odd, stretch, odd.pages)
+
+
+def read_smaller(path: Path, max_pixels: int, stretch: Stretch, short_side: int) -> tuple[Picture, SizeHw] | None:
+    """Read a JPEG at a half, quarter or eighth of its size, as `read_picture` does otherwise.
+
+    The decoder leaves out what it does not need: at 12 megapixels it takes a seventh of the time.
+
+    Args:
+        path, max_pixels, stretch: As for `read_picture`.
+        short_side: What the short side is going to be resized to, px; that of the picture is at least twice as long, so
+            that resizing still averages over pixels.
+
+    Returns:
+        The picture, and the height and width of the image itself, upright; None where it is no JPEG, or cannot be
+        smaller.
+
+    Raises:
+        UnreadableImage: As from `read_picture`.
+    """
+    with _decoding(path), open_image(path) as image:
+        size_wh = image.size
+        least = 2 * short_side
+        if not isinstance(image, JpegImageFile) or min(size_wh) < 2 * least or not stretch.leaves(255):
+            return None
+        _check_size(path, size_wh, max_pixels)
+        image.draft(None, (least, least))
+        header = Header(size_wh[::-1], orientation_of(image))
+        return _decode(path, image, stretch), header.displayed_hw
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Whatever goes wrong is an UnreadableImage that names the file."""
+    try:
+        if path.stat().st_size == 0:
+            raise UnreadableImage(f"{path}: the file is empty")
+        # A process-wide switch of PIL; were it on, cut-off files would come back half grey.
+        if ImageFile.LOAD_TRUNCATED_IMAGES:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
+        yield
     except UnreadableImage:
         raise
     except Exception as error:  # PIL's decoders raise nearly anything on damaged bytes

@@ -1,24 +1,30 @@
 """What every source of image files shares: reading, the two splits, and fingerprints of files."""
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from maskdistill.data.arrays import UInt8Array
-from maskdistill.data.config import FingerprintMode, SourceConfig
+from maskdistill.data.config import SourceConfig
 from maskdistill.data.errors import InputError, UnreadableImage
 from maskdistill.data.paths import is_there
+from maskdistill.data.sources.file_states import file_state, hash_states
 from maskdistill.data.sources.frames import Frame, Header, SizeHw, likely_frame
-from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.image_source import Glance, ImageSource, own_size
 from maskdistill.data.sources.recent import Recent
 from maskdistill.data.sources.stretch import Stretch
 from maskdistill.data.sources.suffixes import DEEP
 from maskdistill.data.text import decode_text, printable
 
+if TYPE_CHECKING:
+    from maskdistill.data.sources.decode import Picture
+
 _SHOWN = 3
 _MISSING = "missing"
+_ENTRY = 512
+"""Bytes that an image takes which is known not to be read smaller."""
 
 
 class FileSource(ImageSource):
@@ -51,17 +57,34 @@ class FileSource(ImageSource):
         self.stretch, self._stretch = config.stretch, Stretch.parse(config.stretch)
         self._remarks: dict[int, tuple[str, ...]] = {}
         self._noted: set[tuple[str, int]] = set()
-        self._recent: Recent[UInt8Array] = Recent(_n_bytes)
+        self._recent: Recent[int | tuple[int, int], Glance | None] = Recent(_n_bytes)
 
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (H, W, 3) RGB. Raises UnreadableImage with the file and the reason."""
-        return self._recent.get(index, self._decode).copy()
+        whole = self._recent.get(index, lambda key: self._decode(index))
+        assert whole is not None
+        return whole.pixels.copy()
 
-    def _decode(self, index: int) -> UInt8Array:
+    def glance(self, index: int, short_side: int) -> Glance:
+        """An image for a look at a short side of so many px, or less: JPEG is decoded smaller where that suffices."""
+        smaller = self._recent.get((index, short_side), lambda key: self._decode_smaller(index, short_side))
+        if smaller is None:
+            return super().glance(index, short_side)
+        return Glance(smaller.pixels.copy(), smaller.size_hw)
+
+    def _decode(self, index: int) -> Glance:
         # PIL takes a fifth of a second to import, and a command that finds all work done reads no image.
         from maskdistill.data.sources.decode import read_picture
 
-        picture = read_picture(self._files[index], self._config.max_pixels, self._stretch)
+        return own_size(self._remarked(index, read_picture(self._files[index], self._config.max_pixels, self._stretch)))
+
+    def _decode_smaller(self, index: int, short_side: int) -> Glance | None:
+        from maskdistill.data.sources.decode import read_smaller
+
+        found = read_smaller(self._files[index], self._config.max_pixels, self._stretch, short_side)
+        return found and Glance(self._remarked(index, found[0]), found[1])
+
+    def _remarked(self, index: int, picture: "Picture") -> UInt8Array:
         if picture.remarks:
             self._remarks[index] = picture.remarks
         return picture.pixels
@@ -167,29 +190,6 @@ class FileSource(ImageSource):
                 continue
 
 
-def hash_states(states: Mapping[str, str], header: str) -> str:
-    """Sha256 over a header, and names and states in order of the names."""
-    digest = hashlib.sha256(header.encode())
-    for name, state in sorted(states.items()):
-        digest.update(f"\0{name}\0{state}".encode())
-    return digest.hexdigest()
-
-
-def file_state(path: Path, mode: FingerprintMode) -> str | None:
-    """Size and modification time of a file ("stat", one system call) or a hash of its bytes ("content").
-
-    None where there is no such file, or it cannot be read.
-    """
-    try:
-        if mode == "content":
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        status = path.stat()
-        return f"{status.st_size} {status.st_mtime_ns}"
-    except OSError:
-        return None
-
-
 def require_folder(path: Path, field: str) -> None:
     """Raise InputError, naming the configuration field, unless `path` is a folder."""
     if not path.is_dir():
@@ -209,8 +209,8 @@ def read_lines(path: Path, field: str) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def _n_bytes(pixels: UInt8Array) -> int:
-    return pixels.nbytes
+def _n_bytes(image: Glance | None) -> int:
+    return _ENTRY + (image.pixels.nbytes if image else 0)
 
 
 def _check_names(names: Iterable[str], origin: Path) -> None:

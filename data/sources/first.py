@@ -5,7 +5,7 @@ from pathlib import Path
 
 from maskdistill.data.arrays import FloatArray, UInt8Array
 from maskdistill.data.sources.frames import Header
-from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.image_source import Glance, ImageSource
 from maskdistill.data.sources.instances import Instances
 
 
@@ -26,6 +26,10 @@ class FirstImages(ImageSource):
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (H, W, 3) RGB."""
         return self._source.read(self._items[index])
+
+    def glance(self, index: int, short_side: int) -> Glance:
+        """An image for a look at a short side of so many px, or less."""
+        return self._source.glance(self._items[index], short_side)
 
     def header(self, index: int) -> Header:
         """Size and orientation of an image as its file says."""

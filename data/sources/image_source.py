@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +13,29 @@ from maskdistill.data.arrays import FloatArray, UInt8Array
 from maskdistill.data.sources.frames import Header
 from maskdistill.data.sources.instances import Instances
 from maskdistill.data.tally import Tally
+
+
+@dataclass(frozen=True, eq=False)
+class Glance:
+    """An image that may be smaller than it is.
+
+    Attributes:
+        pixels: uint8 (h, w, 3) RGB.
+        size_hw: Height and width of the image itself, px.
+    """
+
+    pixels: UInt8Array
+    size_hw: tuple[int, int]
+
+    @property
+    def read_hw(self) -> tuple[int, int]:
+        """Height and width of what was read, px."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+def own_size(pixels: UInt8Array) -> Glance:
+    """An image that is not smaller than it is."""
+    return Glance(pixels, (pixels.shape[0], pixels.shape[1]))
 
 
 class ImageSource(ABC):
@@ -65,6 +89,14 @@ class ImageSource(ABC):
     @abstractmethod
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (H, W, 3) RGB. Raises UnreadableImage with the file and the reason."""
+
+    def glance(self, index: int, short_side: int) -> Glance:
+        """An image for a look at a short side of so many px, or less.
+
+        It is smaller than the image where that is read faster, and then its short side is still twice as long, or more;
+        always the same for the same image. Raises UnreadableImage with the file and the reason.
+        """
+        return own_size(self.read(index))
 
     def header(self, index: int) -> Header:
         """Size and orientation of an image as its file says. Raises UnreadableImage."""

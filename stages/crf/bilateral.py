@@ -16,6 +16,9 @@ from torch import Tensor
 
 from maskdistill.data.arrays import UInt8Array
 
+_LARGEST_KEY = 2**40
+"""Numbers of cells are brought together again above this, long before they could overflow."""
+
 
 @dataclass(frozen=True, eq=False)
 class BilateralFilter:
@@ -66,7 +69,7 @@ def bilateral_filter(
     scale = 1 / np.sqrt(np.bincount(source, kernel * counts[neighbours]))
     arrays = (
         node,
-        np.argsort(node, kind="stable"),
+        _order(node, len(counts)),
         _starts(counts),
         neighbours,
         _starts(np.bincount(source)),
@@ -77,12 +80,16 @@ def bilateral_filter(
 
 def _cells(features: NDArray[np.float32], cell: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Node of each pixel, and the number of pixels of each node."""
-    key = np.zeros(len(features), dtype=np.int64)
+    key, end = np.zeros(len(features), dtype=np.int64), 1
     for column in features.T:
         places = np.floor(column / cell).astype(np.int64)
-        # Numbered anew in every dimension, so that the product of the five extents cannot overflow.
-        _, key = np.unique(key * (places.max() + 1) + places, return_inverse=True)
-    return key, np.bincount(key)
+        extent = int(places.max()) + 1
+        if end * extent > _LARGEST_KEY:
+            _, key = np.unique(key, return_inverse=True)
+            end = int(key.max()) + 1
+        key, end = key * extent + places, end * extent
+    _, node, counts = np.unique(key, return_inverse=True, return_counts=True)
+    return node, counts
 
 
 def _kernel(
@@ -95,8 +102,14 @@ def _kernel(
     source = np.concatenate([pairs[:, 0], pairs[:, 1], itself])
     target = np.concatenate([pairs[:, 1], pairs[:, 0], itself])
     kernel = np.exp(-0.5 * np.concatenate([squares, squares, np.zeros(len(means))]))
-    order = np.argsort(source, kind="stable")
+    order = _order(source, len(means))
     return source[order], target[order], kernel[order]
+
+
+def _order(nodes: NDArray[np.int64], n_nodes: int) -> NDArray[np.int64]:
+    """What brings nodes in order; of equal ones the earlier stays first."""
+    # numpy sorts numbers of 16 bits ten times as fast.
+    return np.argsort(nodes.astype(np.min_scalar_type(n_nodes)), kind="stable")
 
 
 def _starts(counts: NDArray[np.int64]) -> NDArray[np.int64]:

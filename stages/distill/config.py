@@ -30,7 +30,7 @@ _OF_BOXES = {"heads", "max_size", "scale", "color_jitter", "ignore_unmatched", "
 class DistillConfig(StageSettings):
     """The detector that learns from mined masks and their clusters (section 3 of the paper)."""
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     trains: ClassVar[bool] = True
 
     backend: str = "auto"

@@ -1,6 +1,7 @@
 """Training samples of the detector: a photo at its training size and the mined masks in it, augmented."""
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from maskdistill.stages.distill.config import DistillConfig
 from maskdistill.stages.distill.copy_paste import paste
 from maskdistill.stages.distill.detectors.detector import Target
 from maskdistill.stages.distill.geometry import boxes_of, resize_masks, resized_hw
-from maskdistill.stages.known_images import read_known
+from maskdistill.stages.known_images import glance_known
 from maskdistill.stages.training.samples import Sample
 
 Batch = tuple[list[Tensor], list[Target]]
@@ -56,8 +57,12 @@ class DetectionData:
         image = int(self.images[item])
         rows = self.masks.rows_of(image)
         height, width = self.masks.size_hw[rows.start].tolist()
-        pixels = read_known(self.source, self.masks.image_ids[image], (height, width))
-        return pixels, self.masks.decode_image(image), self.masks.cluster[rows.start : rows.stop]
+        looks_at = ceil(self.config.image_size * self.config.scale[1])
+        glance = glance_known(self.source, self.masks.image_ids[image], (height, width), looks_at)
+        masks = self.masks.decode_image(image)
+        if glance.read_hw != glance.size_hw:
+            masks = resize_masks(masks, glance.read_hw).numpy()
+        return glance.pixels, masks, self.masks.cluster[rows.start : rows.stop]
 
 
 def training_data(source: ImageSource, masks: MaskStore, config: DistillConfig) -> DetectionData:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -21,6 +22,8 @@ class FeaturesConfig(StageSettings):
 
     Runs only where another stage learns from them.
     """
+
+    version: ClassVar[int] = 2
 
     model: str | None = None
     """Name in timm of the Vision Transformer; None = `mine.model`."""

@@ -39,8 +39,8 @@ class TokenCrops:
     labels: Callable[[int], UInt8Array]
     patches: int
     flip: float
-    _tokens: Recent[NDArray[np.float16]] = field(default_factory=lambda: Recent(_n_bytes, _TOKEN_BYTES))
-    _labels: Recent[UInt8Array] = field(default_factory=lambda: Recent(_n_bytes))
+    _tokens: Recent[int, NDArray[np.float16]] = field(default_factory=lambda: Recent(_n_bytes, _TOKEN_BYTES))
+    _labels: Recent[int, UInt8Array] = field(default_factory=lambda: Recent(_n_bytes))
 
     def load(self, item: int) -> Sample:
         """Image id and (tokens, labels) of a random crop of one image; draws from torch's generator.

@@ -40,7 +40,7 @@ def estimate(worker: FeaturesWorker, source: ImageSource) -> Estimate:
     sizes_hw: list[tuple[int, int]] = []
     timed: list[Photo] = []
     began = time.perf_counter()
-    for photo in read_photos(source, chosen, {}):
+    for photo in read_photos(source, chosen, {}, worker.looks_at):
         sizes_hw.append(photo.size_hw)
         if len(timed) < _TIMED:
             timed.append(photo)

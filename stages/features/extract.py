@@ -47,6 +47,7 @@ class FeaturesWorker:
 
     Attributes:
         dim: D.
+        looks_at: Short side, px, at which the ViT sees an image, or less.
     """
 
     def __init__(self, config: FeaturesConfig, inputs: StageInputs) -> None:
@@ -68,6 +69,8 @@ class FeaturesWorker:
         if len(set(self.blocks)) < len(self.blocks):
             raise InputError(f"features.blocks: {list(named)} names a block twice")
         self.dim = vit.dim * len(self.blocks)
+        # To whole patches a side may grow by half a patch.
+        self.looks_at = config.short_side + self.vit.patch_size // 2
 
     def description(self) -> dict[str, object]:
         """What the tokens are of, in JSON values."""
@@ -93,7 +96,7 @@ class FeaturesWorker:
         source, failures = self.inputs.source, dict[str, str]()
         path = folder / FEATURES.file
         with write_features(path, self.dim, self.description(), mirrored=self.config.mirror) as writer:
-            for photo, tokens, mirrored in self.maps(read_photos(source, items, failures)):
+            for photo, tokens, mirrored in self.maps(read_photos(source, items, failures, self.looks_at)):
                 counts = photo.index < source.n_train
                 writer.add(photo.index, photo.image_id, photo.size_hw, tokens, mirrored, counts=counts)
                 advance(1)

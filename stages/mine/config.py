@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -21,6 +22,8 @@ _VIT = {"model", "weights", "normalise", "precision"}
 @MINING.sections
 class MineConfig(StageSettings):
     """Object masks without labels: how they are found, and the ViT that most ways of finding them look with."""
+
+    version: ClassVar[int] = 2
 
     method: str = "affinity"
     """`affinity` = the attention of a self-supervised ViT (the paper); `lost`, `tokencut` and `maskcut` = how a ViT's

@@ -1,6 +1,7 @@
 """Training samples of the segmenter: a square crop of a photo and of its pseudo-labels, augmented together."""
 
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from maskdistill.data.arrays import IGNORE, UInt8Array
 from maskdistill.data.sources.image_source import ImageSource
 from maskdistill.data.sources.recent import Recent
 from maskdistill.data.stores.labels import LabelStore
-from maskdistill.stages.known_images import read_known
+from maskdistill.stages.known_images import glance_known
 from maskdistill.stages.networks.resize import resize_mask
 from maskdistill.stages.networks.resnet import RGB_MEAN
 from maskdistill.stages.segment.config import SegmentConfig
@@ -38,15 +39,22 @@ class SegmentationData:
     labels: LabelStore
     images: NDArray[np.int64]
     config: SegmentConfig
-    _maps: Recent[UInt8Array] = field(default_factory=lambda: Recent(_n_bytes))
+    _maps: Recent[int, UInt8Array] = field(default_factory=lambda: Recent(_n_bytes))
 
     def load(self, item: int) -> Sample:
         """Image id and (crop, labels) of one training image; draws from torch's generator."""
         image = int(self.images[item])
         image_id = self.labels.image_ids[image]
-        label_map = self._maps.get(image, self.labels.read)
-        pixels = read_known(self.source, image_id, (label_map.shape[0], label_map.shape[1]))
-        return image_id, augment(pixels, label_map, self.config)
+        height, width = self.labels.size_hw[image].tolist()
+        glance = glance_known(self.source, image_id, (height, width), self._looks_at)
+        label_map = self._maps.get(image, lambda key: resize_mask(self.labels.read(key), glance.read_hw))
+        return image_id, augment(glance.pixels, label_map, self.config)
+
+    @property
+    def _looks_at(self) -> int | None:
+        """The longest short side, px, that an image is resized to."""
+        side = self.config.image_size
+        return None if side is None else ceil(side * self.config.scale[1])
 
 
 def augment(pixels: UInt8Array, label_map: UInt8Array, config: SegmentConfig) -> tuple[Tensor, Tensor]:

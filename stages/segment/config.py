@@ -20,7 +20,7 @@ KeepOf = Literal["valid", "all"]
 class SegmentConfig(StageSettings):
     """The final model, trained on the pseudo-labels (section 5 of the paper)."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     trains: ClassVar[bool] = True
 
     backbone: Literal["resnet18", "resnet50", "vit", "auto"] = "resnet50"

@@ -27,27 +27,33 @@ def views_of(pixels: UInt8Array, config: SegmentConfig) -> tuple[Tensor, ...]:
     return tuple(v2.functional.resize(image, size, antialias=True) for size in sizes)
 
 
-def view_scores(model: Segmenter, views: Sequence[Tensor], config: SegmentConfig) -> list[Tensor]:
+def view_scores(model: Segmenter, views: Sequence[Tensor], config: SegmentConfig, batch_size: int = 1) -> list[Tensor]:
     """Scores of every view and, where so configured, of its mirror image turned back.
 
     Args:
         model: In eval mode.
         views: uint8 (B, 3, h, w) each; sizes differ between views.
         config: Windows and mirror images.
+        batch_size: Most images or windows that pass through the network together on a GPU; a CPU takes the windows of
+            an image one by one, which is no slower there and needs the least memory.
 
     Returns:
         Scores (B, C, h', w') each, at the model's resolution, or that of the view where it was cut into windows.
     """
     scores = []
     for images in views:
-        scores.append(window_scores(model, images, config))
+        at_once = max(1, batch_size // len(images)) if images.is_cuda else 1
+        scores.append(window_scores(model, images, config, at_once))
         if config.inference_flip:
-            scores.append(window_scores(model, images.flip(-1), config).flip(-1))
+            scores.append(window_scores(model, images.flip(-1), config, at_once).flip(-1))
     return scores
 
 
-def window_scores(model: Segmenter, images: Tensor, config: SegmentConfig) -> Tensor:
-    """Scores (B, C, h', w') of images uint8 (B, 3, h, w): in one go, or averaged over windows where they are larger."""
+def window_scores(model: Segmenter, images: Tensor, config: SegmentConfig, at_once: int = 1) -> Tensor:
+    """Scores (B, C, h', w') of images uint8 (B, 3, h, w): in one go, or averaged over windows where they are larger.
+
+    `at_once` windows of each image pass through the network together.
+    """
     size_hw = (images.shape[2], images.shape[3])
     if config.window is None or max(size_hw) <= config.window:
         logits: Tensor = model(images)
@@ -55,14 +61,17 @@ def window_scores(model: Segmenter, images: Tensor, config: SegmentConfig) -> Te
     stride = config.stride or max(1, config.window // 2)
     tops, lefts = (window_starts(side, config.window, stride) for side in size_hw)
     total, count = images.new_zeros(0), images.new_zeros(size_hw, dtype=torch.float32)
-    for top in tops:
-        for left in lefts:
-            place = (..., slice(top, top + config.window), slice(left, left + config.window))
-            inside = images[place]
-            found = model.full_logits(inside, (inside.shape[2], inside.shape[3])).softmax(dim=1)
-            if not total.numel():
-                total = found.new_zeros(found.shape[:2] + size_hw)
-            total[place] += found
+    places = [
+        (..., slice(top, top + config.window), slice(left, left + config.window)) for top in tops for left in lefts
+    ]
+    for start in range(0, len(places), at_once):
+        some = places[start : start + at_once]
+        inside = torch.cat([images[place] for place in some])
+        found = model.full_logits(inside, (inside.shape[2], inside.shape[3])).softmax(dim=1)
+        if not total.numel():
+            total = found.new_zeros((len(images), found.shape[1], *size_hw))
+        for place, own in zip(some, found.reshape(len(some), len(images), *found.shape[1:]), strict=True):
+            total[place] += own
             count[place] += 1
     return (total / count).clamp_min(_LEAST).log()
 

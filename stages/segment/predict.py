@@ -48,7 +48,7 @@ def score_images(
     for batch in batch_by_shape(items, lambda item: tuple(view.shape for view in item.views), batch_size):
         views = [torch.stack(images).to(device) for images in zip(*(item.views for item in batch), strict=True)]
         with torch.inference_mode(), autocast(device, config.precision):
-            scores = view_scores(model, views, config)
+            scores = view_scores(model, views, config, batch_size)
         for number, item in enumerate(batch):
             yield Scored(item.image_id, item.pixels, [view[number] for view in scores])
 

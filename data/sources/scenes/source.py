@@ -31,7 +31,7 @@ class SceneSource(ImageSource):
         train = [f"train/{i:06d}" for i in range(config.n_train)]
         self.ids = (*train, *(f"val/{i:06d}" for i in range(config.n_val)))
         self.class_names = CLASS_NAMES
-        self._recent = Recent(_bytes_of)
+        self._recent: Recent[int, Scene] = Recent(_bytes_of)
 
     def scene(self, index: int) -> "Scene":
         """The whole scene of an image."""

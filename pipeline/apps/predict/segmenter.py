@@ -34,6 +34,8 @@ from maskdistill.stages.training.precision import autocast
 
 Image = UInt8Array | str | Path
 """Pixels uint8 (H, W, 3) RGB, or the path of an image file."""
+_BATCH = 8
+"""Images, or windows of one, that go through the network together."""
 
 
 class Segmenter:
@@ -135,7 +137,7 @@ class Segmenter:
             return full.softmax(dim=0).cpu().numpy()
 
     def predict_many(
-        self, images: Iterable[Image], *, batch_size: int = 8, with_crf: bool | None = None
+        self, images: Iterable[Image], *, batch_size: int = _BATCH, with_crf: bool | None = None
     ) -> Iterator[UInt8Array]:
         """The label maps of many images, in their order; those of one size go through the network together.
 
@@ -162,7 +164,7 @@ class Segmenter:
             views = [views_of(pixels, self.config) for _, pixels in group]
             stacked = [torch.stack(same).to(self._device) for same in zip(*views, strict=True)]
             with torch.inference_mode(), autocast(self._device, self.config.precision):
-                scores = view_scores(self._network, stacked, self.config)
+                scores = view_scores(self._network, stacked, self.config, max(len(batch), _BATCH))
             found |= {number: [view[row] for view in scores] for row, (number, _) in enumerate(group)}
         return [found[number] for number in range(len(batch))]
 

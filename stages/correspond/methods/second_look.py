@@ -13,6 +13,7 @@ from torchvision.transforms import v2
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.catalog import FEATURES
+from maskdistill.data.sources.image_source import own_size
 from maskdistill.data.stores.write_features import join_features, write_features
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.correspond.config import CorrespondConfig
@@ -82,7 +83,7 @@ class LookWorker:
                 weights = self._weights(photo).permute(1, 2, 0).half().cpu().numpy()
                 neighbours.add(item, photo.image_id, photo.size_hw, weights, counts=False)
                 if self.job.recolour:
-                    other = Photo(photo.index, photo.image_id, recolour(photo, self.job.inputs.seed))
+                    other = Photo(photo.index, photo.image_id, own_size(recolour(photo, self.job.inputs.seed)))
                     [(_, tokens, _)] = self.worker.maps([other])
                     recoloured.add(item, photo.image_id, photo.size_hw, tokens, counts=False)
                 advance(1)
@@ -92,7 +93,7 @@ class LookWorker:
         source = self.job.inputs.source
         for item in items:
             image_id = self.features.image_ids[self.job.images[item]]
-            yield item, Photo(source.index(image_id), image_id, read_known(source, image_id))
+            yield item, Photo(source.index(image_id), image_id, own_size(read_known(source, image_id)))
 
     def _weights(self, photo: Photo) -> Tensor:
         """Weights of the neighbours of each patch, float (9, h, w)."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from maskdistill.data.arrays import UInt8Array
+from maskdistill.data.sources.image_source import own_size
 from maskdistill.stages.contract import StageInputs
 from maskdistill.stages.mine.config import MineConfig
 from maskdistill.stages.mine.methods.affinity_config import AffinityConfig
@@ -65,7 +66,8 @@ class AffinityMiner(VitMiner):
     def patch_keys(self, items: range) -> Iterator[Tensor]:
         """Patch keys (B, H, N, d) of the readable ones of some images."""
         # What cannot be read is named where its masks are looked for.
-        for batch in self.batches(read_photos(self.inputs.source, items, {}), {}):
+        photos = read_photos(self.inputs.source, items, {}, self.looks_at())
+        for batch in self.batches(photos, {}):
             yield self.look(batch)["keys"][:, :, 1:]
 
     def affinity(self, pixels: UInt8Array) -> tuple[NDArray[np.float32], tuple[float, float]]:
@@ -78,7 +80,7 @@ class AffinityMiner(VitMiner):
             float32 (rows, columns) of patches; and how many rows and columns of them the image covers, as the last
             ones may reach beyond it.
         """
-        (batch,) = self.batches([Photo(0, "", pixels)], {})
+        (batch,) = self.batches([Photo(0, "", own_size(pixels))], {})
         seen = self.look(batch)
         queries, keys = seen["queries"][0], seen["keys"][0]
         affinity, _ = affinity_map(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import UnreadableImage
-from maskdistill.data.sources.image_source import ImageSource
+from maskdistill.data.sources.image_source import Glance, ImageSource, own_size
 from maskdistill.data.stores.rle import Rle, encode_all
 from maskdistill.data.tally import Tally
 from maskdistill.stages.ahead import work_ahead
@@ -29,28 +29,41 @@ class Photo:
     Attributes:
         index: Its number in the source.
         image_id: Its id there.
-        pixels: uint8 (height, width, 3) RGB.
+        glance: What was read of it.
     """
 
     index: int
     image_id: str
-    pixels: UInt8Array
+    glance: Glance
+
+    @property
+    def pixels(self) -> UInt8Array:
+        """uint8 (h, w, 3) RGB, which may be those of a smaller copy."""
+        return self.glance.pixels
 
     @property
     def size_hw(self) -> tuple[int, int]:
-        """Height and width, px."""
-        return self.pixels.shape[0], self.pixels.shape[1]
+        """Height and width of the image itself, px."""
+        return self.glance.size_hw
 
 
-def read_photos(source: ImageSource, items: Iterable[int], failures: dict[str, str]) -> Iterator[Photo]:
-    """The readable ones of some images of a source; the reason of each other goes into `failures`, under its id.
+def read_photos(
+    source: ImageSource, items: Iterable[int], failures: dict[str, str], short_side: int | None = None
+) -> Iterator[Photo]:
+    """The readable ones of some images of a source, read ahead, in threads.
 
-    They are read ahead, in threads.
+    Args:
+        source: The images.
+        items: Their numbers.
+        failures: The reason of each that cannot be read goes in here, under its id.
+        short_side: Where they are looked at with so long a short side, px, or less: large ones are read smaller. None =
+            at their own size.
     """
 
     def read(index: int) -> Photo | UnreadableImage:
         try:
-            return Photo(index, source.ids[index], source.read(index))
+            glance = source.glance(index, short_side) if short_side else own_size(source.read(index))
+            return Photo(index, source.ids[index], glance)
         except UnreadableImage as error:
             return error
 
@@ -98,6 +111,10 @@ class Miner(ABC):
         Called once, before any miner is made. What it writes into `folder`, which may not be there yet, outlives a run
         that is killed.
         """
+        return None
+
+    def looks_at(self) -> int | None:
+        """Short side, px, at which images are looked at, or less; None = at their own size."""
         return None
 
     @abstractmethod

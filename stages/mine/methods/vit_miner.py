@@ -63,6 +63,10 @@ class VitMiner(Miner):
                 codes = [grid_to_code(mask, resized_hw, sizes[one.item], self.vit.patch_size) for mask in found]
                 yield one.item, Proposals(codes)
 
+    def looks_at(self) -> int:
+        """Short side at which the ViT sees an image."""
+        return self.rule.short_side
+
     def facts(self) -> dict[str, Any]:
         """What pixels were normalised with."""
         return {"normalise": {"mean": list(self.vit.mean), "std": list(self.vit.std)}}

@@ -24,20 +24,20 @@ def make() -> Counting:
 
 
 def test_what_is_kept_is_not_made_again(make: Counting) -> None:
-    recent: Recent[bytes] = Recent(len, limit_bytes=20)
+    recent: Recent[int, bytes] = Recent(len, limit_bytes=20)
     assert [recent.get(index, make) for index in (1, 2, 1, 2)] == [bytes([index]) * 10 for index in (1, 2, 1, 2)]
     assert make.made == [1, 2]
 
 
 def test_what_was_asked_for_longest_ago_makes_room(make: Counting) -> None:
-    recent: Recent[bytes] = Recent(len, limit_bytes=20)
+    recent: Recent[int, bytes] = Recent(len, limit_bytes=20)
     for index in (1, 2, 1, 3, 1, 2):
         recent.get(index, make)
     assert make.made == [1, 2, 3, 2]
 
 
 def test_what_does_not_fit_displaces_nothing(make: Counting) -> None:
-    recent: Recent[bytes] = Recent(len, limit_bytes=19)
+    recent: Recent[int, bytes] = Recent(len, limit_bytes=19)
     recent.get(1, make)
     recent.get(2, lambda index: bytes(20))
     recent.get(1, make)
@@ -45,9 +45,9 @@ def test_what_does_not_fit_displaces_nothing(make: Counting) -> None:
 
 
 def test_another_process_gets_an_empty_one(make: Counting) -> None:
-    recent: Recent[bytes] = Recent(len, limit_bytes=10)
+    recent: Recent[int, bytes] = Recent(len, limit_bytes=10)
     recent.get(1, make)
-    copy: Recent[bytes] = pickle.loads(pickle.dumps(recent))
+    copy: Recent[int, bytes] = pickle.loads(pickle.dumps(recent))
     copy.get(1, make)
     copy.get(1, make)
     assert make.made == [1, 1]
@@ -55,7 +55,7 @@ def test_another_process_gets_an_empty_one(make: Counting) -> None:
 
 
 def test_an_error_is_not_kept() -> None:
-    recent: Recent[bytes] = Recent(len)
+    recent: Recent[int, bytes] = Recent(len)
 
     def fail(index: int) -> bytes:
         raise ValueError(index)

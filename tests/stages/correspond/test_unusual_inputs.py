@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from maskdistill.data.errors import InputError
+from maskdistill.data.sources.image_source import own_size
 from maskdistill.stages.correspond.correlation import at_points, centred, correlation_loss, correlations
 from maskdistill.stages.correspond.methods.second_look import recolour
 from maskdistill.stages.correspond.neighbours import OFFSETS, mix_neighbours, neighbour_weights
@@ -100,7 +101,7 @@ def test_features_of_zeros_have_no_positives_and_no_loss(patches: int) -> None:
 @pytest.mark.parametrize("size_hw", [(1, 1), (2, 8), (3, 3)])
 def test_images_of_some_px_are_seen_in_other_colours_as_well(size_hw: tuple[int, int]) -> None:
     """Half of all images are blurred; these are too small for it, but for the last."""
-    photo = Photo(0, "tiny", np.full((*size_hw, 3), 100, dtype=np.uint8))
+    photo = Photo(0, "tiny", own_size(np.full((*size_hw, 3), 100, dtype=np.uint8)))
     for seed in range(10):
         assert recolour(photo, seed).shape == photo.pixels.shape
 

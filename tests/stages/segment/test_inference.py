@@ -63,10 +63,11 @@ def test_probabilities_of_scales_are_averaged(model: Segmenter, pixels: UInt8Arr
     torch.testing.assert_close(both, (single[0] + single[1]) / 2)
 
 
-def test_windows_are_predicted_one_by_one_and_averaged(model: Segmenter, pixels: UInt8Array) -> None:
-    """Two windows of 64 px over 70 x 96: tops at 0 and 6, lefts at 0 and 32."""
+@pytest.mark.parametrize("at_once", [1, 3, 9])
+def test_windows_are_predicted_and_averaged(model: Segmenter, pixels: UInt8Array, at_once: int) -> None:
+    """Two by two windows of 64 px over 70 x 96: tops at 0 and 6, lefts at 0 and 32."""
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
-    found = window_scores(model, image, with_settings(window=64, stride=32)).softmax(dim=1)[0]
+    found = window_scores(model, image, with_settings(window=64, stride=32), at_once).softmax(dim=1)[0]
     total, count = torch.zeros(3, 70, 96), torch.zeros(70, 96)
     for top in (0, 6):
         for left in (0, 32):
@@ -74,6 +75,13 @@ def test_windows_are_predicted_one_by_one_and_averaged(model: Segmenter, pixels:
             total[:, top : top + 64, left : left + 64] += model.full_logits(inside, (64, 64)).softmax(dim=1)[0]
             count[top : top + 64, left : left + 64] += 1
     torch.testing.assert_close(found, total / count)
+
+
+def test_windows_of_several_images_do_not_mix(model: Segmenter, pixels: UInt8Array) -> None:
+    images = torch.from_numpy(np.stack([pixels, pixels[::-1], 255 - pixels])).permute(0, 3, 1, 2)
+    config = with_settings(window=64, stride=32)
+    alone = torch.cat([window_scores(model, image[None], config) for image in images])
+    torch.testing.assert_close(window_scores(model, images, config, at_once=3), alone, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
