@@ -94,8 +94,8 @@ def read_smaller(path: Path, max_pixels: int, stretch: Stretch, short_side: int)
 
     Args:
         path, max_pixels, stretch: As for `read_picture`.
-        short_side: What the short side is going to be resized to, px; that of the picture is at least twice as long, so
-            that resizing still averages over pixels.
+        short_side: What the short side is going to be resized to, px; that of the picture is at least half as long
+            again, so that resizing still averages over pixels.
 
     Returns:
         The picture, and the height and width of the image itself, upright; None where it is no JPEG, or cannot be
@@ -106,7 +106,7 @@ def read_smaller(path: Path, max_pixels: int, stretch: Stretch, short_side: int)
     """
     with _decoding(path), open_image(path) as image:
         size_wh = image.size
-        least = 2 * short_side
+        least = -(-3 * short_side // 2)
         if not isinstance(image, JpegImageFile) or min(size_wh) < 2 * least or not stretch.leaves(255):
             return None
         _check_size(path, size_wh, max_pixels)

@@ -93,8 +93,8 @@ class ImageSource(ABC):
     def glance(self, index: int, short_side: int) -> Glance:
         """An image for a look at a short side of so many px, or less.
 
-        It is smaller than the image where that is read faster, and then its short side is still twice as long, or more;
-        always the same for the same image. Raises UnreadableImage with the file and the reason.
+        It is smaller than the image where that is read faster, and then its short side is still half as long again, or
+        longer; always the same for the same image. Raises UnreadableImage with the file and the reason.
         """
         return own_size(self.read(index))
 
