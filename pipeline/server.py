@@ -31,7 +31,7 @@ from maskdistill.data.errors import InputError, MaskDistillError
 _HOST = "127.0.0.1"
 _LOG, _MADE, _DATABASE = "server.log", "database.made", "prefect.db"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_NOT_NEEDED = (
+NOT_NEEDED = (
     "cancellation_cleanup", "cleanup_reconciler", "foreman", "late_runs", "pause_expirations", "repossessor",
     "scheduler", "triggers",
 )  # fmt: skip
@@ -200,7 +200,7 @@ def serve(port: int, made: Path) -> None:
     os.environ["PREFECT_SERVER_DATABASE_MIGRATE_ON_START"] = "false"
     # Connections to other systems that could be configured on its pages: writing their kinds down takes seconds.
     os.environ.setdefault("PREFECT_SERVER_REGISTER_BLOCKS_ON_START", "false")
-    for service in _NOT_NEEDED:
+    for service in NOT_NEEDED:
         os.environ.setdefault(f"PREFECT_SERVER_SERVICES_{service.upper()}_ENABLED", "false")
     import uvicorn
     from prefect.server.database import provide_database_interface

@@ -88,7 +88,7 @@ def read_picture(path: Path, max_pixels: int, stretch: Stretch = AUTO) -> Pictur
 
 
 def read_smaller(path: Path, max_pixels: int, stretch: Stretch, short_side: int) -> tuple[Picture, SizeHw] | None:
-    """Read a JPEG at a half, quarter or eighth of its size, as `read_picture` does otherwise.
+    """Read a JPEG at a half, quarter or eighth of its size, else as `read_picture`.
 
     The decoder leaves out what it does not need: at 12 megapixels it takes a seventh of the time.
 
@@ -98,21 +98,25 @@ def read_smaller(path: Path, max_pixels: int, stretch: Stretch, short_side: int)
             again, so that resizing still averages over pixels.
 
     Returns:
-        The picture, and the height and width of the image itself, upright; None where it is no JPEG, or cannot be
-        smaller.
+        The picture, and the height and width of the image itself, upright; None where it is no JPEG, or is not to be
+        smaller: then `read_picture` reads it, or says why not.
 
     Raises:
         UnreadableImage: As from `read_picture`.
     """
-    with _decoding(path), open_image(path) as image:
-        size_wh = image.size
-        least = -(-3 * short_side // 2)
-        if not isinstance(image, JpegImageFile) or min(size_wh) < 2 * least or not stretch.leaves(255):
+    least = -(-3 * short_side // 2)
+    with _decoding(path):
+        try:
+            with open_image(path) as image:
+                size_wh = image.size
+                if not isinstance(image, JpegImageFile) or min(size_wh) < 2 * least or not stretch.leaves(255):
+                    return None
+                _check_size(path, size_wh, max_pixels)
+                image.draft(None, (least, least))
+                header = Header(size_wh[::-1], orientation_of(image))
+                return _decode(path, image, stretch), header.displayed_hw
+        except UnidentifiedImageError:
             return None
-        _check_size(path, size_wh, max_pixels)
-        image.draft(None, (least, least))
-        header = Header(size_wh[::-1], orientation_of(image))
-        return _decode(path, image, stretch), header.displayed_hw
 
 
 @contextmanager

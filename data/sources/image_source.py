@@ -17,7 +17,7 @@ from maskdistill.data.tally import Tally
 
 @dataclass(frozen=True, eq=False)
 class Glance:
-    """An image that may be smaller than it is.
+    """What was read of an image: its pixels, or those of a smaller copy.
 
     Attributes:
         pixels: uint8 (h, w, 3) RGB.
@@ -34,7 +34,7 @@ class Glance:
 
 
 def own_size(pixels: UInt8Array) -> Glance:
-    """An image that is not smaller than it is."""
+    """An image that was read at its own size."""
     return Glance(pixels, (pixels.shape[0], pixels.shape[1]))
 
 

@@ -57,7 +57,8 @@ class DetectionData:
         image = int(self.images[item])
         rows = self.masks.rows_of(image)
         height, width = self.masks.size_hw[rows.start].tolist()
-        looks_at = ceil(self.config.image_size * self.config.scale[1])
+        # Objects are pasted at their own size, so that all images have to be read at theirs.
+        looks_at = None if self.config.copy_paste else ceil(self.config.image_size * self.config.scale[1])
         glance = glance_known(self.source, self.masks.image_ids[image], (height, width), looks_at)
         masks = self.masks.decode_image(image)
         if glance.read_hw != glance.size_hw:

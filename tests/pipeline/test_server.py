@@ -16,6 +16,7 @@ from rich.console import Console
 
 from maskdistill.data.errors import InputError, MaskDistillError
 from maskdistill.pipeline.server import (
+    NOT_NEEDED,
     check_server,
     explain_prefect,
     local_server,
@@ -179,3 +180,9 @@ def test_a_damaged_history_is_set_aside_with_a_line(tmp_path: Path, damage: Call
     set_aside_damaged(tmp_path, Console(file=said))
     assert (path.exists(), (tmp_path / "prefect.db.damaged").exists()) == (False, True)
     assert "damaged" in said.getvalue()
+
+
+def test_services_that_are_left_out_are_services_of_prefect() -> None:
+    from prefect.settings.models.server.services import ServerServicesSettings
+
+    assert set(NOT_NEEDED) < set(ServerServicesSettings.model_fields)

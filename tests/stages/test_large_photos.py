@@ -58,14 +58,11 @@ def test_labels_of_the_segmenter(tmp_path: Path, source: FolderSource, inside: U
     assert 0.1 < (labels == 1).float().mean() < 0.5
 
 
-@pytest.mark.parametrize("copy_paste", [0.0, 1.0])
-def test_masks_of_the_detector(tmp_path: Path, source: FolderSource, inside: UInt8Array, copy_paste: float) -> None:
+def test_masks_of_the_detector(tmp_path: Path, source: FolderSource, inside: UInt8Array) -> None:
     builder = MaskStoreBuilder()
     builder.add(source.ids[0], inside.astype(bool)[None], clusters=[0])
     builder.build().save(tmp_path / "masks")
-    config = DistillConfig(
-        image_size=SIDE, max_size=2 * SIDE, scale=(1.0, 1.0), flip=0, color_jitter=0, copy_paste=copy_paste
-    )
+    config = DistillConfig(image_size=SIDE, max_size=2 * SIDE, scale=(1.0, 1.0), flip=0, color_jitter=0)
     _, (image, target) = training_data(source, MaskStore.open(tmp_path / "masks"), config).load(0)
     assert image.shape[1] == SIDE
     assert abs(image.shape[2] - 86) <= 1  # at a quarter of its size the photo has a column more than a quarter
@@ -73,6 +70,29 @@ def test_masks_of_the_detector(tmp_path: Path, source: FolderSource, inside: UIn
     scale = SIDE / SIZE_HW[0]
     expected = scale * torch.tensor([300.0, 200.0, 660.0, 440.0])
     torch.testing.assert_close(target["boxes_xyxy"][0], expected, atol=1.0, rtol=0)
+
+
+def test_pasted_objects_keep_their_size(tmp_path: Path) -> None:
+    """Of two photos of about one size, one alone would be read smaller."""
+    root, builder = tmp_path / "photos", MaskStoreBuilder()
+    root.mkdir()
+    for name, height in (("a", 570), ("b", 580)):
+        mask = np.zeros((height, 800), dtype=np.uint8)
+        left = 100 if name == "a" else 500
+        mask[200:300, left : left + 150] = 1
+        Image.fromarray(np.repeat(40 + 180 * mask[..., None], 3, axis=2)).save(root / f"{name}.jpg", quality=95)
+        builder.add(f"{name}.jpg", mask.astype(bool)[None], clusters=[0])
+    source = FolderSource(FolderConfig(kind="folder", root=root))
+    assert [source.glance(i, 192).read_hw[0] for i in range(2)] == [570, 290]
+    builder.build().save(tmp_path / "masks")
+    config = DistillConfig(image_size=192, max_size=400, scale=(1.0, 1.0), flip=0, color_jitter=0, copy_paste=1.0)
+    data = training_data(source, MaskStore.open(tmp_path / "masks"), config)
+    torch.manual_seed(0)
+    targets = [data.load(item)[1][1] for item in (0, 1) * 4]
+    assert {len(target["masks"]) for target in targets} == {1, 2}
+    areas = torch.cat([target["masks"].flatten(1).sum(dim=1) for target in targets]).float()
+    expected = torch.full_like(areas, 100 * 150 * (192 / 575) ** 2)
+    torch.testing.assert_close(areas, expected, rtol=0.06, atol=0)
 
 
 def test_mined_masks_have_the_size_of_the_photo(tmp_path: Path, source: FolderSource) -> None:

@@ -143,7 +143,7 @@ class Segmenter:
 
         Args:
             images: As `predict` takes them; so many are in memory at once as a batch holds.
-            batch_size: Images per batch.
+            batch_size: Images per batch, and windows of images on a GPU.
             with_crf: As there.
 
         Returns:
@@ -151,20 +151,20 @@ class Segmenter:
         """
         waiting = iter(images)
         while batch := [self._read(image) for image in islice(waiting, batch_size)]:
-            for pixels, scores in zip(batch, self._scores(batch), strict=True):
+            for pixels, scores in zip(batch, self._scores(batch, batch_size), strict=True):
                 yield to_labels(scores, pixels, self.config, with_crf=self._crf(with_crf))
 
     def _crf(self, asked: bool | None) -> bool:
         return self.config.crf.predictions if asked is None else asked
 
-    def _scores(self, batch: Sequence[UInt8Array]) -> list[list[Tensor]]:
+    def _scores(self, batch: Sequence[UInt8Array], batch_size: int = _BATCH) -> list[list[Tensor]]:
         """The scores (C, h', w') of each view of each image."""
         found: dict[int, list[Tensor]] = {}
         for group in batch_by_shape(enumerate(batch), lambda item: item[1].shape, len(batch)):
             views = [views_of(pixels, self.config) for _, pixels in group]
             stacked = [torch.stack(same).to(self._device) for same in zip(*views, strict=True)]
             with torch.inference_mode(), autocast(self._device, self.config.precision):
-                scores = view_scores(self._network, stacked, self.config, max(len(batch), _BATCH))
+                scores = view_scores(self._network, stacked, self.config, batch_size)
             found |= {number: [view[row] for view in scores] for row, (number, _) in enumerate(group)}
         return [found[number] for number in range(len(batch))]
 

@@ -15,6 +15,7 @@ from PIL import Image
 from maskdistill.data.config import FolderConfig
 from maskdistill.data.errors import UnreadableImage
 from maskdistill.data.sources.decode import GAPS, MORE_BANDS, MORE_PAGES, STRETCHED, read_image, read_picture
+from maskdistill.data.sources.folder import FolderSource
 from maskdistill.data.sources.stretch import Stretch
 
 LIMIT = 10_000
@@ -118,6 +119,12 @@ def test_what_uses_its_range_is_read_as_it_is(tmp_path: Path, name: str) -> None
     assert same > 0.999
     assert contrast == (255 if "floats" in name or "doubles" in name else np.ptp(scene()[..., 0]))
     assert picture.remarks == ((MORE_BANDS,) if "infrared" in name or "bands" in name else ())
+
+
+@pytest.mark.parametrize("name", [*USED, *FULL])
+def test_it_is_read_whole_for_a_look_of_any_size(tmp_path: Path, name: str) -> None:
+    source = FolderSource(FolderConfig(kind="folder", root=(USED | FULL)[name](tmp_path).parent))
+    np.testing.assert_array_equal(source.glance(0, 2).pixels, source.read(0))
 
 
 def with_gaps(values: NDArray[np.generic], gap: float) -> NDArray[np.generic]:
