@@ -96,9 +96,11 @@ class Stage:
 
     def __init__(self, miner: AffinityMiner, folder: Path, n_images: int) -> None:
         self.miner, self.folder, self.n_images, self.runs = miner, folder, n_images, 0
+        self.worker = MineWorker(miner, miner.inputs)
 
     def __call__(self) -> None:
-        """Mine all images as one part."""
+        """Mine all images, read anew, as one part."""
+        self.worker = MineWorker(self.miner, StageInputs(unread(self.miner), {}))
         self.write(range(self.n_images))
 
     def write(self, items: range) -> None:
@@ -106,12 +108,11 @@ class Stage:
         self.runs += 1
         part = self.folder / f"part{self.runs}"
         part.mkdir()
-        worker = MineWorker(self.miner, StageInputs(unread(self.miner), {}))
-        worker.write(items, part, lambda n: None)
+        self.worker.write(items, part, lambda n: None)
 
 
 def compare(stage: Stage, miner: AffinityMiner, turns: int) -> None:
-    photos = list(read_photos(miner.inputs.source, range(stage.n_images), {}, miner.looks_at()))
+    photos = list(read_photos(miner.inputs.source, range(stage.n_images), {}, miner.looks_at))
     forward = in_turn(lambda: bare_forward(miner, photos), stage, turns)
     loop = in_turn(stage, lambda: plain_loop(miner, stage.n_images), turns)
     n, on_cpu = stage.n_images, miner.device.type == "cpu"

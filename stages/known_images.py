@@ -2,7 +2,7 @@
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import MaskDistillError, UnreadableImage
-from maskdistill.data.sources.image_source import Glance, ImageSource, own_size
+from maskdistill.data.sources.image_source import Glance, ImageSource
 
 
 def read_known(source: ImageSource, image_id: str, size_hw: tuple[int, int] | None = None) -> UInt8Array:
@@ -25,8 +25,7 @@ def glance_known(source: ImageSource, image_id: str, size_hw: tuple[int, int] | 
     """
     remedy = "it has changed since its mask was mined; run the mine stage again"
     try:
-        index = source.index(image_id)
-        glance = source.glance(index, short_side) if short_side else own_size(source.read(index))
+        glance = source.glance(source.index(image_id), short_side)
     except KeyError:
         raise MaskDistillError(f"image {image_id} is not in the image source any more: {remedy}") from None
     except UnreadableImage as error:

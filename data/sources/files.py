@@ -65,11 +65,13 @@ class FileSource(ImageSource):
         assert whole is not None
         return whole.pixels.copy()
 
-    def glance(self, index: int, short_side: int) -> Glance:
+    def glance(self, index: int, short_side: int | None) -> Glance:
         """An image for a look at a short side of so many px, or less: JPEG is decoded smaller where that suffices."""
-        smaller = self._recent.get((index, short_side), lambda key: self._decode_smaller(index, short_side))
+        smaller = None
+        if short_side is not None:
+            smaller = self._recent.get((index, short_side), lambda key: self._decode_smaller(index, short_side))
         if smaller is None:
-            return super().glance(index, short_side)
+            return own_size(self.read(index))
         return Glance(smaller.pixels.copy(), smaller.size_hw)
 
     def _decode(self, index: int) -> Glance:

@@ -27,8 +27,8 @@ class FirstImages(ImageSource):
         """Pixels as uint8 (H, W, 3) RGB."""
         return self._source.read(self._items[index])
 
-    def glance(self, index: int, short_side: int) -> Glance:
-        """An image for a look at a short side of so many px, or less."""
+    def glance(self, index: int, short_side: int | None) -> Glance:
+        """An image for a look at a short side of so many px, or less; None = at its own size."""
         return self._source.glance(self._items[index], short_side)
 
     def header(self, index: int) -> Header:

@@ -90,8 +90,8 @@ class ImageSource(ABC):
     def read(self, index: int) -> UInt8Array:
         """Pixels as uint8 (H, W, 3) RGB. Raises UnreadableImage with the file and the reason."""
 
-    def glance(self, index: int, short_side: int) -> Glance:
-        """An image for a look at a short side of so many px, or less.
+    def glance(self, index: int, short_side: int | None) -> Glance:
+        """An image for a look at a short side of so many px, or less; None = at its own size.
 
         It is smaller than the image where that is read faster, and then its short side is still half as long again, or
         longer; always the same for the same image. Raises UnreadableImage with the file and the reason.

@@ -97,7 +97,10 @@ def _filters(image: UInt8Array, config: CrfConfig, device: torch.device) -> list
 
 @lru_cache(maxsize=4)
 def gaussian_filter(size_hw: tuple[int, int], sxy: float, device: torch.device) -> Filter:
-    """The symmetrically normalised Gaussian filter of images of one size, float32 (N, C) -> (N, C); `sxy` in px."""
+    """The symmetrically normalised Gaussian filter of images of one size, float32 (N, C) -> (N, C); `sxy` in px.
+
+    Those of the last few sizes are kept, as the images of a data set have few.
+    """
     reach = ceil(_GAUSSIAN_REACH * sxy)
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=device) / sxy) ** 2)
 

@@ -113,7 +113,7 @@ class MineWorker:
         failures: dict[str, str] = {}
         self.miner.left_out, remarks = Tally(), Tally()
         with float32_products(tf32=False):
-            photos = _remarked(read_photos(self.source, items, failures, self.miner.looks_at()), self.source, remarks)
+            photos = _remarked(read_photos(self.source, items, failures, self.miner.looks_at), self.source, remarks)
             found = dict(self.miner.mine(photos))
         builder = MaskStoreBuilder()
         for index in items:

@@ -66,7 +66,7 @@ class AffinityMiner(VitMiner):
     def patch_keys(self, items: range) -> Iterator[Tensor]:
         """Patch keys (B, H, N, d) of the readable ones of some images."""
         # What cannot be read is named where its masks are looked for.
-        photos = read_photos(self.inputs.source, items, {}, self.looks_at())
+        photos = read_photos(self.inputs.source, items, {}, self.looks_at)
         for batch in self.batches(photos, {}):
             yield self.look(batch)["keys"][:, :, 1:]
 

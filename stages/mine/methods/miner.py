@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from maskdistill.data.arrays import UInt8Array
 from maskdistill.data.errors import UnreadableImage
-from maskdistill.data.sources.image_source import Glance, ImageSource, own_size
+from maskdistill.data.sources.image_source import Glance, ImageSource
 from maskdistill.data.stores.rle import Rle, encode_all
 from maskdistill.data.tally import Tally
 from maskdistill.stages.ahead import work_ahead
@@ -62,8 +62,7 @@ def read_photos(
 
     def read(index: int) -> Photo | UnreadableImage:
         try:
-            glance = source.glance(index, short_side) if short_side else own_size(source.read(index))
-            return Photo(index, source.ids[index], glance)
+            return Photo(index, source.ids[index], source.glance(index, short_side))
         except UnreadableImage as error:
             return error
 
@@ -113,6 +112,7 @@ class Miner(ABC):
         """
         return None
 
+    @property
     def looks_at(self) -> int | None:
         """Short side, px, at which images are looked at, or less; None = at their own size."""
         return None

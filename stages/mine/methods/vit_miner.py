@@ -63,6 +63,7 @@ class VitMiner(Miner):
                 codes = [grid_to_code(mask, resized_hw, sizes[one.item], self.vit.patch_size) for mask in found]
                 yield one.item, Proposals(codes)
 
+    @property
     def looks_at(self) -> int:
         """Short side at which the ViT sees an image."""
         return self.rule.short_side
